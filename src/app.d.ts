@@ -1,0 +1,6 @@
+/// <reference types="@webgpu/types" />
+declare global {
+  namespace App {}
+}
+
+export {};
