@@ -157,13 +157,15 @@ def build_base(folder: Path, config_class, sizes: dict, extras: set, generator) 
 
 
 def respell(path: Path) -> None:
-    """config.json as transformers 4 wrote it (compare Llama 3.2): rope_theta, rope_scaling, torch_dtype."""
+    """config.json as transformers 4 wrote it (compare Llama 3.2): rope_theta, rope_scaling, torch_dtype,
+    and no head_dim."""
     config = json.loads(path.read_text())
     scaling = config.pop("rope_parameters")
     config["rope_theta"] = scaling.pop("rope_theta")
     config["rope_scaling"] = scaling
     config["torch_dtype"] = config.pop("dtype")
     config["transformers_version"] = "4.45.0.dev0"
+    config.pop("head_dim")
     write_json(path, config, sort_keys=True)
 
 
