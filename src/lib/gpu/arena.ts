@@ -1,0 +1,89 @@
+/**
+ * Memory of plans: tensors whose lifetimes do not overlap share a slot, and plans that never run
+ * at the same time share the arena's buffers.
+ */
+import type { Gpu } from './device';
+import type { Tensor } from './tensor';
+
+export interface Lifetime {
+  readonly tensor: Tensor;
+  /** Index of the dispatch that first touches it. */
+  readonly first: number;
+  /** Index of the last dispatch that touches it, or Infinity to outlive the plan. */
+  readonly last: number;
+}
+
+export interface SlotPlan {
+  /** Bytes of each slot. */
+  readonly sizes: number[];
+  /** Slot of each tensor. */
+  readonly slotOf: Map<Tensor, number>;
+}
+
+/**
+ * Greedy assignment in order of first use: the smallest free slot that fits, else the largest
+ * free slot grown, else a new one. Deterministic in its input.
+ */
+export function assignSlots(lifetimes: readonly Lifetime[]): SlotPlan {
+  const sizes: number[] = [];
+  const slotOf = new Map<Tensor, number>();
+  const busyUntil: number[] = [];
+  const ordered = [...lifetimes].sort((a, b) => a.first - b.first);
+  for (const { tensor, first, last } of ordered) {
+    let best = -1;
+    let largest = -1;
+    for (let slot = 0; slot < sizes.length; slot++) {
+      if (busyUntil[slot] >= first) continue;
+      if (sizes[slot] >= tensor.sizeBytes && (best < 0 || sizes[slot] < sizes[best])) best = slot;
+      if (largest < 0 || sizes[slot] > sizes[largest]) largest = slot;
+    }
+    let slot = best >= 0 ? best : largest;
+    if (slot < 0) {
+      slot = sizes.length;
+      sizes.push(0);
+    }
+    sizes[slot] = Math.max(sizes[slot], tensor.sizeBytes);
+    busyUntil[slot] = last;
+    slotOf.set(tensor, slot);
+  }
+  return { sizes, slotOf };
+}
+
+export class Arena {
+  private readonly buffers: { buffer: GPUBuffer; sizeBytes: number }[] = [];
+
+  constructor(
+    private readonly gpu: Gpu,
+    readonly label: string,
+  ) {}
+
+  get sizeBytes(): number {
+    return this.buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  /** One buffer for each size, reusing what the arena already holds. Build the largest plan first. */
+  acquire(sizes: readonly number[]): GPUBuffer[] {
+    const free = [...this.buffers].sort((a, b) => a.sizeBytes - b.sizeBytes);
+    const result = new Array<GPUBuffer>(sizes.length);
+    const order = sizes.map((_, index) => index).sort((a, b) => sizes[b] - sizes[a]);
+    for (const index of order) {
+      const found = free.findIndex(({ sizeBytes }) => sizeBytes >= sizes[index]);
+      if (found >= 0) {
+        result[index] = free.splice(found, 1)[0].buffer;
+        continue;
+      }
+      const sizeBytes = Math.max(4, sizes[index]);
+      const buffer = this.gpu.createBuffer({
+        label: `${this.label}/slot ${this.buffers.length}`,
+        sizeBytes,
+      });
+      this.buffers.push({ buffer, sizeBytes });
+      result[index] = buffer;
+    }
+    return result;
+  }
+
+  dispose(): void {
+    for (const { buffer } of this.buffers.splice(0)) this.gpu.destroyBuffer(buffer);
+  }
+}

@@ -1,0 +1,15 @@
+export { Gpu, BUFFER_USAGE, type GpuFeatures } from './device';
+export { GpuError, type GpuErrorCode } from './errors';
+export { Arena } from './arena';
+export { PlanBuilder, Plan, read, write, update, type Binding, type Dispatch } from './plan';
+export type { KernelSource, Access } from './pipeline';
+export {
+  BYTES_PER_ELEMENT,
+  elementCount,
+  reshaped,
+  rootOf,
+  tensorBytes,
+  tensorOver,
+  type DType,
+  type Tensor,
+} from './tensor';

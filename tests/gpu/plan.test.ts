@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Arena, PlanBuilder, read, update, write, type Gpu } from '$lib/gpu';
+import { assignSlots } from '$lib/gpu/arena';
+import { requestTestGpu } from '../dawn';
+
+const TWICE = `
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+struct Sizes { n: u32 }
+@group(0) @binding(2) var<uniform> sizes: Sizes;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x < sizes.n) { out[id.x] = 2.0 * x[id.x]; }
+}`;
+
+describe('plan', () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await requestTestGpu();
+  });
+  afterAll(() => gpu.dispose());
+
+  const double = (plan: PlanBuilder, x: Parameters<typeof read>[0], n: number) => {
+    const out = plan.tensor(`twice ${x.label}`, [n]);
+    plan.dispatch({
+      label: '/twice',
+      kernel: { name: 'twice', wgsl: TWICE },
+      bindings: [read(x), write(out)],
+      uniforms: [n],
+      grid: [Math.ceil(n / 64)],
+    });
+    return out;
+  };
+
+  it('runs dispatches in order, reuses slots and returns to the baseline', async () => {
+    const baseline = gpu.liveBufferCount;
+    const x = gpu.createTensor(
+      'x',
+      [101],
+      'f32',
+      Float32Array.from({ length: 101 }, (_, i) => i),
+    );
+    const plan = new PlanBuilder(gpu, 'sixteen');
+    let y = x;
+    for (let i = 0; i < 4; i++) y = double(plan, y, 101);
+    plan.keep(y);
+    expect(plan.predictBytes()).toBe(2 * 101 * 4);
+    const arena = new Arena(gpu, 'arena');
+    const built = await plan.build(arena);
+    expect(arena.sizeBytes).toBe(2 * 101 * 4);
+    await built.run();
+    expect(Array.from(await gpu.readFloats(y))).toEqual(
+      Array.from({ length: 101 }, (_, i) => 16 * i),
+    );
+    built.dispose();
+    arena.dispose();
+    gpu.destroyTensor(x);
+    expect(gpu.liveBufferCount).toBe(baseline);
+  });
+
+  it('refuses to read what nothing wrote, by name', async () => {
+    const plan = new PlanBuilder(gpu, 'wrong');
+    double(plan, plan.tensor('ghost', [4]), 4);
+    await expect(plan.build(new Arena(gpu, 'a'))).rejects.toThrow(/ghost before anything wrote it/);
+  });
+
+  it('puts the compiler message into the error', async () => {
+    const plan = new PlanBuilder(gpu, 'broken');
+    const out = plan.tensor('out', [4]);
+    plan.dispatch({
+      label: '/broken',
+      kernel: { name: 'broken', wgsl: 'fn main() { nonsense }' },
+      bindings: [write(out)],
+      grid: [1],
+    });
+    await expect(plan.build(new Arena(gpu, 'a'))).rejects.toThrow(
+      /broken\.main does not compile: line 1/,
+    );
+  });
+
+  it('throws a validation error of the device instead of logging it', async () => {
+    const plan = new PlanBuilder(gpu, 'aliased');
+    const out = double(plan, gpu.createTensor('x', [4]), 4);
+    plan.dispatch({
+      label: '/aliased',
+      kernel: { name: 'twice', wgsl: TWICE },
+      bindings: [read(out), update(out)],
+      uniforms: [4],
+      grid: [1],
+    });
+    const built = await plan.build(new Arena(gpu, 'a'));
+    await expect(built.run()).rejects.toMatchObject({ code: 'validation' });
+  });
+});
+
+describe('assignSlots', () => {
+  it('never gives two tensors that live together one slot', () => {
+    const tensor = (label: string, sizeBytes: number) =>
+      ({ label, sizeBytes, dtype: 'f32', shape: [sizeBytes / 4], memory: undefined }) as const;
+    const lifetimes = Array.from({ length: 200 }, (_, i) => ({
+      tensor: tensor(`t${i}`, 4 * (1 + ((i * 37) % 50))),
+      first: i,
+      last: i + ((i * 13) % 9),
+    }));
+    const { sizes, slotOf } = assignSlots(lifetimes);
+    for (const a of lifetimes)
+      for (const b of lifetimes)
+        if (a !== b && a.first <= b.last && b.first <= a.last)
+          expect(slotOf.get(a.tensor)).not.toBe(slotOf.get(b.tensor));
+    for (const { tensor: t } of lifetimes)
+      expect(sizes[slotOf.get(t)!]).toBeGreaterThanOrEqual(t.sizeBytes);
+  });
+});
