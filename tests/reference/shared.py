@@ -64,6 +64,12 @@ def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
     }
 
 
+def read_rows(path: Path) -> list[list[int]]:
+    """IDS.json: one row of token ids, or a list of rows (ragged rows are run one by one)."""
+    rows = json.loads(path.read_text())
+    return rows if isinstance(rows[0], list) else [rows]
+
+
 def saved_key(parameter_name: str) -> str:
     """The key under which PEFT saves a parameter: its name without the adapter's name."""
     return parameter_name.replace(".default", "")
