@@ -1,0 +1,138 @@
+/** Reads typed fields out of parsed JSON, with an error that names field, value found and what is allowed. */
+import { ConfigError } from './errors';
+
+export type JsonObject = Record<string, unknown>;
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** @throws ConfigError `not-json`, `wrong-type` */
+export function parseJsonObject(text: string, fileName: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(
+      'not-json',
+      `${fileName} is not JSON (${(error as Error).message}). Take the file as it was published.`,
+      { details: { fileName } },
+    );
+  }
+  if (!isJsonObject(value))
+    throw new ConfigError(
+      'wrong-type',
+      `${fileName} holds ${describe(value)}, a JSON object is needed.`,
+      { details: { fileName } },
+    );
+  return value;
+}
+
+interface NumberRange {
+  min?: number;
+  max?: number;
+  /** Bounds themselves are not allowed. */
+  open?: boolean;
+}
+
+export class Fields {
+  constructor(
+    readonly object: JsonObject,
+    readonly fileName: string,
+  ) {}
+
+  has(name: string): boolean {
+    return this.object[name] !== undefined && this.object[name] !== null;
+  }
+
+  number(name: string, fallback: number | undefined, range: NumberRange = {}): number {
+    const value = this.object[name] ?? fallback;
+    if (value === undefined) throw this.missing(name, 'a number');
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      throw this.wrong(name, value, 'a finite number');
+    const { min = -Infinity, max = Infinity, open = false } = range;
+    if (value < min || value > max || (open && (value === min || value === max)))
+      throw this.outOfRange(name, value, min, max, open);
+    return value;
+  }
+
+  integer(name: string, fallback: number | undefined, range: NumberRange = {}): number {
+    const value = this.number(name, fallback, range);
+    if (!Number.isSafeInteger(value)) throw this.wrong(name, value, 'a whole number');
+    return value;
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.object[name] ?? fallback;
+    if (typeof value !== 'boolean') throw this.wrong(name, value, 'true or false');
+    return value;
+  }
+
+  text(name: string, fallback: string | undefined): string {
+    const value = this.object[name] ?? fallback;
+    if (value === undefined) throw this.missing(name, 'a text');
+    if (typeof value !== 'string') throw this.wrong(name, value, 'a text');
+    return value;
+  }
+
+  oneOf<Choice extends string>(
+    name: string,
+    choices: readonly Choice[],
+    fallback: Choice | undefined,
+  ): Choice {
+    const value = this.object[name] ?? fallback;
+    if (value === undefined) throw this.missing(name, `one of ${choices.join(', ')}`);
+    if (!choices.includes(value as Choice))
+      throw this.wrong(name, value, `one of ${choices.join(', ')}`);
+    return value as Choice;
+  }
+
+  nested(name: string): Fields | undefined {
+    const value = this.object[name];
+    if (value === undefined || value === null) return undefined;
+    if (!isJsonObject(value)) throw this.wrong(name, value, 'an object');
+    return new Fields(value, `${this.fileName} (${name})`);
+  }
+
+  wrong(name: string, found: unknown, allowed: string): ConfigError {
+    return new ConfigError(
+      'wrong-type',
+      `${this.fileName}: ${name} is ${describe(found)}, ${allowed} is needed.`,
+      { details: { fileName: this.fileName, field: name, found: describe(found) } },
+    );
+  }
+
+  unsupported(name: string, found: unknown, supported: string): ConfigError {
+    return new ConfigError(
+      'unsupported-option',
+      `${this.fileName}: ${name} is ${describe(found)}, which is not supported; supported: ${supported}.`,
+      { details: { fileName: this.fileName, field: name, found: describe(found) } },
+    );
+  }
+
+  private missing(name: string, needed: string): ConfigError {
+    return new ConfigError(
+      'missing-field',
+      `${this.fileName}: ${name} is missing, ${needed} is needed.`,
+      {
+        details: { fileName: this.fileName, field: name },
+      },
+    );
+  }
+
+  private outOfRange(name: string, found: number, min: number, max: number, open: boolean) {
+    const low = min === -Infinity ? '' : `${open ? 'above' : 'at least'} ${min}`;
+    const high = max === Infinity ? '' : `${open ? 'below' : 'at most'} ${max}`;
+    const allowed = [low, high].filter(Boolean).join(' and ');
+    return new ConfigError(
+      'out-of-range',
+      `${this.fileName}: ${name} is ${found}, it must be ${allowed}.`,
+      { details: { fileName: this.fileName, field: name, found, allowed } },
+    );
+  }
+}
+
+function describe(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}

@@ -1,0 +1,29 @@
+export { InkstoneError, ConfigError, type ConfigErrorCode } from './errors';
+export { parseJsonObject, isJsonObject, type JsonObject } from './fields';
+export {
+  SUPPORTED_ARCHITECTURES,
+  parseModelConfig,
+  readModelConfig,
+  type Architecture,
+  type ModelConfig,
+  type RopeConfig,
+} from './model-config';
+export {
+  DEFAULT_LORA_CONFIG,
+  LINEAR_MODULES,
+  LORA_BIASES,
+  loraScale,
+  parseLoraConfig,
+  readLoraConfig,
+  type LinearModule,
+  type LoraBias,
+  type LoraConfig,
+} from './lora-config';
+export {
+  COMMON_RECIPE,
+  DEFAULT_TRAINING_ARGUMENTS,
+  LR_SCHEDULER_TYPES,
+  readTrainingArguments,
+  type LrSchedulerType,
+  type TrainingArguments,
+} from './training-arguments';

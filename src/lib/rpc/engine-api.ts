@@ -1,0 +1,346 @@
+/**
+ * The engine worker: one GPU device on which models are opened, trained, talked to, evaluated,
+ * merged and exported. Long calls report progress and stop at their AbortSignal.
+ */
+import type { Architecture } from '../config/model-config';
+import type { LoraConfig } from '../config/lora-config';
+import type { TrainingArguments } from '../config/training-arguments';
+import type { ApiMethod } from './protocol';
+
+export type Backend = 'webgpu' | 'wasm';
+
+export interface DeviceReport {
+  backend: Backend;
+  /** Empty without WebGPU. */
+  adapterName: string;
+  f16: boolean;
+  subgroups: boolean;
+  maxBufferBytes: number;
+  /** Why training is not possible here; undefined when it is. */
+  trainingBlocked?: { code: string; message: string };
+  storage: StorageReport;
+}
+
+export interface StorageReport {
+  usedBytes: number;
+  quotaBytes: number;
+  persisted: boolean;
+  /** False in private windows of some browsers: nothing will outlive the tab. */
+  durable: boolean;
+}
+
+/** A model on this device or one that a click would bring. */
+export interface ModelSummary {
+  id: string;
+  name: string;
+  origin: 'bundled' | 'catalogue' | 'imported' | 'merged';
+  /** On this device, ready to open offline. */
+  present: boolean;
+  architecture: Architecture;
+  parameterCount: number;
+  sizeBytes: number;
+  licence: string;
+  languages: readonly string[];
+}
+
+export interface OpenModel extends ModelSummary {
+  backend: Backend;
+  hasChatTemplate: boolean;
+  maxLength: number;
+  /** GPU memory that the weights take. */
+  gpuBytes: number;
+}
+
+export interface LoadProgress {
+  stage: 'download' | 'read' | 'upload' | 'compile';
+  doneBytes: number;
+  totalBytes: number;
+}
+
+// --- data -------------------------------------------------------------------------------------
+
+export type DatasetSchema =
+  'alpaca' | 'prompt-completion' | 'messages' | 'sharegpt' | 'text' | 'tokenised' | 'unknown';
+
+export interface DatasetSummary {
+  id: string;
+  name: string;
+  schema: DatasetSchema;
+  rowCount: number;
+  /** SHA-256 of the rows, hexadecimal. */
+  hash: string;
+  createdAt: number;
+  origin: 'bundled' | 'imported';
+}
+
+export interface DatasetProblem {
+  /** 1-based. */
+  row: number;
+  field: string;
+  kind: string;
+  found: string;
+}
+
+export interface DatasetReport {
+  /** Undefined while the columns still need a mapping. */
+  dataset?: DatasetSummary;
+  columns: readonly string[];
+  suggestedMapping: Readonly<Record<string, string>>;
+  problems: readonly DatasetProblem[];
+  duplicateCount: number;
+}
+
+export interface DatasetRowView {
+  /** As a person reads it. */
+  instruction: string;
+  input: string;
+  output: string;
+}
+
+export interface TokenView {
+  text: string;
+  hasLoss: boolean;
+}
+
+export interface RowPreview extends DatasetRowView {
+  tokens: readonly TokenView[];
+  truncated: boolean;
+}
+
+// --- training ---------------------------------------------------------------------------------
+
+export interface TrainRequest {
+  modelId: string;
+  datasetId: string;
+  /** Share of rows held back for evaluation, 0 to 0.9; ignored when `evalDatasetId` is given. */
+  evalShare: number;
+  evalDatasetId?: string;
+  lora: LoraConfig;
+  training: TrainingArguments;
+  /** Shown again and again while the model learns. */
+  samplePrompts: readonly string[];
+  /** Continue a stopped or interrupted run from its last checkpoint. */
+  resumeRunId?: string;
+  name: string;
+}
+
+export type TrainEvent =
+  | {
+      kind: 'prepared';
+      runId: string;
+      totalSteps: number;
+      trainableParams: number;
+      allParams: number;
+      trainRows: number;
+      evalRows: number;
+      /** Rows whose answer is cut by `max_length`. */
+      cutRows: number;
+      gpuBytes: number;
+      /** Step that the run goes on from; 0 for a new one. */
+      startStep: number;
+    }
+  | {
+      kind: 'step';
+      step: number;
+      epoch: number;
+      loss: number;
+      gradNorm: number;
+      learningRate: number;
+      tokensPerSecond: number;
+      secondsLeft: number;
+      gpuBytes: number;
+    }
+  | { kind: 'sample'; step: number; prompt: string; text: string }
+  | { kind: 'checkpoint'; step: number }
+  | { kind: 'paused'; step: number }
+  | { kind: 'resumed'; step: number };
+
+export type RunStatus = 'running' | 'paused' | 'finished' | 'stopped' | 'interrupted' | 'failed';
+
+export interface LogEntry {
+  step: number;
+  epoch: number;
+  loss: number;
+  grad_norm: number;
+  learning_rate: number;
+}
+
+/** A training run and, once it has a checkpoint, the adapter that it made. */
+export interface RunSummary {
+  id: string;
+  name: string;
+  modelId: string;
+  datasetId: string;
+  status: RunStatus;
+  createdAt: number;
+  step: number;
+  totalSteps: number;
+  trainableParams: number;
+  allParams: number;
+  lora: LoraConfig;
+  training: TrainingArguments;
+  log: readonly LogEntry[];
+  samples: readonly { step: number; prompt: string; text: string }[];
+  elapsedMs: number;
+  /** Undefined for an imported adapter and before the first checkpoint. */
+  adapterId?: string;
+  error?: { code: string; message: string };
+}
+
+export interface AdapterSummary {
+  id: string;
+  name: string;
+  modelId: string;
+  origin: 'trained' | 'imported';
+  lora: LoraConfig;
+  sizeBytes: number;
+  createdAt: number;
+  runId?: string;
+}
+
+// --- talking and measuring --------------------------------------------------------------------
+
+export interface ChatMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+export interface GenerationOptions {
+  max_new_tokens: number;
+  /** 0 = greedy. */
+  temperature: number;
+  top_p: number;
+  top_k: number;
+  repetition_penalty: number;
+  seed: number;
+}
+
+export interface ChatRequest {
+  modelId: string;
+  /** Undefined = the base model. */
+  adapterId?: string;
+  messages: readonly ChatMessage[];
+  generation: GenerationOptions;
+}
+
+export interface ChatProgress {
+  /** Text since the last update; never half a character. */
+  text: string;
+}
+
+export interface ChatResult {
+  text: string;
+  promptTokens: number;
+  newTokens: number;
+  firstTokenMs: number;
+  tokensPerSecond: number;
+  stoppedBy: 'end' | 'length' | 'signal';
+}
+
+export interface EvaluateRequest {
+  modelId: string;
+  adapterIds: readonly (string | undefined)[];
+  datasetId: string;
+  /** At most so many rows, from the front; 0 = all. */
+  maxRows: number;
+  max_new_tokens: number;
+}
+
+export interface EvaluationRow {
+  instruction: string;
+  input: string;
+  reference: string;
+  /** One for each of `adapterIds`. */
+  answers: readonly string[];
+}
+
+export interface EvaluationScore {
+  adapterId?: string;
+  accuracy: number;
+  rougeL: number;
+  tokensPerSecond: number;
+  gpuBytes: number;
+  count: number;
+}
+
+export interface EvaluationReport {
+  id: string;
+  createdAt: number;
+  modelId: string;
+  datasetId: string;
+  scores: readonly EvaluationScore[];
+  rows: readonly EvaluationRow[];
+}
+
+export interface CountProgress {
+  done: number;
+  total: number;
+}
+
+// --- taking away ------------------------------------------------------------------------------
+
+export type ExportFormat = 'peft' | 'safetensors' | 'onnx';
+
+export interface ExportRequest {
+  modelId: string;
+  /** Undefined = the base model as it is; needed for `peft`. */
+  adapterId?: string;
+  format: ExportFormat;
+}
+
+export interface ExportedFile {
+  fileName: string;
+  /** A zip file backed by the device's storage, ready to be saved. */
+  file: File;
+}
+
+export interface EngineApi {
+  describeDevice: ApiMethod<void, DeviceReport>;
+  persistStorage: ApiMethod<void, StorageReport>;
+
+  listModels: ApiMethod<void, ModelSummary[]>;
+  openModel: ApiMethod<{ modelId: string }, OpenModel, LoadProgress>;
+  closeModel: ApiMethod<void, void>;
+  importModel: ApiMethod<{ files: readonly File[]; name: string }, ModelSummary, LoadProgress>;
+  deleteModel: ApiMethod<{ modelId: string }, void>;
+
+  listDatasets: ApiMethod<void, DatasetSummary[]>;
+  importDataset: ApiMethod<
+    { file: File; mapping?: Readonly<Record<string, string>> },
+    DatasetReport
+  >;
+  readRows: ApiMethod<{ datasetId: string; start: number; count: number }, DatasetRowView[]>;
+  previewRow: ApiMethod<
+    { modelId: string; datasetId: string; index: number; maxLength: number },
+    RowPreview
+  >;
+  deleteDataset: ApiMethod<{ datasetId: string }, void>;
+
+  train: ApiMethod<TrainRequest, RunSummary, TrainEvent>;
+  pauseTraining: ApiMethod<void, void>;
+  resumeTraining: ApiMethod<void, void>;
+  /** Ends the running training after the current step; `keep` writes a checkpoint first. */
+  stopTraining: ApiMethod<{ keep: boolean }, void>;
+  listRuns: ApiMethod<void, RunSummary[]>;
+  deleteRun: ApiMethod<{ runId: string }, void>;
+  renameRun: ApiMethod<{ runId: string; name: string }, void>;
+
+  listAdapters: ApiMethod<void, AdapterSummary[]>;
+  importAdapter: ApiMethod<
+    { files: readonly File[]; modelId: string; name: string },
+    AdapterSummary
+  >;
+  deleteAdapter: ApiMethod<{ adapterId: string }, void>;
+
+  chat: ApiMethod<ChatRequest, ChatResult, ChatProgress>;
+  evaluate: ApiMethod<EvaluateRequest, EvaluationReport, CountProgress>;
+  listEvaluations: ApiMethod<void, EvaluationReport[]>;
+
+  /** Merges the adapter into a copy of the base and keeps it as a model of its own. */
+  merge: ApiMethod<
+    { modelId: string; adapterId: string; name: string },
+    ModelSummary,
+    CountProgress
+  >;
+  exportModel: ApiMethod<ExportRequest, ExportedFile, CountProgress>;
+}
