@@ -4,7 +4,7 @@ Checks DIR/onnx/model.onnx with the ONNX checker and its external data by hand, 
 onnxruntime on the CPU, one row of IDS.json at a time (batch 1). Writes float32, for every row:
 `logits.<row>` (T, V) from one prefill, and `step_logits.<row>` (T, V) from a prefill of the first half and
 then one token at a time through past_key_values -> present. INPUTS.safetensors feeds graph inputs by name
-(weights or LoRA factors that the graph takes as inputs).
+(weights or LoRA factors that the graph takes as inputs). Exits 1 where the checks found something, after the run.
 """
 
 import re
@@ -22,29 +22,37 @@ DTYPES = {"tensor(float)": numpy.float32, "tensor(float16)": numpy.float16, "ten
           "tensor(int32)": numpy.int32}
 
 
-def check_file(path: Path) -> None:
-    onnx.checker.check_model(str(path), full_check=True)
+def check_file(path: Path) -> list[str]:
+    """What is wrong with the file, in words; prints what is in it."""
+    problems = []
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except Exception as error:  # the checker has a dozen error classes
+        problems.append(f"the ONNX checker says: {str(error).strip()}")
     model = onnx.load(path, load_external_data=False)
-    spans = {}
+    spans, unaligned = {}, 0
     for tensor in model.graph.initializer:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         entry = {item.key: item.value for item in tensor.external_data}
         offset, length = int(entry.get("offset", 0)), int(entry["length"])
         size = (path.parent / entry["location"]).stat().st_size
-        if offset % 4096 or offset + length > size:
-            sys.exit(f"{tensor.name}: bytes {offset}..{offset + length} of {size} in {entry['location']}")
+        unaligned += offset % 4096 > 0
+        if offset + length > size:
+            problems.append(f"{tensor.name}: bytes {offset}..{offset + length} of {size} in {entry['location']}")
         spans.setdefault(entry["location"], []).append((offset, offset + length, tensor.name))
     for ranges in spans.values():
         ranges.sort()
         for (_, end, name), (start, _, following) in zip(ranges, ranges[1:]):
             if start < end:
-                sys.exit(f"{following} overlaps {name} in the external data")
+                problems.append(f"{following} overlaps {name} in the external data")
     names = [node.name for node in model.graph.node]
     if len(set(names)) != len(names) or "" in names:
-        sys.exit("node names are missing or repeated")
+        problems.append("node names are missing or repeated")
     operators = sorted({f"{node.domain or 'ai.onnx'}.{node.op_type}" for node in model.graph.node})
-    print(f"{path.name}: {len(names)} nodes, {sum(map(len, spans.values()))} external tensors, {', '.join(operators)}")
+    print(f"{path.name}: {path.stat().st_size} bytes, {len(names)} nodes: {', '.join(operators)}")
+    print(f"{sum(map(len, spans.values()))} tensors in {sorted(spans)}, {unaligned} not aligned to 4096 bytes")
+    return problems
 
 
 class Decoder:
@@ -89,9 +97,9 @@ class Decoder:
         return logits
 
 
-def main(folder: str, ids: str, out: str, inputs: str | None = None) -> None:
+def main(folder: str, ids: str, out: str, inputs: str | None = None) -> int:
     path = Path(folder) / "onnx" / "model.onnx"
-    check_file(path)
+    problems = check_file(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     fixed = load_file(inputs) if inputs else {}
     tensors = {}
@@ -105,9 +113,12 @@ def main(folder: str, ids: str, out: str, inputs: str | None = None) -> None:
             difference = numpy.abs(whole - tensors[f"step_logits.{index}"]).max()
             print(f"row {index}: {len(row)} tokens, prefill and steps differ by {difference:.2e}")
     save_file(tensors, out)
+    for problem in problems:
+        print(f"! {problem}")
+    return int(len(problems) > 0)
 
 
 if __name__ == "__main__":
     if len(sys.argv) not in (4, 5):
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))
