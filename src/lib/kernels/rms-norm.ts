@@ -1,0 +1,152 @@
+/**
+ * Root-mean-square normalisation with a learned scale (Zhang and Sennrich 2019, as LlamaRMSNorm has it).
+ * Also serves the norms of queries and keys: the caller reads (N, H*D) as (N*H, D).
+ */
+import { read, update, write, type PlanBuilder, type Tensor } from '../gpu';
+import {
+  foldGrid,
+  matrixShape,
+  packPrelude,
+  packWidth,
+  requireCount,
+  requireTensor,
+} from './add-elementwise';
+import { WEIGHT_DTYPES, weightPrelude } from './embedding-weights';
+import { KernelError } from './errors';
+import RMS_NORM_WEIGHT_WGSL from './rms-norm-weight.wgsl?raw';
+import RMS_NORM_WGSL from './rms-norm.wgsl?raw';
+
+const WORKGROUP = 64;
+/** The weight's gradient is summed in at most this many slices, of at least MIN_SLICE_ROWS rows. */
+const MAX_SLICES = 256;
+const MIN_SLICE_ROWS = 16;
+
+export interface RmsNormOptions {
+  label: string;
+  /** (N, C) */
+  x: Tensor;
+  /** (C), f32, f16 or bf16 */
+  weight: Tensor;
+  epsilon: number;
+  /** (N, C), written; a tensor of the plan when left out. */
+  out?: Tensor;
+}
+
+/** @returns out (N, C) and rstd (N), which backward needs. @throws KernelError */
+export function rmsNormForward(
+  plan: PlanBuilder,
+  { label, x, weight, epsilon, out }: RmsNormOptions,
+): { out: Tensor; rstd: Tensor } {
+  const { N, C, geometry } = check(label, x, weight);
+  if (out) requireTensor(`${label} (rms-norm)`, 'out', out, [N, C]);
+  const result = out ?? plan.tensor(`${label}/out`, [N, C]);
+  const rstd = plan.tensor(`${label}/rstd`, [N]);
+  plan.dispatch({
+    label,
+    kernel: {
+      ...geometry.kernel,
+      entryPoint: 'forward',
+      constants: { ...geometry.constants, EPSILON: epsilon },
+    },
+    bindings: [read(x), read(weight), write(result), write(rstd)],
+    uniforms: [N],
+    grid: geometry.grid,
+  });
+  return { out: result, rstd };
+}
+
+export interface RmsNormBackwardOptions {
+  label: string;
+  /** (N, C) */
+  dOut: Tensor;
+  /** (N, C), the forward's input */
+  x: Tensor;
+  /** (C), f32, f16 or bf16 */
+  weight: Tensor;
+  /** (N) of the forward */
+  rstd: Tensor;
+  /** (N, C), written or added to; a tensor of the plan when left out. */
+  dX?: Tensor;
+  /** dX += instead of dX =; needs `dX`. */
+  accumulate?: boolean;
+  /** (C) f32, accumulates; left out when the weight is frozen. */
+  dWeight?: Tensor;
+}
+
+/** @returns dX (N, C). @throws KernelError */
+export function rmsNormBackward(plan: PlanBuilder, options: RmsNormBackwardOptions): Tensor {
+  const { label, dOut, x, weight, rstd, dWeight } = options;
+  const where = `${label} (rms-norm)`;
+  const { N, C, geometry } = check(label, x, weight);
+  requireTensor(where, 'dOut', dOut, [N, C]);
+  requireTensor(where, 'rstd', rstd, [N]);
+  if (options.dX) requireTensor(where, 'dX', options.dX, [N, C]);
+  if (dWeight) requireTensor(where, 'dWeight', dWeight, [C]);
+  const accumulate = options.accumulate ?? false;
+  if (accumulate && !options.dX)
+    throw new KernelError('shape', `${where}: accumulate needs a dX to add to.`);
+  const dX = options.dX ?? plan.tensor(`${label}/dX`, [N, C]);
+  plan.dispatch({
+    label: `${label} backward`,
+    kernel: {
+      ...geometry.kernel,
+      entryPoint: 'backward',
+      constants: { ...geometry.constants, ACCUMULATE: accumulate ? 1 : 0 },
+    },
+    bindings: [read(x), read(weight), read(rstd), read(dOut), accumulate ? update(dX) : write(dX)],
+    uniforms: [N],
+    grid: geometry.grid,
+  });
+  if (dWeight) weightGradient(plan, label, { x, dOut, rstd, dWeight, N, C });
+  return dX;
+}
+
+function check(label: string, x: Tensor, weight: Tensor) {
+  const where = `${label} (rms-norm)`;
+  const [N, C] = matrixShape(where, 'x', x);
+  requireCount(where, 'N', N);
+  requireCount(where, 'C', C);
+  requireTensor(where, 'x', x, [N, C]);
+  requireTensor(where, 'weight', weight, [C], WEIGHT_DTYPES);
+  const width = packWidth(C);
+  // Few lanes a row: one barrier and a short serial sum cost less than a tree on every adapter.
+  let lanes = 4;
+  while (lanes < WORKGROUP && lanes * 4 * width < C) lanes *= 2;
+  const rows = WORKGROUP / lanes;
+  const geometry = {
+    kernel: {
+      name: 'rms-norm',
+      wgsl: packPrelude(width) + weightPrelude(weight.dtype, width) + RMS_NORM_WGSL,
+    },
+    constants: { C, LANES: lanes, ROWS: rows },
+    grid: foldGrid(Math.ceil(N / rows)),
+  };
+  return { N, C, geometry };
+}
+
+function weightGradient(
+  plan: PlanBuilder,
+  label: string,
+  t: { x: Tensor; dOut: Tensor; rstd: Tensor; dWeight: Tensor; N: number; C: number },
+): void {
+  const { x, dOut, rstd, dWeight, N, C } = t;
+  const rowsPerSlice = Math.max(MIN_SLICE_ROWS, Math.ceil(N / MAX_SLICES));
+  const S = Math.ceil(N / rowsPerSlice);
+  const columns = Math.ceil(C / WORKGROUP);
+  const slices = plan.tensor(`${label}/dWeight slices`, [S, C]);
+  const kernel = { name: 'rms-norm-weight', wgsl: RMS_NORM_WEIGHT_WGSL, constants: { C } };
+  plan.dispatch({
+    label: `${label} dWeight`,
+    kernel: { ...kernel, entryPoint: 'sumRows' },
+    bindings: [read(x), read(dOut), read(rstd), write(slices)],
+    uniforms: [N, rowsPerSlice],
+    grid: [columns, S],
+  });
+  plan.dispatch({
+    label: `${label} dWeight`,
+    kernel: { ...kernel, entryPoint: 'sumSlices' },
+    bindings: [read(slices), update(dWeight)],
+    uniforms: [S],
+    grid: [columns],
+  });
+}
