@@ -1,0 +1,20 @@
+export { readDataset } from './read-dataset';
+export { MAX_DATASET_BYTES } from './decode-text';
+export { MAX_ROWS } from './read-records';
+export { applyMapping, suggestMapping } from './mapping';
+export { writeAlpacaJson } from './write-alpaca-json';
+export { findDuplicates, findOverlap } from './duplicates';
+export { splitRows, type RowSplit } from './split-rows';
+export type {
+  ChatMessage,
+  ChatRole,
+  Dataset,
+  DatasetFormat,
+  DatasetRecord,
+  DatasetRow,
+  DatasetSchema,
+  FieldMapping,
+  MappedDataset,
+  RowProblem,
+  RowProblemKind,
+} from './types';

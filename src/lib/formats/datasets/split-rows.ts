@@ -1,0 +1,59 @@
+/**
+ * Splits rows for training and evaluation. The same rows, share and seed give the same split on every
+ * machine: Mulberry32 (Tommy Ettinger, 2017; 32 bits of state) drives a Fisher-Yates shuffle.
+ */
+import { FormatError } from '../errors';
+import { groupRows } from './duplicates';
+import type { DatasetRow } from './types';
+
+export interface RowSplit {
+  /** Both in the order of the dataset. */
+  readonly train: readonly DatasetRow[];
+  readonly evaluation: readonly DatasetRow[];
+}
+
+/**
+ * Equal rows always land on one side, so the evaluation set may be some rows smaller than its share;
+ * it is never larger. Where a share above 0 rounds to nothing, one row is tried; training keeps at
+ * least one group.
+ */
+export function splitRows(
+  rows: readonly DatasetRow[],
+  { evalShare, seed }: { readonly evalShare: number; readonly seed: number },
+): RowSplit {
+  if (!(evalShare >= 0 && evalShare < 1)) {
+    throw new FormatError(
+      'invalid-value',
+      `evalShare is ${evalShare}; a share from 0 up to, but not including, 1 is allowed.`,
+    );
+  }
+  if (!Number.isInteger(seed)) {
+    throw new FormatError('invalid-value', `seed is ${seed}; an integer is allowed.`);
+  }
+  const groups = groupRows(rows);
+  const next = mulberry32(seed);
+  for (let i = groups.length - 1; i > 0; i--) {
+    const j = Math.floor(next() * (i + 1));
+    [groups[i], groups[j]] = [groups[j], groups[i]];
+  }
+  const target = evalShare === 0 ? 0 : Math.max(1, Math.round(evalShare * rows.length));
+  const chosen = new Set<number>();
+  for (const group of groups.slice(0, -1)) {
+    if (chosen.size + group.length <= target) for (const i of group) chosen.add(i);
+  }
+  return {
+    train: rows.filter((_, i) => !chosen.has(i)),
+    evaluation: rows.filter((_, i) => chosen.has(i)),
+  };
+}
+
+/** Uniform numbers in [0, 1) with 32 bits of resolution. */
+function mulberry32(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,4 @@
+export { FormatError, type FormatErrorCode } from './errors';
+export * from './safetensors';
+export * from './onnx';
+export * from './datasets';
