@@ -235,6 +235,20 @@ export class Gpu {
     return result!;
   }
 
+  /**
+   * Runs `submit` at once; the promise tells later what the device found wrong in it, so that a
+   * caller can go on submitting meanwhile.
+   * @throws GpuError `validation`, `out-of-memory`
+   */
+  submitChecked(what: string, submit: () => void): Promise<void> {
+    const { device } = this;
+    device.pushErrorScope('out-of-memory');
+    device.pushErrorScope('validation');
+    submit();
+    const errors = Promise.all([device.popErrorScope(), device.popErrorScope()]);
+    return errors.then((found) => throwFound(what, found));
+  }
+
   /** Resolves when all work submitted so far is done. */
   async idle(): Promise<void> {
     await this.device.queue.onSubmittedWorkDone();
@@ -252,4 +266,13 @@ export class Gpu {
       throw new GpuError('plan', `${tensor.label} has no memory yet: build its plan first.`);
     return tensor.memory;
   }
+}
+
+function throwFound(what: string, [validation, memory]: (GPUError | null)[]): void {
+  if (memory)
+    throw new GpuError(
+      'out-of-memory',
+      `${what}: the GPU has no memory left. Use a smaller batch, a shorter length or a smaller model.`,
+    );
+  if (validation) throw new GpuError('validation', `${what}: ${validation.message}`);
 }

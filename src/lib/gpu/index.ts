@@ -1,6 +1,7 @@
 export { Gpu, BUFFER_USAGE, type GpuFeatures } from './device';
 export { GpuError, type GpuErrorCode } from './errors';
 export { Arena } from './arena';
+export { ReadbackRing } from './readback';
 export { PlanBuilder, Plan, read, write, update, type Binding, type Dispatch } from './plan';
 export type { KernelSource, Access } from './pipeline';
 export {

@@ -1,0 +1,17 @@
+export { DecoderError, type DecoderErrorCode } from './errors';
+export {
+  countParameters,
+  linearSites,
+  parameterShapes,
+  type LinearSite,
+  type ParameterShape,
+} from './parameters';
+export { NO_ADAPTER, type Adapter, type LoraPair, type TrainedBias } from './trainable';
+export {
+  ModelWeights,
+  type StoredTensor,
+  type TensorSource,
+  type UploadOptions,
+  type WeightStorage,
+} from './weights';
+export { Decoder, type BatchTensors, type DecoderInput, type RotaryTensors } from './decoder';

@@ -1,0 +1,123 @@
+/**
+ * Rows of tokens become micro-batches: which rows when, padded on the right, with the positions
+ * that have a target compacted to the front. Pure; the order is a function of the seed alone.
+ */
+import { Xoshiro128 } from '../config/random';
+import { TrainingError } from './errors';
+
+/** Label of a position without loss, as PyTorch has it. */
+export const IGNORED = -100;
+
+/** Lengths are padded to a multiple of this many tokens, so that few plans serve all batches. */
+const LENGTH_STEP = 16;
+
+export interface TokenRow {
+  readonly inputIds: Int32Array;
+  /** As long as inputIds; IGNORED where there is no loss. The first label never counts. */
+  readonly labels: Int32Array;
+}
+
+export interface MicroBatch {
+  readonly B: number;
+  readonly T: number;
+  /** (B * T) */
+  readonly ids: Int32Array;
+  /** (B * T); the first `targetCount` are positions whose next token is a target. */
+  readonly rowIndex: Int32Array;
+  readonly targets: Int32Array;
+  readonly targetCount: number;
+  /** Tokens that are no padding. */
+  readonly tokenCount: number;
+}
+
+/** Targets of a row: labels after the first that are not ignored. */
+export function countTargets({ labels }: TokenRow): number {
+  let count = 0;
+  for (let t = 1; t < labels.length; t++) if (labels[t] !== IGNORED) count++;
+  return count;
+}
+
+export function paddedLength(rows: readonly TokenRow[]): number {
+  const longest = rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 1);
+  return Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP;
+}
+
+export function collate(rows: readonly TokenRow[]): MicroBatch {
+  const B = rows.length;
+  const T = paddedLength(rows);
+  const ids = new Int32Array(B * T);
+  const rowIndex = new Int32Array(B * T);
+  const targets = new Int32Array(B * T);
+  let targetCount = 0;
+  let tokenCount = 0;
+  rows.forEach(({ inputIds, labels }, b) => {
+    ids.set(inputIds, b * T);
+    tokenCount += inputIds.length;
+    for (let t = 1; t < labels.length; t++) {
+      if (labels[t] === IGNORED) continue;
+      rowIndex[targetCount] = b * T + t - 1;
+      targets[targetCount] = labels[t];
+      targetCount++;
+    }
+  });
+  return { B, T, ids, rowIndex, targets, targetCount, tokenCount };
+}
+
+/**
+ * Row numbers in the order of one epoch: that of the file, or a Fisher-Yates shuffle by
+ * xoshiro128** seeded with seed + epoch.
+ */
+export function epochOrder(
+  rowCount: number,
+  seed: number,
+  epoch: number,
+  shuffle: boolean,
+): number[] {
+  const order = Array.from({ length: rowCount }, (_, index) => index);
+  if (!shuffle) return order;
+  const random = new Xoshiro128((seed + epoch) >>> 0);
+  for (let last = rowCount - 1; last > 0; last--) {
+    const other = random.nextBelow(last + 1);
+    [order[last], order[other]] = [order[other], order[last]];
+  }
+  return order;
+}
+
+export function chunk<T>(items: readonly T[], size: number): T[][] {
+  const chunks: T[][] = [];
+  for (let start = 0; start < items.length; start += size)
+    chunks.push(items.slice(start, start + size));
+  return chunks;
+}
+
+/** @throws TrainingError `no-rows`, `no-targets`, `too-long` */
+export function checkRows(
+  rows: readonly TokenRow[],
+  vocabSize: number,
+  maxPositions: number,
+): void {
+  if (rows.length === 0)
+    throw new TrainingError('no-rows', 'There is no row to train on. At least one is needed.');
+  if (rows.every((row) => countTargets(row) === 0))
+    throw new TrainingError(
+      'no-targets',
+      'No row has an answer to learn from: every answer is empty or cut off. Raise max_length or shorten the prompts.',
+    );
+  rows.forEach(({ inputIds, labels }, index) => {
+    if (inputIds.length > maxPositions)
+      throw new TrainingError(
+        'too-long',
+        `Row ${index + 1} has ${inputIds.length} tokens, the model reads at most ${maxPositions}. Lower max_length.`,
+        { details: { row: index + 1, found: inputIds.length, allowed: maxPositions } },
+      );
+    const isToken = (id: number) => id >= 0 && id < vocabSize;
+    const bad =
+      inputIds.find((id) => !isToken(id)) ?? labels.find((id) => id !== IGNORED && !isToken(id));
+    if (bad !== undefined)
+      throw new TrainingError(
+        'wrong-token',
+        `Row ${index + 1} has the token ${bad}, the model knows 0 to ${vocabSize - 1}. The rows were made with another tokenizer.`,
+        { details: { row: index + 1, found: bad, allowed: vocabSize - 1 } },
+      );
+  });
+}

@@ -1,0 +1,12 @@
+import { InkstoneError } from '../config/errors';
+
+export type TrainingErrorCode =
+  | 'no-rows'
+  | 'no-targets'
+  | 'wrong-token'
+  | 'answers-cut'
+  | 'too-long'
+  | 'diverged'
+  | 'wrong-checkpoint';
+
+export class TrainingError extends InkstoneError<TrainingErrorCode> {}

@@ -1,0 +1,58 @@
+/** Mean loss and perplexity over rows, with the same plans as training but without gradients. */
+import type { ModelConfig } from '../config';
+import type { Adapter, ModelWeights } from '../decoder';
+import type { Gpu } from '../gpu';
+import { checkRows, chunk, collate, countTargets, paddedLength, type TokenRow } from './batches';
+import { StepPlans } from './step-plans';
+
+export interface LossReport {
+  /** Mean over all targets, natural logarithm. */
+  loss: number;
+  perplexity: number;
+  targetCount: number;
+  rowCount: number;
+}
+
+export interface EvaluateLossOptions {
+  gpu: Gpu;
+  config: ModelConfig;
+  weights: ModelWeights;
+  adapter: Adapter;
+  rows: readonly TokenRow[];
+  batchSize: number;
+  signal?: AbortSignal;
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** @throws TrainingError for rows that cannot be read; AbortError */
+export async function evaluateLoss(options: EvaluateLossOptions): Promise<LossReport> {
+  const { gpu, config, weights, adapter, rows, batchSize, signal, onProgress } = options;
+  checkRows(rows, config.vocabSize, config.maxPositionEmbeddings);
+  const maxLength = paddedLength(rows);
+  const plans = new StepPlans({ gpu, config, weights, adapter, maxLength, training: false });
+  try {
+    await plans.planFor({ B: Math.min(batchSize, rows.length), T: maxLength });
+    let done = 0;
+    for (const batchRows of chunk(rows, batchSize)) {
+      signal?.throwIfAborted();
+      const batch = collate(batchRows);
+      const plan = await plans.planFor(batch);
+      await plan.submit(batch, {
+        dropoutSeed: 0,
+        targetCount: batch.targetCount,
+        lossScale: 0,
+        learningRate: 0,
+        biasCorrection1: 0,
+        biasCorrection2: 0,
+      });
+      done += batchRows.length;
+      onProgress?.(done, rows.length);
+    }
+    const targetCount = rows.reduce((sum, row) => sum + countTargets(row), 0);
+    const [total] = await gpu.readFloats(plans.total);
+    const loss = total / targetCount;
+    return { loss, perplexity: Math.exp(loss), targetCount, rowCount: rows.length };
+  } finally {
+    plans.dispose();
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * GPU plans of a run: one for each batch shape, all in one arena, made when a shape first comes.
+ * A plan's inputs are small buffers that are written before it is submitted.
+ */
+import type { ModelConfig } from '../config';
+import { ropeTables } from '../config/rope';
+import { Decoder, type Adapter, type BatchTensors, type ModelWeights } from '../decoder';
+import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
+import { sumLoss } from '../kernels/cross-entropy';
+import { createStepState, uploadStepState, type StepState } from '../kernels/step-state';
+import type { MicroBatch } from './batches';
+
+/** The plan of one batch shape. */
+export interface ShapePlan {
+  /**
+   * Submits one micro-batch; its losses are added to `total`, its gradients to the adapter's.
+   * The promise tells when the device has accepted it, not when it is done.
+   */
+  submit(batch: MicroBatch, state: StepState): Promise<void>;
+  dispose(): void;
+}
+
+export interface StepPlansOptions {
+  gpu: Gpu;
+  config: ModelConfig;
+  weights: ModelWeights;
+  adapter: Adapter;
+  /** Longest padded row of all that will come. */
+  maxLength: number;
+  /** False: forward and loss only. */
+  training: boolean;
+}
+
+export class StepPlans {
+  /** Sum of the losses of all targets since `total` was last cleared, (1). */
+  readonly total: Tensor;
+  /** StepState that every plan of the run reads. */
+  readonly step: Tensor;
+  private readonly arena: Arena;
+  private readonly cos: Tensor;
+  private readonly sin: Tensor;
+  private readonly shapes = new Map<string, Promise<ShapePlan>>();
+  private readonly owned: Tensor[] = [];
+
+  constructor(private readonly options: StepPlansOptions) {
+    const { gpu, config, maxLength } = options;
+    this.arena = new Arena(gpu, 'step');
+    this.step = createStepState(gpu);
+    this.total = gpu.createTensor('loss total', [1]);
+    const tables = ropeTables(config, maxLength);
+    const shape = [maxLength, config.headDim / 2];
+    this.cos = gpu.createTensor('rotary cos', shape, 'f32', tables.cos);
+    this.sin = gpu.createTensor('rotary sin', shape, 'f32', tables.sin);
+    this.owned.push(this.step, this.total, this.cos, this.sin);
+  }
+
+  /** GPU memory of activations and inputs. */
+  get gpuBytes(): number {
+    return this.owned.reduce((sum, { sizeBytes }) => sum + sizeBytes, this.arena.sizeBytes);
+  }
+
+  /** The plan of a shape, built when first asked for; the largest first wastes no memory. */
+  planFor({ B, T }: { B: number; T: number }): Promise<ShapePlan> {
+    const key = `${B}x${T}`;
+    let shape = this.shapes.get(key);
+    if (!shape) {
+      shape = this.buildPlan(B, T);
+      this.shapes.set(key, shape);
+    }
+    return shape;
+  }
+
+  dispose(): void {
+    for (const shape of this.shapes.values()) void shape.then((plan) => plan.dispose());
+    for (const tensor of this.owned) this.options.gpu.destroyTensor(tensor);
+    this.arena.dispose();
+  }
+
+  private async buildPlan(B: number, T: number): Promise<ShapePlan> {
+    const { gpu, config, weights, adapter, training } = this.options;
+    const integers = (label: string) => {
+      const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], 'i32');
+      this.owned.push(tensor);
+      return tensor;
+    };
+    const batch: BatchTensors = {
+      B,
+      T,
+      ids: integers('ids'),
+      rowIndex: integers('rowIndex'),
+      targets: integers('targets'),
+    };
+    const builder = new PlanBuilder(gpu, `${training ? 'train' : 'evaluate'} ${B}x${T}`);
+    const rotary = { cos: this.cos, sin: this.sin };
+    const decoder = new Decoder(
+      builder,
+      { config, weights, adapter, rotary, batch, step: this.step },
+      training,
+    );
+    const loss = builder.tensor('loss', [B * T]);
+    if (training) decoder.train(loss);
+    else decoder.evaluate(loss);
+    sumLoss(builder, { label: '/loss/total', loss, total: this.total });
+    return this.shapePlan(await builder.build(this.arena), batch);
+  }
+
+  private shapePlan(plan: Plan, inputs: BatchTensors): ShapePlan {
+    const { gpu } = this.options;
+    return {
+      submit: (batch, state) =>
+        gpu.submitChecked(plan.label, () => {
+          gpu.upload(inputs.ids, batch.ids);
+          gpu.upload(inputs.rowIndex, batch.rowIndex);
+          gpu.upload(inputs.targets, batch.targets);
+          uploadStepState(gpu, this.step, state);
+          plan.submit();
+        }),
+      dispose: () => plan.dispose(),
+    };
+  }
+}
