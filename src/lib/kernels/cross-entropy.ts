@@ -1,0 +1,214 @@
+/**
+ * Output projection fused with softmax cross-entropy. Only rows that have a target are computed, in chunks:
+ * the logits of one chunk are the largest thing in memory, tokens x vocabulary never is.
+ * N rows, C model width, V vocabulary.
+ */
+import {
+  BYTES_PER_ELEMENT,
+  elementCount,
+  read,
+  update,
+  write,
+  type DType,
+  type PlanBuilder,
+  type Tensor,
+} from '../gpu';
+import CLEAR from './cross-entropy-clear.wgsl?raw';
+import GATHER from './cross-entropy-gather.wgsl?raw';
+import SCATTER from './cross-entropy-scatter.wgsl?raw';
+import SOFTMAX from './cross-entropy-softmax.wgsl?raw';
+import SUM from './cross-entropy-sum.wgsl?raw';
+import { KernelError } from './errors';
+import { matmul } from './matmul';
+import { STEP_STATE_PRELUDE, STEP_STATE_WORDS } from './step-state';
+import { checkWeight, type WeightMatrix } from './weight';
+
+/** Bytes of logits that a chunk aims at. */
+const CHUNK_BYTES = 32 * 2 ** 20;
+const FEWEST_CHUNK_ROWS = 16;
+const MOST_CHUNK_ROWS = 256;
+/** Word of StepState that holds targetCount. */
+const TARGET_COUNT_WORD = 1;
+
+export interface LinearCrossEntropyArgs {
+  readonly label: string;
+  /** (N, C) */
+  readonly hidden: Tensor;
+  /** C in, V out. */
+  readonly weight: WeightMatrix;
+  /** (V) */
+  readonly bias?: Tensor;
+  /** (N) i32: rows that have a target, compacted to the front, none twice; the first step.targetCount are valid. */
+  readonly rowIndex: Tensor;
+  /** (N) i32: target token of row rowIndex[i]; one outside 0 .. V - 1 makes its loss NaN. */
+  readonly targets: Tensor;
+  /** StepState: targetCount, lossScale. */
+  readonly step: Tensor;
+  /** (N) f32: loss of compacted row i, not scaled; 0 at and after targetCount. */
+  readonly loss: Tensor;
+  /** (N, C), written: gradient of lossScale * sum(loss); zero in rows without a target. Left out = evaluation. */
+  readonly dHidden?: Tensor;
+  /** (N) u32: 1 where the largest logit of compacted row i is its target's; the lowest token wins a tie. */
+  readonly correct?: Tensor;
+  /** Rows whose logits are in memory at one time. */
+  readonly chunkRows?: number;
+}
+
+/** Rows of a chunk when none are asked for: as many as CHUNK_BYTES of logits, in whole tiles. */
+export function defaultChunkRows(N: number, V: number): number {
+  const fitting = Math.floor(CHUNK_BYTES / (V * BYTES_PER_ELEMENT.f32) / 16) * 16;
+  return Math.min(N, Math.max(FEWEST_CHUNK_ROWS, Math.min(MOST_CHUNK_ROWS, fitting)));
+}
+
+/** @throws KernelError `shape`, `dtype` */
+export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyArgs): void {
+  const { label, hidden, weight, bias, rowIndex, targets, step, loss, dHidden, correct } = args;
+  checkWeight(label, weight);
+  if (hidden.shape.length !== 2)
+    throw new KernelError(
+      'shape',
+      `${label}: hidden (${hidden.label}) has shape [${hidden.shape}], (N, C) is needed.`,
+    );
+  const [N, C] = hidden.shape;
+  const V = weight.outFeatures;
+  expect(label, 'hidden', hidden, [N, weight.inFeatures], 'f32');
+  expect(label, 'rowIndex', rowIndex, [N], 'i32');
+  expect(label, 'targets', targets, [N], 'i32');
+  expect(label, 'step', step, [STEP_STATE_WORDS], 'u32');
+  expect(label, 'loss', loss, [N], 'f32');
+  if (dHidden) expect(label, 'dHidden', dHidden, [N, C], 'f32');
+  if (correct) expect(label, 'correct', correct, [N], 'u32');
+  const chunkRows = Math.min(N, args.chunkRows ?? defaultChunkRows(N, V));
+  if (!Number.isInteger(chunkRows) || chunkRows < 1)
+    throw new KernelError(
+      'shape',
+      `${label}: chunkRows is ${args.chunkRows}, a whole number from 1 is needed.`,
+    );
+
+  const rows = plan.tensor(`${label}/rows`, [N, C]);
+  plan.dispatch({
+    label: `${label}/gather`,
+    kernel: { name: 'cross-entropy-gather', wgsl: STEP_STATE_PRELUDE + GATHER },
+    bindings: [read(hidden), read(rowIndex), read(step), write(rows)],
+    uniforms: [N, C],
+    grid: [N],
+  });
+  const logits = plan.tensor(`${label}/logits`, [chunkRows, V]);
+  const dRows = dHidden && plan.tensor(`${label}/dRows`, [N, C]);
+  for (let first = 0; first < N; first += chunkRows) {
+    const total = Math.min(chunkRows, N - first);
+    const live = { total, count: step, countWord: TARGET_COUNT_WORD, first };
+    matmul(plan, {
+      label: `${label}/logits`,
+      a: rows,
+      b: weight.tensor,
+      transposeB: weight.layout === 'out-in',
+      bias,
+      out: logits,
+      rows: { ...live, aFirst: first },
+    });
+    plan.dispatch({
+      label: `${label}/softmax`,
+      kernel: {
+        name: 'cross-entropy-softmax',
+        wgsl: softmaxText(correct !== undefined),
+        constants: { WRITE_GRADIENT: dHidden ? 1 : 0 },
+      },
+      bindings: [
+        read(targets),
+        read(step),
+        update(logits),
+        write(loss),
+        ...(correct ? [write(correct)] : []),
+      ],
+      uniforms: [V, first],
+      grid: [total],
+    });
+    if (dRows)
+      matmul(plan, {
+        label: `${label}/dRows`,
+        a: logits,
+        b: weight.tensor,
+        transposeB: weight.layout === 'in-out',
+        out: dRows,
+        rows: { ...live, outFirst: first },
+      });
+  }
+  if (!dHidden || !dRows) return;
+  plan.dispatch({
+    label: `${label}/clear`,
+    kernel: { name: 'cross-entropy-clear', wgsl: CLEAR },
+    bindings: [write(dHidden)],
+    uniforms: [N, C],
+    grid: [N],
+  });
+  plan.dispatch({
+    label: `${label}/scatter`,
+    kernel: { name: 'cross-entropy-scatter', wgsl: STEP_STATE_PRELUDE + SCATTER },
+    bindings: [read(dRows), read(rowIndex), read(step), update(dHidden)],
+    uniforms: [N, C],
+    grid: [N],
+  });
+}
+
+export interface SumLossArgs {
+  readonly label: string;
+  /** (N) */
+  readonly loss: Tensor;
+  /** (1), accumulates. */
+  readonly total: Tensor;
+}
+
+/** total += sum of loss, in a fixed order. */
+export function sumLoss(plan: PlanBuilder, args: SumLossArgs): void {
+  const { label, loss, total } = args;
+  const N = elementCount(loss.shape);
+  expect(label, 'loss', loss, [N], 'f32');
+  expect(label, 'total', total, [1], 'f32');
+  plan.dispatch({
+    label,
+    kernel: { name: 'cross-entropy-sum', wgsl: SUM },
+    bindings: [read(loss), update(total)],
+    uniforms: [N],
+    grid: [1],
+  });
+}
+
+/** Without `correct` its binding falls away and the uniform struct moves up by one. */
+function softmaxText(withCorrect: boolean): string {
+  const prelude = withCorrect ? CORRECT_BOUND : CORRECT_UNBOUND;
+  return STEP_STATE_PRELUDE + prelude + SOFTMAX;
+}
+
+const CORRECT_BOUND = `
+@group(0) @binding(4) var<storage, read_write> correct: array<u32>;
+@group(0) @binding(5) var<uniform> sizes: Sizes;
+fn markCorrect(row: u32, value: u32) { correct[row] = value; }
+`;
+
+const CORRECT_UNBOUND = `
+@group(0) @binding(4) var<uniform> sizes: Sizes;
+fn markCorrect(row: u32, value: u32) {}
+`;
+
+function expect(
+  label: string,
+  name: string,
+  tensor: Tensor,
+  shape: readonly number[],
+  dtype: DType,
+): void {
+  if (tensor.dtype !== dtype)
+    throw new KernelError(
+      'dtype',
+      `${label}: ${name} (${tensor.label}) is ${tensor.dtype}, ${dtype} is needed.`,
+    );
+  if (
+    tensor.shape.length !== shape.length ||
+    tensor.shape.some((size, axis) => size !== shape[axis])
+  )
+    throw new KernelError(
+      'shape',
+      `${label}: ${name} (${tensor.label}) has shape [${tensor.shape}], [${shape}] is needed.`,
+    );
+}

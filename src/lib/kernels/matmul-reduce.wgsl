@@ -1,0 +1,56 @@
+// Adds the planes of a matrix product whose K was split, plane 0 first, then finishes as one product would:
+// out = alpha * sum [+ bias] [+ out].
+// partial: (splits, M, N)   out: (M, N) with strides
+struct ReduceSizes {
+  M: u32,
+  N: u32,
+  splits: u32,
+  outRowStride: u32,
+  outColumnStride: u32,
+  outOffset: u32,
+  alpha: u32,
+  flags: u32,
+  limitWord: u32,
+  limitOffset: u32,
+}
+
+const FLAG_BIAS = 1u;
+const FLAG_ACCUMULATE = 2u;
+const FLAG_LIMIT = 4u;
+
+@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(1) var<storage, read> bias: array<f32>;
+@group(0) @binding(2) var<storage, read> liveCount: array<u32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<uniform> sizes: ReduceSizes;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(global_invocation_id) id: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+) {
+  let element = id.y * groups.x * 64u + id.x;
+  let row = element / sizes.N;
+  let column = element % sizes.N;
+  var rows = sizes.M;
+  if ((sizes.flags & FLAG_LIMIT) != 0u) {
+    let count = liveCount[sizes.limitWord];
+    rows = min(rows, count - min(count, sizes.limitOffset));
+  }
+  if (row >= rows) {
+    return;
+  }
+  var sum = 0.0;
+  for (var split = 0u; split < sizes.splits; split++) {
+    sum += partial[split * sizes.M * sizes.N + element];
+  }
+  let index = sizes.outOffset + row * sizes.outRowStride + column * sizes.outColumnStride;
+  var value = bitcast<f32>(sizes.alpha) * sum;
+  if ((sizes.flags & FLAG_BIAS) != 0u) {
+    value += bias[column];
+  }
+  if ((sizes.flags & FLAG_ACCUMULATE) != 0u) {
+    value += out[index];
+  }
+  out[index] = value;
+}
