@@ -16,7 +16,7 @@ export function rowKey(row: DatasetRow): string {
     case 'text':
       return key(row.kind, row.text);
     case 'tokens':
-      return `${row.kind}\0${row.inputIds.join(' ')}\0${row.labels.join(' ')}`;
+      return key(row.kind, row.inputIds.join(' '), row.labels.join(' '));
   }
 }
 
@@ -46,6 +46,6 @@ export function groupRows(rows: readonly DatasetRow[]): number[][] {
   return [...groups.values()];
 }
 
-/** Fields are joined by NUL, which collapsing white space cannot make. */
+/** As a JSON list, so that no field can imitate the border between two. */
 const key = (...fields: string[]): string =>
-  fields.map((field) => field.normalize('NFC').trim().replace(/\s+/g, ' ')).join('\0');
+  JSON.stringify(fields.map((field) => field.normalize('NFC').trim().replace(/\s+/g, ' ')));

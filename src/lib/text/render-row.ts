@@ -1,0 +1,172 @@
+/**
+ * A row to the text that a model is trained on, in pieces: with loss or without. Knows templates, not
+ * tokens. Pieces joined are the text; a border between pieces is where the person's turn ends.
+ */
+import { renderChat, type ChatMessage } from './chat-template';
+import { detectLanguage } from './detect-language';
+import { TextError } from './errors';
+import { formatInstruction } from './instruction-template';
+import type { RowTemplate, TextRow } from './row';
+import type { Tokenizer } from './tokenizer';
+
+export interface Piece {
+  readonly text: string;
+  readonly hasLoss: boolean;
+}
+
+export interface RenderedRow {
+  readonly pieces: readonly Piece[];
+  /** False where the template writes bos itself, so that the tokenizer must not add another. */
+  readonly addSpecialTokens: boolean;
+  /** The template renders a conversation's start differently as it grows: only the last turn counts. */
+  readonly isLastTurnOnly: boolean;
+}
+
+/** Llama 3 templates print the date. Training must repeat bit for bit, so it is always this one. */
+const TRAINING_DATE = new Date(2024, 6, 26);
+
+export function renderRow(
+  row: Exclude<TextRow, { kind: 'tokens' }>,
+  tokenizer: Tokenizer,
+  template: RowTemplate,
+): RenderedRow {
+  const eos = tokenizer.specialTokens.eos_token ?? '';
+  if (row.kind === 'text') return plain([{ text: row.text, hasLoss: true }, ending(eos)]);
+  const isChat =
+    template === 'chat' || (template === 'auto' && tokenizer.chatTemplate !== undefined);
+  if (isChat) return renderConversation(toMessages(row), tokenizer, eos);
+  if (row.kind === 'completion') {
+    return plain([
+      { text: row.prompt, hasLoss: false },
+      { text: row.completion, hasLoss: true },
+      ending(eos),
+    ]);
+  }
+  if (row.kind === 'chat') return plain(renderTurns(row.messages, eos));
+  const language = detectLanguage(row.instruction + row.input);
+  const { prompt, completion } = formatInstruction({ ...row }, language);
+  return plain([
+    { text: prompt, hasLoss: false },
+    { text: completion, hasLoss: true },
+    ending(eos),
+  ]);
+}
+
+/** The prompt alone, as inference sends it: what comes before the first piece with loss. */
+export function toMessages(row: Exclude<TextRow, { kind: 'tokens' | 'text' }>): ChatMessage[] {
+  if (row.kind === 'chat') {
+    const last = row.messages.findLastIndex(({ role }) => role === 'assistant');
+    if (last === -1) {
+      throw new TextError('bad-row', 'the conversation has no assistant turn; there is no target.');
+    }
+    return row.messages.slice(0, last + 1);
+  }
+  const [user, assistant] =
+    row.kind === 'completion'
+      ? [row.prompt, row.completion]
+      : [row.input === '' ? row.instruction : `${row.instruction}\n${row.input}`, row.output];
+  return [
+    { role: 'user', content: user },
+    { role: 'assistant', content: assistant },
+  ];
+}
+
+const ending = (eos: string): Piece => ({ text: eos, hasLoss: true });
+
+const plain = (pieces: readonly Piece[]): RenderedRow => ({
+  pieces,
+  addSpecialTokens: true,
+  isLastTurnOnly: false,
+});
+
+/** A conversation in the instruction template: each question is an instruction, eos after each answer. */
+function renderTurns(messages: readonly ChatMessage[], eos: string): Piece[] {
+  const pieces: Piece[] = [];
+  let asked: string[] = [];
+  for (const { role, content } of messages) {
+    if (role !== 'assistant') {
+      asked.push(content);
+      continue;
+    }
+    const instruction = asked.join('\n\n');
+    const { prompt } = formatInstruction({ instruction }, detectLanguage(instruction + content));
+    const gap = pieces.length === 0 ? '' : '\n\n';
+    pieces.push(
+      { text: gap + prompt, hasLoss: false },
+      { text: content, hasLoss: true },
+      ending(eos),
+    );
+    asked = [];
+  }
+  return pieces;
+}
+
+function renderConversation(
+  messages: readonly ChatMessage[],
+  tokenizer: Tokenizer,
+  eos: string,
+): RenderedRow {
+  const render = (count: number, addGenerationPrompt: boolean) =>
+    renderChat(tokenizer, messages.slice(0, count), { addGenerationPrompt, date: TRAINING_DATE });
+  const full = render(messages.length, false);
+  const spans: [begin: number, end: number][] = [];
+  let isLastTurnOnly = false;
+  messages.forEach(({ role, content }, i) => {
+    if (role !== 'assistant') return;
+    const isLast = i === messages.length - 1;
+    const begin = findBegin(full, render(i, true), content, isLast);
+    const least = spans.at(-1)?.[1] ?? 0;
+    if (begin === undefined || begin < least) {
+      if (!isLast) isLastTurnOnly = true;
+      else throw unplaced();
+      return;
+    }
+    spans.push([begin, findEnd(full, begin, isLast ? full : render(i + 1, false), content, eos)]);
+  });
+  if (isLastTurnOnly) spans.splice(0, spans.length - 1);
+  const pieces = cutPieces(full, spans);
+  if (eos !== '' && !full.trimEnd().endsWith(eos)) pieces.push(ending(eos));
+  return { pieces, addSpecialTokens: false, isLastTurnOnly };
+}
+
+/** Where an answer starts: after the generation prompt, or, for the last one, where its text is. */
+function findBegin(full: string, prompt: string, content: string, isLast: boolean) {
+  if (full.startsWith(prompt)) return prompt.length;
+  if (!isLast) return undefined;
+  const at = full.lastIndexOf(content.trim());
+  return at === -1 ? undefined : at;
+}
+
+/** Where an answer ends: after its closing eos where there is one, never in the white space behind. */
+function findEnd(full: string, begin: number, upTo: string, content: string, eos: string): number {
+  let end = upTo.length;
+  if (!full.startsWith(upTo)) {
+    // Rendered differently as the last turn (Qwen 3 adds a thinking block there): find the text.
+    const trimmed = content.trim();
+    const at = full.indexOf(trimmed, begin);
+    end = at === -1 ? begin : at + trimmed.length;
+    if (eos !== '' && full.startsWith(eos, end)) end += eos.length;
+  }
+  const closing = eos === '' ? -1 : full.lastIndexOf(eos, end - eos.length);
+  const afterEos = closing + eos.length;
+  if (closing >= begin && full.slice(afterEos, end).trim() === '') return afterEos;
+  return end;
+}
+
+function cutPieces(full: string, spans: readonly [number, number][]): Piece[] {
+  const pieces: Piece[] = [];
+  let at = 0;
+  for (const [begin, end] of spans) {
+    pieces.push({ text: full.slice(at, begin), hasLoss: false });
+    pieces.push({ text: full.slice(begin, end), hasLoss: true });
+    at = end;
+  }
+  pieces.push({ text: full.slice(at), hasLoss: false });
+  return pieces.filter(({ text }) => text !== '');
+}
+
+const unplaced = () =>
+  new TextError(
+    'chat-template',
+    "the model's chat template changes or hides the answer, so no loss can be placed on it; choose the instruction template.",
+  );
