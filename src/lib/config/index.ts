@@ -1,4 +1,5 @@
 export { InkstoneError, ConfigError, type ConfigErrorCode } from './errors';
+export { ropeFrequencies, ropeTables, type RopeTables } from './rope';
 export { parseJsonObject, isJsonObject, type JsonObject } from './fields';
 export {
   SUPPORTED_ARCHITECTURES,
