@@ -15,3 +15,12 @@ export {
   type WeightStorage,
 } from './weights';
 export { Decoder, type BatchTensors, type DecoderInput, type RotaryTensors } from './decoder';
+export {
+  INDEX_FILE,
+  openCheckpoint,
+  WEIGHTS_FILE,
+  type FolderAccess,
+  type OpenedCheckpoint,
+} from './checkpoint-source';
+export { mergedSource } from './merged-source';
+export { writeCheckpointWeights } from './write-checkpoint';

@@ -1,0 +1,49 @@
+/** `evaluate --model DIR [--adapter DIR] --dataset FILE`: prints loss and perplexity as one line of JSON. */
+import { ModelWeights, NO_ADAPTER } from '$lib/decoder';
+import { LoraState } from '$lib/peft';
+import { evaluateLoss } from '$lib/training';
+import { requestNodeGpu } from '../gpu';
+import { openAdapterFolder, openModelFolder } from '../model-folder';
+import { readRows } from '../rows';
+
+export interface EvaluateOptions {
+  model: string;
+  adapter?: string;
+  dataset: string;
+}
+
+const BATCH_SIZE = 4;
+
+export async function evaluate(options: EvaluateOptions): Promise<void> {
+  const { config, checkpoint } = await openModelFolder(options.model);
+  const loaded = options.adapter ? await openAdapterFolder(options.adapter, config) : undefined;
+  const { rows } = await readRows(options.dataset, options.model, {
+    maxLength: config.maxPositionEmbeddings,
+    trainOnPrompt: false,
+  });
+  const gpu = await requestNodeGpu();
+  try {
+    const weights = await ModelWeights.upload(gpu, config, checkpoint.source);
+    const adapter = loaded
+      ? new LoraState(gpu, loaded.layout, loaded.config, loaded.values, { trainable: false })
+      : NO_ADAPTER;
+    const report = await evaluateLoss({
+      gpu,
+      config,
+      weights,
+      adapter,
+      rows,
+      batchSize: BATCH_SIZE,
+    });
+    process.stdout.write(
+      `${JSON.stringify({
+        loss: report.loss,
+        perplexity: report.perplexity,
+        tokens: report.targetCount,
+        rows: report.rowCount,
+      })}\n`,
+    );
+  } finally {
+    gpu.dispose();
+  }
+}

@@ -1,0 +1,95 @@
+/** `train --model DIR --dataset FILE --config FILE.json [--init-adapter DIR] --output DIR` */
+import { join } from 'node:path';
+import {
+  parseJsonObject,
+  readLoraConfig,
+  readTrainingArguments,
+  type LoraConfig,
+} from '$lib/config';
+import { linearSites, ModelWeights } from '$lib/decoder';
+import { layoutLora, PeftError, type LoadedAdapter } from '$lib/peft';
+import { TRAINER_STATE_FILE, Trainer, writeCheckpoint, type Checkpoint } from '$lib/training';
+import { readText, writeFileAtomically } from '../disk';
+import { requestNodeGpu } from '../gpu';
+import { openAdapterFolder, openModelFolder } from '../model-folder';
+import { readRows } from '../rows';
+
+export interface TrainOptions {
+  model: string;
+  dataset: string;
+  config: string;
+  output: string;
+  'init-adapter'?: string;
+}
+
+export async function train(options: TrainOptions): Promise<void> {
+  const settings = parseJsonObject(await readText(options.config), options.config);
+  const lora = readLoraConfig(settings, options.config);
+  const args = readTrainingArguments(settings, options.config);
+  const model = await openModelFolder(options.model);
+  const { rows } = await readRows(options.dataset, options.model, {
+    maxLength: args.max_length,
+    trainOnPrompt: args.train_on_prompt,
+  });
+  const initial = options['init-adapter']
+    ? await openAdapterFolder(options['init-adapter'], model.config)
+    : undefined;
+  if (initial) requireSameShape(initial, lora, model.config);
+  const gpu = await requestNodeGpu();
+  try {
+    const { config } = model;
+    const weights = await ModelWeights.upload(gpu, config, model.checkpoint.source);
+    const initialValues = initial?.values;
+    const trainer = await Trainer.create({ gpu, config, weights, lora, args, rows, initialValues });
+    const { trainableCount } = trainer.layout;
+    process.stdout.write(`${trainableParameters(trainableCount, trainer.allParams)}\n`);
+    const save = async (checkpoint: Checkpoint, folder: string, only?: readonly string[]) => {
+      const files = writeCheckpoint(checkpoint, trainer.layout, lora, model.name);
+      for (const [name, bytes] of files)
+        if (!only || only.includes(name)) await writeFileAtomically(join(folder, name), bytes);
+    };
+    await trainer.run({
+      onStep: ({ step, epoch, loss, grad_norm, learning_rate }) => {
+        const line = { step, epoch, loss, grad_norm, learning_rate };
+        if (step % args.logging_steps === 0 || step === trainer.shape.totalSteps)
+          process.stdout.write(`${JSON.stringify(line)}\n`);
+      },
+      onCheckpoint: (checkpoint) => {
+        const { global_step } = checkpoint.state;
+        return save(checkpoint, join(options.output, `checkpoint-${global_step}`));
+      },
+    });
+    await save(await trainer.checkpoint(), options.output, [
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      TRAINER_STATE_FILE,
+    ]);
+  } finally {
+    gpu.dispose();
+  }
+}
+
+function requireSameShape(
+  initial: LoadedAdapter,
+  lora: LoraConfig,
+  config: Parameters<typeof linearSites>[0],
+) {
+  const wanted = layoutLora(linearSites(config), lora).parameters;
+  const found = initial.layout.parameters;
+  const differs = wanted.find(
+    ({ key, shape }, index) =>
+      found[index]?.key !== key || String(found[index].shape) !== String(shape),
+  );
+  if (differs || wanted.length !== found.length)
+    throw new PeftError(
+      'wrong-model',
+      `The initial adapter (r ${initial.config.r}, target_modules ${initial.config.target_modules}, bias ${initial.config.bias}) does not fit the config (r ${lora.r}, target_modules ${lora.target_modules}, bias ${lora.bias}). Make them equal.`,
+    );
+}
+
+/** As PEFT's `print_trainable_parameters` prints it. */
+export function trainableParameters(trainable: number, all: number): string {
+  const group = (count: number) => count.toLocaleString('en-US');
+  const share = ((100 * trainable) / all).toFixed(4);
+  return `trainable params: ${group(trainable)} || all params: ${group(all)} || trainable%: ${share}`;
+}
