@@ -2,3 +2,4 @@ export { FormatError, type FormatErrorCode } from './errors';
 export * from './safetensors';
 export * from './onnx';
 export * from './datasets';
+export * from './zip';

@@ -1,0 +1,2 @@
+export { openZip, readZip, type ZipEntry, type ZipStreamEntry } from './read-zip';
+export { writeZip, type ZipInput } from './write-zip';
