@@ -1,0 +1,57 @@
+/**
+ * One holder at a time over all tabs, by Web Locks; the browser frees a lock when its tab dies. Where
+ * there are none (Node 20) a lock holds within this thread alone.
+ */
+import { StorageError } from './errors';
+
+/** Held while a model trains, so that no other tab trains and no update restarts the page. */
+export const RUN_LOCK = 'inkstone:run';
+
+const heldHere = new Set<string>();
+
+/**
+ * Runs `work` while holding the lock. Throws StorageError 'second-tab' at once when it is taken. The
+ * signal is for the caller's own waiting before the lock is asked for: once held, `work` minds it.
+ */
+export async function holdLock<Result>(
+  name: string,
+  options: { signal?: AbortSignal },
+  work: () => Promise<Result>,
+): Promise<Result> {
+  options.signal?.throwIfAborted();
+  const locks = lockManager();
+  if (!locks) return holdHere(name, work);
+  // The platform refuses `signal` together with `ifAvailable`.
+  return (await locks.request(name, { ifAvailable: true }, (lock) => {
+    if (!lock) throw secondTab(name);
+    return work();
+  })) as Result;
+}
+
+/** Whether any tab or worker of this origin holds the lock now. */
+export async function isLockHeld(name: string): Promise<boolean> {
+  const locks = lockManager();
+  if (!locks) return heldHere.has(name);
+  const { held = [] } = await locks.query();
+  return held.some((lock) => lock.name === name);
+}
+
+async function holdHere<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
+  if (heldHere.has(name)) throw secondTab(name);
+  heldHere.add(name);
+  try {
+    return await work();
+  } finally {
+    heldHere.delete(name);
+  }
+}
+
+const lockManager = (): LockManager | undefined =>
+  typeof navigator === 'undefined' ? undefined : (navigator as { locks?: LockManager }).locks;
+
+const secondTab = (name: string): StorageError =>
+  new StorageError(
+    'second-tab',
+    'Inkstone is already doing this in another tab. Finish or close it there first.',
+    { retryable: true, details: { lock: name } },
+  );
