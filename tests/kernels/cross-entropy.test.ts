@@ -1,10 +1,50 @@
+/**
+ * Plan: loss, gradient and hits for both layouts, all storage types, odd sizes and chunks that divide the
+ * rows or not, with none, some and all rows as targets, against float64; logits so large that only a shifted
+ * softmax survives; ties; evaluation without a gradient; finite differences; the same bits twice and for any
+ * chunk; the sum of losses; refusals by name.
+ *
+ * Tolerances, of the root mean square: 1e-5 for the loss and 2e-5 for the gradient, because WGSL allows exp
+ * an error of 3 + 2|x| ulp, that is about 1e-6 for the largest terms, after a product that is within 1e-6.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Gpu } from '$lib/gpu';
-import { linearCrossEntropy } from '$lib/kernels/cross-entropy';
+import type { DType, Gpu } from '$lib/gpu';
+import { defaultChunkRows, linearCrossEntropy, sumLoss } from '$lib/kernels/cross-entropy';
 import { createStepState, uploadStepState } from '$lib/kernels/step-state';
+import type { WeightMatrix } from '$lib/kernels/weight';
 import { requestTestGpu } from '../dawn';
-import { randomMatrix, relativeError, runPlan, upload } from './oracle/matmul';
 import { crossEntropy } from './oracle/cross-entropy';
+import {
+  matrix,
+  randomMatrix,
+  relativeError,
+  roundedTo,
+  runPlan,
+  transposed,
+  upload,
+  type Matrix,
+} from './oracle/matmul';
+
+const LOSS_TOLERANCE = 1e-5;
+const GRADIENT_TOLERANCE = 2e-5;
+
+interface Problem {
+  hidden: Matrix;
+  /** (V, C) */
+  weight: Matrix;
+  bias?: Matrix;
+  rows: number[];
+  targets: number[];
+  lossScale: number;
+}
+
+interface Options {
+  dtype?: DType;
+  layout?: WeightMatrix['layout'];
+  chunkRows?: number;
+  gradient?: boolean;
+  correct?: boolean;
+}
 
 describe('linearCrossEntropy', () => {
   let gpu: Gpu;
@@ -12,48 +52,249 @@ describe('linearCrossEntropy', () => {
     gpu = await requestTestGpu();
   });
   afterAll(() => gpu.dispose());
-  it('smoke', async () => {
-    const N = 23,
-      C = 17,
-      V = 101;
-    const hidden = randomMatrix(N, C, 1),
-      weight = randomMatrix(V, C, 2);
-    const rows = [3, 0, 22, 7, 8, 9, 15],
-      targets = [100, 0, 3, 50, 51, 2, 2];
+
+  /** `live` rows out of N in a scattered order, with targets all over the vocabulary. */
+  const problem = (N: number, C: number, V: number, live: number): Problem => {
+    const rows = Array.from({ length: N }, (_, i) => i).sort(
+      (i, j) => ((i * 7919) % 101) - ((j * 7919) % 101) || i - j,
+    );
+    return {
+      hidden: randomMatrix(N, C, 1),
+      weight: randomMatrix(V, C, 2),
+      rows: rows.slice(0, live),
+      targets: Array.from({ length: live }, (_, i) => (i * 37 + V - 1) % V),
+      lossScale: 0.125,
+    };
+  };
+
+  const run = async (p: Problem, options: Options = {}) => {
+    const { dtype = 'f32', layout = 'out-in', gradient = true, correct = true } = options;
+    const [N, C, V] = [p.hidden.rows, p.hidden.columns, p.weight.rows];
     const step = createStepState(gpu);
     uploadStepState(gpu, step, {
-      dropoutSeed: 0,
-      targetCount: rows.length,
-      lossScale: 0.25,
-      learningRate: 0,
+      dropoutSeed: 1,
+      targetCount: p.rows.length,
+      lossScale: p.lossScale,
+      learningRate: 1,
       biasCorrection1: 1,
       biasCorrection2: 1,
     });
-    const pad = (x: number[]) => Int32Array.from({ length: N }, (_, i) => x[i] ?? 0);
-    const ri = gpu.createTensor('ri', [N], 'i32', pad(rows)),
-      tg = gpu.createTensor('tg', [N], 'i32', pad(targets));
-    const h = upload(gpu, 'h', hidden),
-      w = upload(gpu, 'w', weight);
-    const [loss, dHidden] = await runPlan(gpu, (plan) => {
-      const loss = plan.tensor('loss', [N]),
-        dHidden = plan.tensor('dHidden', [N, C]),
-        correct = plan.tensor('c', [N], 'u32');
+    // What follows the valid entries is garbage and must not be used.
+    const padded = (values: number[]) =>
+      Int32Array.from({ length: N }, (_, i) => values[i] ?? 987654);
+    const weight: WeightMatrix = {
+      tensor: upload(gpu, 'weight', layout === 'out-in' ? p.weight : transposed(p.weight), dtype),
+      layout,
+      inFeatures: C,
+      outFeatures: V,
+    };
+    const dirt = Float32Array.from({ length: N * C }, () => 5);
+    const dHidden = gpu.createTensor('dHidden', [N, C], 'f32', dirt);
+    const loss = gpu.createTensor('loss', [N], 'f32', dirt.subarray(0, N));
+    const hits = gpu.createTensor(
+      'correct',
+      [N],
+      'u32',
+      Uint32Array.from({ length: N }, () => 5),
+    );
+    const total = gpu.createTensor('total', [1], 'f32', Float32Array.of(10));
+    await runPlan(gpu, (plan) => {
       linearCrossEntropy(plan, {
-        label: '/ce',
-        hidden: h,
-        weight: { tensor: w, layout: 'out-in', inFeatures: C, outFeatures: V },
-        rowIndex: ri,
-        targets: tg,
+        label: '/lm_head',
+        hidden: upload(gpu, 'hidden', p.hidden),
+        weight,
+        bias: p.bias && gpu.createTensor('bias', [V], 'f32', Float32Array.from(p.bias.data)),
+        rowIndex: gpu.createTensor('rowIndex', [N], 'i32', padded(p.rows)),
+        targets: gpu.createTensor('targets', [N], 'i32', padded(p.targets)),
         step,
         loss,
-        dHidden,
-        correct,
-        chunkRows: 4,
+        dHidden: gradient ? dHidden : undefined,
+        correct: correct ? hits : undefined,
+        chunkRows: options.chunkRows,
       });
-      return [loss, dHidden, correct];
+      sumLoss(plan, { label: '/loss', loss, total });
+      return [];
     });
-    const ref = crossEntropy(hidden, weight, undefined, rows, targets, 0.25);
-    expect(relativeError(loss, ref.loss)).toBeLessThan(1e-5);
-    expect(relativeError(dHidden, ref.dHidden.data)).toBeLessThan(1e-5);
+    return {
+      loss: await gpu.readFloats(loss),
+      dHidden: await gpu.readFloats(dHidden),
+      correct: new Uint32Array(await gpu.readBytes(hits)),
+      total: (await gpu.readFloats(total))[0],
+    };
+  };
+
+  const expectOracle = async (p: Problem, options: Options = {}) => {
+    const weight = roundedTo(p.weight, options.dtype ?? 'f32');
+    const expected = crossEntropy(p.hidden, weight, p.bias?.data, p.rows, p.targets, p.lossScale);
+    const actual = await run(p, options);
+    expect(relativeError(actual.loss, expected.loss)).toBeLessThan(LOSS_TOLERANCE);
+    expect(relativeError(actual.dHidden, expected.dHidden.data)).toBeLessThan(GRADIENT_TOLERANCE);
+    expect(actual.correct).toEqual(expected.correct);
+    for (let row = 0; row < p.hidden.rows; row++)
+      if (!p.rows.includes(row))
+        expect(actual.dHidden.slice(row * p.hidden.columns, (row + 1) * p.hidden.columns)).toEqual(
+          new Float32Array(p.hidden.columns),
+        );
+    const total = 10 + expected.loss.reduce((a, b) => a + b, 0);
+    expect(Math.abs(actual.total - total) / total).toBeLessThan(LOSS_TOLERANCE);
+  };
+
+  for (const layout of ['out-in', 'in-out'] as const)
+    for (const dtype of ['f32', 'f16', 'bf16'] as DType[])
+      it(`equals float64: ${layout}, ${dtype}, odd sizes`, async () => {
+        for (const [N, C, V, live] of [
+          [1, 1, 1, 1],
+          [3, 5, 2, 2],
+          [23, 17, 101, 7],
+          [33, 40, 65, 33],
+          [20, 31, 700, 19],
+        ])
+          await expectOracle(problem(N, C, V, live), { layout, dtype });
+      });
+
+  it('takes none, some and all rows as targets, in chunks of any size, with the same bits', async () => {
+    for (const live of [0, 1, 8, 9, 16, 23]) {
+      const p = problem(23, 19, 77, live);
+      await expectOracle(p, { chunkRows: 8 });
+      const whole = await run(p, { chunkRows: 8 });
+      for (const chunkRows of [1, 5, 8, 23, 1000])
+        expect(await run(p, { chunkRows })).toEqual(whole);
+    }
+  });
+
+  it('adds a bias before the softmax', async () => {
+    await expectOracle({ ...problem(9, 7, 33, 6), bias: randomMatrix(1, 33, 9) });
+  });
+
+  it('survives logits in the thousands', async () => {
+    const p = problem(12, 16, 50, 12);
+    p.hidden.data.forEach((value, i) => (p.hidden.data[i] = value * 1000));
+    await expectOracle(p);
+  });
+
+  it('counts a tie for the lowest token', async () => {
+    const p = problem(4, 3, 200, 4);
+    p.weight.data.fill(0.5);
+    p.targets = [0, 1, 199, 64];
+    expect((await run(p)).correct).toEqual(Uint32Array.of(1, 0, 0, 0));
+  });
+
+  it('evaluates without a gradient: the same losses, dHidden untouched', async () => {
+    const p = problem(20, 15, 60, 13);
+    const trained = await run(p);
+    const evaluated = await run(p, { gradient: false });
+    expect(evaluated.loss).toEqual(trained.loss);
+    expect(evaluated.correct).toEqual(trained.correct);
+    expect(evaluated.dHidden.every((value) => value === 5)).toBe(true);
+    expect((await run(p, { correct: false })).correct.every((value) => value === 5)).toBe(true);
+  });
+
+  it('makes the loss of a target outside the vocabulary NaN, and of that row only', async () => {
+    const p = problem(5, 4, 30, 3);
+    for (const wrong of [30, -100]) {
+      const { loss } = await run({ ...p, targets: [p.targets[0], wrong, p.targets[2]] });
+      expect(Array.from(loss, Number.isNaN)).toEqual([false, true, false, false, false]);
+    }
+    expect((await run(p)).loss.some(Number.isNaN)).toBe(false);
+  });
+
+  it('its gradient equals finite differences of its loss', async () => {
+    const p = problem(5, 4, 11, 3);
+    const { dHidden } = await run(p);
+    const slopes = matrix(5, 4);
+    // Truncation is of order step^2 = 1e-4 and rounding of order 1e-7 / step = 1e-5.
+    const step = 0.01;
+    const value = async () => (await run(p)).loss.reduce((a, b) => a + b, 0) * p.lossScale;
+    for (let i = 0; i < slopes.data.length; i++) {
+      const at = p.hidden.data[i];
+      p.hidden.data[i] = at + step;
+      const above = await value();
+      p.hidden.data[i] = at - step;
+      const below = await value();
+      p.hidden.data[i] = at;
+      slopes.data[i] = (above - below) / (2 * step);
+    }
+    expect(relativeError(dHidden, slopes.data)).toBeLessThan(1e-3);
+  });
+
+  it('sums losses in a fixed order, of any number', async () => {
+    for (const N of [1, 63, 64, 65, 1000]) {
+      const values = randomMatrix(1, N, N);
+      const loss = gpu.createTensor('loss', [N], 'f32', Float32Array.from(values.data));
+      const sum = async () => {
+        const total = gpu.createTensor('total', [1]);
+        await runPlan(gpu, (plan) => {
+          sumLoss(plan, { label: '/loss', loss, total });
+          sumLoss(plan, { label: '/loss again', loss, total });
+          return [];
+        });
+        return (await gpu.readFloats(total))[0];
+      };
+      const first = await sum();
+      const expected = 2 * values.data.reduce((a, b) => a + b, 0);
+      expect(Math.abs(first - expected)).toBeLessThan(1e-6 * N);
+      expect(await sum()).toBe(first);
+    }
+  });
+
+  it('keeps the logits of a chunk near 32 MiB', () => {
+    expect(defaultChunkRows(4096, 49152)).toBe(160);
+    expect(defaultChunkRows(4096, 151936)).toBe(48);
+    expect(defaultChunkRows(4096, 2_000_000)).toBe(16);
+    expect(defaultChunkRows(4096, 300)).toBe(256);
+    expect(defaultChunkRows(7, 49152)).toBe(7);
+  });
+
+  describe('refuses, by name, what does not fit', () => {
+    const [N, C, V] = [6, 4, 9];
+    type Args = Parameters<typeof linearCrossEntropy>[1];
+    const good = (): Args => ({
+      label: '/lm_head',
+      hidden: gpu.createTensor('hidden', [N, C]),
+      weight: {
+        tensor: gpu.createTensor('embed.weight', [V, C], 'f16'),
+        layout: 'out-in',
+        inFeatures: C,
+        outFeatures: V,
+      },
+      rowIndex: gpu.createTensor('rowIndex', [N], 'i32'),
+      targets: gpu.createTensor('targets', [N], 'i32'),
+      step: createStepState(gpu),
+      loss: gpu.createTensor('loss', [N]),
+      dHidden: gpu.createTensor('dHidden', [N, C]),
+    });
+    const record = (args: Args) =>
+      runPlan(gpu, (plan) => {
+        linearCrossEntropy(plan, args);
+        return [];
+      });
+    const cases: [name: string, change: () => Partial<Args>, says: RegExp][] = [
+      [
+        'a hidden of another width',
+        () => ({ hidden: gpu.createTensor('narrow', [N, 3]) }),
+        /hidden \(narrow\) has shape \[6,3\], \[6,4\]/,
+      ],
+      [
+        'targets in u32',
+        () => ({ targets: gpu.createTensor('targets', [N], 'u32') }),
+        /targets \(targets\) is u32, i32/,
+      ],
+      [
+        'too few losses',
+        () => ({ loss: gpu.createTensor('loss', [5]) }),
+        /loss \(loss\) has shape \[5\], \[6\]/,
+      ],
+      [
+        'hits in f32',
+        () => ({ correct: gpu.createTensor('hits', [N]) }),
+        /correct \(hits\) is f32, u32/,
+      ],
+      ['a chunk of no rows', () => ({ chunkRows: 0 }), /chunkRows is 0/],
+    ];
+    for (const [name, change, says] of cases)
+      it(name, async () => {
+        await record(good());
+        await expect(record({ ...good(), ...change() })).rejects.toThrow(says);
+      });
   });
 });

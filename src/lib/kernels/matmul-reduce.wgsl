@@ -1,6 +1,6 @@
 // Adds the planes of a matrix product whose K was split, plane 0 first, then finishes as one product would:
 // out = alpha * sum [+ bias] [+ out].
-// partial: (splits, M, N)   out: (M, N) with strides
+// planes: (splits, M, N)   out: (M, N) with strides
 struct ReduceSizes {
   M: u32,
   N: u32,
@@ -18,7 +18,7 @@ const FLAG_BIAS = 1u;
 const FLAG_ACCUMULATE = 2u;
 const FLAG_LIMIT = 4u;
 
-@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(0) var<storage, read> planes: array<f32>;
 @group(0) @binding(1) var<storage, read> bias: array<f32>;
 @group(0) @binding(2) var<storage, read> liveCount: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
@@ -42,7 +42,7 @@ fn main(
   }
   var sum = 0.0;
   for (var split = 0u; split < sizes.splits; split++) {
-    sum += partial[split * sizes.M * sizes.N + element];
+    sum += planes[split * sizes.M * sizes.N + element];
   }
   let index = sizes.outOffset + row * sizes.outRowStride + column * sizes.outColumnStride;
   var value = bitcast<f32>(sizes.alpha) * sum;

@@ -142,7 +142,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
     (bias ? FLAG_BIAS : 0) | (accumulate ? FLAG_ACCUMULATE : 0) | (rows ? FLAG_LIMIT : 0);
   const alpha = floatBits(args.alpha ?? 1);
   const outOffset = outFirst * N;
-  const target = planes > 1 ? plan.tensor(`${label}/partial`, [planes, M, N]) : out;
+  const target = planes > 1 ? plan.tensor(`${label}/planes`, [planes, M, N]) : out;
   const product: Product = {
     M,
     N,
