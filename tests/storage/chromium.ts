@@ -2,11 +2,12 @@
  * Runs TypeScript of the rooms in a real Chromium: finds the browser, bundles an entry file, and serves
  * it from an origin of its own. Kept small, so that a room can test what Node does not have.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { chromium, type Browser } from 'playwright';
+import { chromium, type Browser, type BrowserContext } from 'playwright';
 import { build, type Rolldown } from 'vite';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
@@ -27,6 +28,22 @@ export const launchChromium = (): Promise<Browser> =>
     args: ['--headless=new', '--no-sandbox'],
     ignoreDefaultArgs: ['--headless'],
   });
+
+/** A browser with an ordinary profile on disk, not the private window that `newContext` opens. */
+export async function launchWithProfile(): Promise<BrowserContext & { discard(): Promise<void> }> {
+  const folder = mkdtempSync(join(tmpdir(), 'inkstone-profile-'));
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: findChromium(),
+    args: ['--headless=new', '--no-sandbox'],
+    ignoreDefaultArgs: ['--headless'],
+  });
+  return Object.assign(context, {
+    async discard() {
+      await context.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  });
+}
 
 /** One classic-or-module script without imports. */
 export async function bundle(

@@ -24,8 +24,8 @@ async function attempt(title: string, work: () => Promise<void>): Promise<Outcom
 let count = 0;
 
 const errorFields = (error: unknown): unknown => {
-  const { code, message, details } = error as Record<string, unknown>;
-  return { code, message, details };
+  const { code, message, retryable, details } = error as Record<string, unknown>;
+  return { code, message, retryable, details };
 };
 
 const probes = {
