@@ -1,0 +1,64 @@
+/** Names and shapes of a decoder's tensors as its checkpoint has them, and of a LoRA over them. */
+import type { LinearModule, ModelConfig } from '../config';
+
+export interface LinearShape {
+  readonly module: LinearModule;
+  /** Without `.weight`, such as `model.layers.0.self_attn.q_proj`. */
+  readonly path: string;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly hasBias: boolean;
+}
+
+export const EMBEDDING = 'model.embed_tokens.weight';
+export const FINAL_NORM = 'model.norm.weight';
+export const HEAD = 'lm_head';
+
+export const layerPath = (layer: number) => `model.layers.${layer}`;
+
+/** One linear layer of the block. */
+export function linearShape(config: ModelConfig, layer: number, module: LinearModule): LinearShape {
+  const { hiddenSize: C, intermediateSize: I, headCount, kvHeadCount, headDim } = config;
+  const query = headCount * headDim;
+  const cache = kvHeadCount * headDim;
+  const shapes: Record<LinearModule, readonly [number, number, boolean]> = {
+    q_proj: [C, query, config.qkvBias],
+    k_proj: [C, cache, config.qkvBias],
+    v_proj: [C, cache, config.qkvBias],
+    o_proj: [query, C, config.outputBias],
+    gate_proj: [C, I, config.mlpBias],
+    up_proj: [C, I, config.mlpBias],
+    down_proj: [I, C, config.mlpBias],
+  };
+  const [inFeatures, outFeatures, hasBias] = shapes[module];
+  const group = ['q_proj', 'k_proj', 'v_proj', 'o_proj'].includes(module) ? 'self_attn' : 'mlp';
+  const path = `${layerPath(layer)}.${group}.${module}`;
+  return { module, path, inFeatures, outFeatures, hasBias };
+}
+
+export interface LoraInput {
+  /** PEFT's saved key. */
+  readonly name: string;
+  readonly module: LinearModule;
+  readonly factor: 'A' | 'B';
+  /** A (rank, inFeatures), B (outFeatures, rank): the side that is not the rank. */
+  readonly features: number;
+}
+
+/** The scale that multiplies every LoRA product: alpha / r. Shape (1). */
+export const LORA_SCALE = 'lora_scale';
+
+export const loraKey = (path: string, factor: 'A' | 'B') =>
+  `base_model.model.${path}.lora_${factor}.weight`;
+
+/** What a graph emitted for these targets takes beside its weights and `lora_scale`. */
+export function loraInputs(config: ModelConfig, targets: readonly LinearModule[]): LoraInput[] {
+  const result: LoraInput[] = [];
+  for (let layer = 0; layer < config.layerCount; layer++)
+    for (const module of targets) {
+      const { path, inFeatures, outFeatures } = linearShape(config, layer, module);
+      result.push({ name: loraKey(path, 'A'), module, factor: 'A', features: inFeatures });
+      result.push({ name: loraKey(path, 'B'), module, factor: 'B', features: outFeatures });
+    }
+  return result;
+}
