@@ -13,7 +13,13 @@ export const MAX_MESSAGE_BYTES = 2 ** 31 - 1;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+/** Larger values are kept as they are until `finish`: weights are copied once, however deep they lie. */
+const KEPT_APART_BYTES = 1 << 12;
+
 export class ProtobufWriter {
+  /** What is finished, in order; the rest of the message lies in `bytes`. */
+  private parts: Uint8Array[] = [];
+  private partsLength = 0;
   private bytes = new Uint8Array(256);
   private view = new DataView(this.bytes.buffer);
   private length = 0;
@@ -36,6 +42,7 @@ export class ProtobufWriter {
 
   raw(field: number, value: Uint8Array): this {
     this.tag(field, WIRE.BYTES).varint(value.byteLength);
+    if (value.byteLength >= KEPT_APART_BYTES) return this.keep([value], value.byteLength);
     this.reserve(value.byteLength);
     this.bytes.set(value, this.length);
     this.length += value.byteLength;
@@ -45,12 +52,44 @@ export class ProtobufWriter {
   message(field: number, write: (writer: ProtobufWriter) => void): this {
     const inner = new ProtobufWriter();
     write(inner);
-    return this.raw(field, inner.bytes.subarray(0, inner.length));
+    if (inner.partsLength === 0) return this.raw(field, inner.bytes.subarray(0, inner.length));
+    inner.endPart();
+    this.tag(field, WIRE.BYTES).varint(inner.partsLength);
+    return this.keep(inner.parts, inner.partsLength);
   }
 
-  /** The bytes written so far, in an array of their own. */
+  /** The bytes written, in an array of their own. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.bytes.slice(0, this.length);
+    this.endPart();
+    const whole = new Uint8Array(this.partsLength);
+    let at = 0;
+    for (const part of this.parts) {
+      whole.set(part, at);
+      at += part.byteLength;
+    }
+    return whole;
+  }
+
+  private keep(parts: readonly Uint8Array[], sizeBytes: number): this {
+    this.endPart();
+    for (const part of parts) this.parts.push(part);
+    this.partsLength += sizeBytes;
+    if (this.partsLength > MAX_MESSAGE_BYTES) {
+      throw new FormatError(
+        'too-large',
+        `a protobuf message may have ${MAX_MESSAGE_BYTES} bytes and ${this.partsLength} are needed; put weights into external data.`,
+      );
+    }
+    return this;
+  }
+
+  private endPart(): void {
+    if (this.length === 0) return;
+    this.parts.push(this.bytes.subarray(0, this.length));
+    this.partsLength += this.length;
+    this.bytes = new Uint8Array(256);
+    this.view = new DataView(this.bytes.buffer);
+    this.length = 0;
   }
 
   private tag(field: number, wire: WireType): this {
@@ -90,13 +129,7 @@ export class ProtobufWriter {
   private reserve(count: number): void {
     const needed = this.length + count;
     if (needed <= this.bytes.byteLength) return;
-    if (needed > MAX_MESSAGE_BYTES) {
-      throw new FormatError(
-        'too-large',
-        `a protobuf message may have ${MAX_MESSAGE_BYTES} bytes and ${needed} are needed; put weights into external data.`,
-      );
-    }
-    const grown = new Uint8Array(Math.min(MAX_MESSAGE_BYTES, Math.max(needed, this.length * 2)));
+    const grown = new Uint8Array(Math.max(needed, this.length * 2));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
