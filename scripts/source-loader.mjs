@@ -1,0 +1,26 @@
+// Loads the TypeScript of src/ on Node as Vite sees it (aliases, `?raw` shaders) with no build step.
+// Shared by the command line and the bench.
+import { fileURLToPath } from 'node:url';
+import { createServer } from 'vite';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const at = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
+
+export async function openSourceLoader() {
+  const server = await createServer({
+    root,
+    configFile: false,
+    envFile: false,
+    logLevel: 'error',
+    appType: 'custom',
+    server: { middlewareMode: true, hmr: false, watch: null, ws: false },
+    // Only types are stripped, so no tsconfig is read: a fresh clone has none from Svelte yet.
+    oxc: { tsconfig: false },
+    optimizeDeps: { noDiscovery: true, include: [] },
+    resolve: { alias: { $lib: at('src/lib'), $workers: at('workers'), $models: at('models') } },
+  });
+  return {
+    load: (path) => server.ssrLoadModule(path),
+    close: () => server.close(),
+  };
+}
