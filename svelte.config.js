@@ -1,5 +1,6 @@
 import adapter from '@sveltejs/adapter-static';
 import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
+import { pageDirectives } from './scripts/content-security-policy.mjs';
 
 /** @type {import('@sveltejs/kit').Config} */
 export default {
@@ -9,5 +10,6 @@ export default {
     adapter: adapter({ fallback: '404.html', precompress: true }),
     alias: { $workers: 'workers', $models: 'models' },
     serviceWorker: { register: false },
+    csp: { mode: 'hash', directives: pageDirectives },
   },
 };
