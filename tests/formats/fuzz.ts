@@ -4,8 +4,8 @@ import { expect } from 'vitest';
 import { FormatError } from '$lib/formats';
 
 export const MUTATIONS = 1000;
-/** A parser of a file of some kilobytes that takes longer has looped. */
-const PATIENCE_MS = 500;
+/** A parser of a file of some kilobytes that takes longer has looped, on a busy machine too. */
+const PATIENCE_MS = 5000;
 
 type Edit =
   | { readonly kind: 'flip'; readonly at: number; readonly bit: number }
