@@ -2,7 +2,11 @@
 import { create, globals } from 'webgpu';
 import { Gpu } from '$lib/gpu';
 
+/** Dawn's instance dies with this object, and devices with it: it must outlive them all. */
+let instance: GPU | undefined;
+
 export async function requestNodeGpu(): Promise<Gpu> {
   Object.assign(globalThis, globals);
-  return Gpu.request(create([]) as unknown as GPU);
+  instance ??= create([]) as unknown as GPU;
+  return Gpu.request(instance);
 }

@@ -8,7 +8,6 @@ import {
   readAdapter,
   type LoadedAdapter,
 } from '$lib/peft';
-import { loadTokenizer, type Tokenizer } from '$lib/text';
 import { openFolder, readBytes, readText } from './disk';
 
 /** Files of a model folder that go along unchanged when its weights are written anew. */
@@ -36,13 +35,6 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
   const config = parseModelConfig(await readText(join(path, 'config.json')));
   const checkpoint = await openCheckpoint(folder);
   return { path, name: basename(path), config, checkpoint };
-}
-
-export async function openTokenizer(path: string): Promise<Tokenizer> {
-  return loadTokenizer({
-    tokenizerJson: await readText(join(path, 'tokenizer.json')),
-    tokenizerConfig: await readText(join(path, 'tokenizer_config.json')),
-  });
 }
 
 export async function openAdapterFolder(path: string, config: ModelConfig): Promise<LoadedAdapter> {

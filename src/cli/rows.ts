@@ -1,29 +1,23 @@
 /** A dataset file becomes rows of tokens. */
 import { basename } from 'node:path';
-import { readDataset } from '$lib/formats';
-import { encodeRow } from '$lib/text';
+import { readDataset, type DatasetRow } from '$lib/formats';
+import { encodeRow, type Tokenizer } from '$lib/text';
 import type { TokenRow } from '$lib/training';
 import { readBytes } from './disk';
 import { CliError } from './errors';
-import { openTokenizer } from './model-folder';
+import { openTokenizer } from './tokenizer-files';
 
 export interface RowOptions {
   maxLength: number;
   trainOnPrompt: boolean;
 }
 
-export interface EncodedRows {
-  readonly rows: TokenRow[];
-  /** Rows whose answer lost its end to `maxLength`. */
-  readonly cutCount: number;
-}
-
 /** @throws CliError, FormatError, TextError naming the file, row and field */
 export async function readRows(
   file: string,
   modelPath: string,
-  { maxLength, trainOnPrompt }: RowOptions,
-): Promise<EncodedRows> {
+  options: RowOptions,
+): Promise<TokenRow[]> {
   const fileName = basename(file);
   const dataset = readDataset(await readBytes(file), { fileName });
   if (dataset.schema === 'unknown')
@@ -31,27 +25,41 @@ export async function readRows(
       'file',
       `${fileName} has the fields ${dataset.columns.join(', ')}; needed are instruction and output, prompt and completion, messages, conversations, text, or input_ids and labels. Rename the fields.`,
     );
-  const problem = dataset.problems[0];
+  const complaints = dataset.problems.map(
+    ({ row, field, kind, found }) => `row ${row}, field ${field || '(all)'}: ${kind} (${found})`,
+  );
   if (dataset.rows.length === 0)
     throw new CliError(
       'file',
-      problem
-        ? `${fileName}: row ${problem.row}, field ${problem.field}: ${problem.kind} (${problem.found}). No row can be used.`
-        : `${fileName} holds no row. At least one is needed.`,
+      `${fileName} has no row that can be used: ${complaints[0] ?? 'it is empty'}. Give at least one row.`,
     );
-  for (const { row, field, kind, found } of dataset.problems)
-    process.stderr.write(
-      `${fileName}: row ${row} is left out, field ${field}: ${kind} (${found})\n`,
-    );
-  const tokenised = dataset.rows.every((row) => row.schema === 'tokenised');
-  const tokenizer = tokenised ? undefined : await openTokenizer(modelPath);
-  const encoded = dataset.rows.map((row) =>
-    encodeRow(row, tokenizer, { template: 'auto', maxLength, trainOnPrompt }),
-  );
-  const cutCount = encoded.filter(({ answerCut }) => answerCut).length;
-  if (cutCount > 0)
-    process.stderr.write(
-      `${cutCount} of ${encoded.length} rows have their answer cut at ${maxLength} tokens\n`,
-    );
-  return { rows: encoded, cutCount };
+  for (const complaint of complaints) warn(`${fileName}: left out ${complaint}`);
+  return encodeRows(dataset.rows, modelPath, options);
+}
+
+async function encodeRows(rows: readonly DatasetRow[], modelPath: string, options: RowOptions) {
+  const { maxLength, trainOnPrompt } = options;
+  const needsTokenizer = rows.some(({ kind }) => kind !== 'tokens');
+  const tokenizer = needsTokenizer ? await openTokenizer(modelPath) : undefined;
+  let cutCount = 0;
+  const encoded = rows.map((row) => {
+    if (row.kind === 'tokens') {
+      if (row.inputIds.length > maxLength) cutCount++;
+      const cut = (ids: readonly number[]) => Int32Array.from(ids.slice(0, maxLength));
+      return { inputIds: cut(row.inputIds), labels: cut(row.labels) };
+    }
+    const result = encodeRow(row, tokenizer as Tokenizer, {
+      template: 'auto',
+      maxLength,
+      trainOnPrompt,
+    });
+    if (result.answerCut) cutCount++;
+    return result;
+  });
+  if (cutCount > 0) warn(`${cutCount} of ${rows.length} rows are cut at max_length ${maxLength}`);
+  return encoded;
+}
+
+function warn(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
 }

@@ -17,7 +17,7 @@ const BATCH_SIZE = 4;
 export async function evaluate(options: EvaluateOptions): Promise<void> {
   const { config, checkpoint } = await openModelFolder(options.model);
   const loaded = options.adapter ? await openAdapterFolder(options.adapter, config) : undefined;
-  const { rows } = await readRows(options.dataset, options.model, {
+  const rows = await readRows(options.dataset, options.model, {
     maxLength: config.maxPositionEmbeddings,
     trainOnPrompt: false,
   });

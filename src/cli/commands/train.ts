@@ -27,7 +27,7 @@ export async function train(options: TrainOptions): Promise<void> {
   const lora = readLoraConfig(settings, options.config);
   const args = readTrainingArguments(settings, options.config);
   const model = await openModelFolder(options.model);
-  const { rows } = await readRows(options.dataset, options.model, {
+  const rows = await readRows(options.dataset, options.model, {
     maxLength: args.max_length,
     trainOnPrompt: args.train_on_prompt,
   });

@@ -83,12 +83,16 @@ function readTargets(fields: Fields): LinearModule[] {
       value,
       `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`,
     );
-  for (const name of list)
-    if (!LINEAR_MODULES.includes(name))
+  // PEFT writes `all-linear` out as full paths; which layers they name, the adapter's keys tell.
+  const names = list.map((name) =>
+    String(name).replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, ''),
+  );
+  for (const name of names)
+    if (!LINEAR_MODULES.some((module) => module === name))
       throw new ConfigError(
         'unsupported-option',
         `${fields.fileName}: target_modules names ${JSON.stringify(name)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
         { details: { field: 'target_modules', found: String(name) } },
       );
-  return LINEAR_MODULES.filter((name) => list.includes(name));
+  return LINEAR_MODULES.filter((name) => names.includes(name));
 }
