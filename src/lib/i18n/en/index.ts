@@ -1,0 +1,11 @@
+import { chat } from './chat';
+import { common } from './common';
+import { evaluate } from './evaluate';
+import { frame } from './frame';
+import { home } from './home';
+import { models } from './models';
+import { recipe } from './recipe';
+import { settings } from './settings';
+import { train } from './train';
+
+export const en = { common, frame, home, models, train, recipe, chat, evaluate, settings };

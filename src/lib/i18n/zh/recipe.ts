@@ -1,0 +1,83 @@
+/** Plain words beside the names of PEFT and TrainingArguments, which stay as they are. */
+export const recipe = {
+  lead: '默认值是常用的配方，多数时候不用改。',
+  recommended: '使用为这份样例调好的配方',
+  recommendedOn: '正在使用为这份样例调好的配方。',
+  common: '恢复常用配方',
+  paramsPending: '开始训练时会算出可训练的参数量。',
+  groups: { main: '最常调的', lora: 'LoRA', schedule: '步调', more: '其余选项' },
+  range: (min: string, max: string) => `可填 ${min} 到 ${max}`,
+  invalid: (found: string, min: string, max: string) =>
+    `填的是 ${found || '空'}，可填 ${min} 到 ${max}，请改正。`,
+  whole: '整数',
+  noTarget: '至少选一个模块，否则没有可训练的参数。',
+  fields: {
+    r: ['秩', '适配器的宽度：越大学得越多，文件也越大。'],
+    lora_alpha: ['缩放', '适配器的力度，常取秩的两倍。'],
+    lora_dropout: ['随机丢弃', '训练时随机略去一部分，防止死记硬背。'],
+    target_modules: ['训练哪些层', '在哪些线性层上加适配器。'],
+    bias: ['偏置', '是否同时训练偏置。'],
+    use_rslora: ['秩稳定缩放', '秩很大时让力度更稳。'],
+    learning_rate: ['学习率', '每一步迈多大。学不动就调大，损失乱跳就调小。'],
+    per_device_train_batch_size: ['每批条数', '一次同时看几条；显存不够时先减它。'],
+    gradient_accumulation_steps: ['累积批数', '攒几批再更新一次。'],
+    num_train_epochs: ['轮数', '全部数据看几遍。'],
+    max_steps: ['最多步数', '填 -1 则由轮数决定。'],
+    lr_scheduler_type: ['学习率走势', '学习率随步数怎样变化。'],
+    warmup_steps: ['预热步数', '开头几步让学习率慢慢升起来。'],
+    warmup_ratio: ['预热比例', '预热占全部步数的比例；预热步数为 0 时才起作用。'],
+    weight_decay: ['权重衰减', '让参数略向零收，防止过拟合。'],
+    adam_beta1: ['一阶动量', ''],
+    adam_beta2: ['二阶动量', ''],
+    adam_epsilon: ['稳定项', ''],
+    max_grad_norm: ['梯度裁剪', '梯度超过它就按比例缩小；填 0 则不裁剪。'],
+    seed: ['随机种子', '同样的种子得到同样的结果。'],
+    shuffle: ['打乱顺序', '每轮换一个顺序看数据。'],
+    logging_steps: ['每几步记录', '每隔几步画一个点。'],
+    save_strategy: ['何时存检查点', '存下来的检查点可以接着训练。'],
+    save_steps: ['每几步存一次', '按步存检查点时才起作用。'],
+    max_length: ['最大长度', '一条最多几个词元，超出的会被截掉。'],
+    train_on_prompt: ['题面也计入损失', '默认只学回答。'],
+  } as Record<RecipeField, readonly [label: string, hint: string]>,
+  choices: {
+    linear: '线性下降',
+    cosine: '余弦下降',
+    constant: '不变',
+    constant_with_warmup: '预热后不变',
+    epoch: '每轮一次',
+    steps: '每隔几步',
+    no: '只在最后',
+    none: '不训练',
+    all: '全部训练',
+    lora_only: '只训练加了适配器的层',
+  } as Record<string, string>,
+  allLinear: '全部线性层（all-linear）',
+};
+
+export type RecipeField =
+  | 'r'
+  | 'lora_alpha'
+  | 'lora_dropout'
+  | 'target_modules'
+  | 'bias'
+  | 'use_rslora'
+  | 'learning_rate'
+  | 'per_device_train_batch_size'
+  | 'gradient_accumulation_steps'
+  | 'num_train_epochs'
+  | 'max_steps'
+  | 'lr_scheduler_type'
+  | 'warmup_steps'
+  | 'warmup_ratio'
+  | 'weight_decay'
+  | 'adam_beta1'
+  | 'adam_beta2'
+  | 'adam_epsilon'
+  | 'max_grad_norm'
+  | 'seed'
+  | 'shuffle'
+  | 'logging_steps'
+  | 'save_strategy'
+  | 'save_steps'
+  | 'max_length'
+  | 'train_on_prompt';

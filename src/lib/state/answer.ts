@@ -1,0 +1,43 @@
+/** One streamed answer. Stopping keeps the text so far instead of throwing it away. */
+import type { ChatRequest, ChatResult, GenerationOptions } from '../rpc/engine-api';
+import { engine } from './engine.svelte';
+
+export const DEFAULT_GENERATION: GenerationOptions = {
+  max_new_tokens: 128,
+  temperature: 0,
+  top_p: 1,
+  top_k: 0,
+  repetition_penalty: 1,
+  seed: 42,
+};
+
+export interface Answered {
+  text: string;
+  stopped: boolean;
+  result?: ChatResult;
+}
+
+/** @throws what the engine throws, except for an abort through `signal` */
+export async function streamAnswer(
+  request: ChatRequest,
+  onText: (whole: string) => void,
+  signal: AbortSignal,
+): Promise<Answered> {
+  let text = '';
+  try {
+    const result = await engine.track('chatting', '', (api) =>
+      api.chat(request, {
+        signal,
+        onProgress: (update) => {
+          text += update.text;
+          onText(text);
+        },
+      }),
+    );
+    onText(result.text);
+    return { text: result.text, stopped: result.stoppedBy === 'signal', result };
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return { text, stopped: true };
+  }
+}

@@ -1,0 +1,153 @@
+/** A conversation held twice: once with the base model, once with an adapter, over the same questions. */
+import type { ChatMessage, ChatResult, GenerationOptions } from '../rpc/engine-api';
+import { DEFAULT_GENERATION, streamAnswer } from './answer';
+import { readLocal, writeLocal } from './local-store';
+import { models } from './models.svelte';
+
+export type Column = 'base' | 'tuned';
+
+export interface Answer {
+  text: string;
+  state: 'waiting' | 'running' | 'done' | 'stopped' | 'failed';
+  result?: ChatResult;
+  /** Who answered, as it was called then. */
+  adapterId?: string;
+  error?: unknown;
+}
+
+export interface Turn {
+  id: number;
+  question: string;
+  answers: Partial<Record<Column, Answer>>;
+}
+
+interface Saved {
+  turns: Turn[];
+  modelId?: string;
+  adapterId?: string;
+  system: string;
+  generation: GenerationOptions;
+}
+
+const EMPTY: Saved = { turns: [], system: '', generation: DEFAULT_GENERATION };
+const KEPT_TURNS = 200;
+
+class Chat {
+  #saved = readLocal<Saved>('chat', EMPTY);
+  turns = $state<Turn[]>(this.#saved.turns ?? []);
+  modelId = $state<string | undefined>(this.#saved.modelId);
+  adapterId = $state<string | undefined>(this.#saved.adapterId);
+  system = $state(this.#saved.system ?? '');
+  generation = $state<GenerationOptions>({ ...DEFAULT_GENERATION, ...this.#saved.generation });
+  busy = $state(false);
+  /** The column whose answer has just been completed, for the live region. */
+  completed = $state.raw<{ turn: number; column: Column }>();
+  #abort: AbortController | undefined;
+
+  readonly columns: readonly Column[] = $derived(this.adapterId ? ['base', 'tuned'] : ['base']);
+
+  /** Answers one column after the other: both share one GPU. */
+  async send(question: string, modelId: string): Promise<void> {
+    if (this.busy || question.trim() === '') return;
+    const abort = (this.#abort = new AbortController());
+    this.busy = true;
+    const columns = this.columns;
+    this.turns.push({
+      id: (this.turns.at(-1)?.id ?? 0) + 1,
+      question,
+      answers: Object.fromEntries(
+        columns.map((column) => [column, { text: '', state: 'waiting' } satisfies Answer]),
+      ),
+    });
+    const turn = this.turns.at(-1)!;
+    try {
+      for (const column of columns) {
+        const adapterId = column === 'tuned' ? this.adapterId : undefined;
+        await this.#answer(turn, column, modelId, adapterId, abort.signal);
+      }
+    } finally {
+      this.busy = false;
+      this.save();
+    }
+  }
+
+  stop(): void {
+    this.#abort?.abort();
+  }
+
+  clear(): void {
+    this.stop();
+    this.turns = [];
+    this.save();
+  }
+
+  save(): void {
+    const turns = $state.snapshot(this.turns).slice(-KEPT_TURNS) as Turn[];
+    for (const turn of turns)
+      for (const answer of Object.values(turn.answers)) if (answer) delete answer.error;
+    writeLocal('chat', {
+      turns,
+      modelId: this.modelId,
+      adapterId: this.adapterId,
+      system: this.system,
+      generation: $state.snapshot(this.generation),
+    } satisfies Saved);
+  }
+
+  toJson(): string {
+    const { system, generation, modelId, adapterId } = this;
+    return JSON.stringify({ modelId, adapterId, system, generation, turns: this.turns }, null, 2);
+  }
+
+  async #answer(
+    turn: Turn,
+    column: Column,
+    modelId: string,
+    adapterId: string | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const answer = turn.answers[column]!;
+    answer.adapterId = adapterId;
+    if (signal.aborted) {
+      answer.state = 'stopped';
+      return;
+    }
+    answer.state = 'running';
+    try {
+      await models.open(modelId);
+      const { text, stopped, result } = await streamAnswer(
+        {
+          modelId,
+          adapterId,
+          messages: this.#messages(turn, column),
+          generation: $state.snapshot(this.generation),
+        },
+        (whole) => (answer.text = whole),
+        signal,
+      );
+      answer.text = text;
+      answer.result = result;
+      answer.state = stopped ? 'stopped' : 'done';
+      this.completed = { turn: turn.id, column };
+    } catch (error) {
+      answer.error = error;
+      answer.state = 'failed';
+    }
+  }
+
+  /** The conversation as this column has lived it, without turns that it did not answer. */
+  #messages(until: Turn, column: Column): ChatMessage[] {
+    const messages: ChatMessage[] = [];
+    if (this.system.trim()) messages.push({ role: 'system', content: this.system.trim() });
+    for (const turn of this.turns) {
+      if (turn.id === until.id) break;
+      const content = turn.answers[column]?.text;
+      if (!content) continue;
+      messages.push({ role: 'user', content: turn.question }, { role: 'assistant', content });
+    }
+    messages.push({ role: 'user', content: until.question });
+    return messages;
+  }
+}
+
+export const chat = new Chat();

@@ -1,0 +1,68 @@
+/** The person's data and the bundled samples; importing, with a mapping where columns are unknown. */
+import type { DatasetReport, DatasetRowView, DatasetSummary, RowPreview } from '../rpc/engine-api';
+import { Collection } from './collection.svelte';
+import { engine } from './engine.svelte';
+
+class Datasets extends Collection<DatasetSummary> {
+  reading = $state<string>();
+  /** Of the last import: what was wrong in it, or which columns still need a meaning. */
+  report = $state.raw<DatasetReport>();
+  reportFile = $state.raw<File>();
+  importError = $state.raw<unknown>();
+
+  constructor() {
+    super((api) => api.listDatasets());
+  }
+
+  name(id: string): string {
+    return this.byId(id)?.name ?? id;
+  }
+
+  /** @returns the dataset, or undefined when it failed or still needs a mapping */
+  async importFile(
+    file: File,
+    mapping?: Readonly<Record<string, string>>,
+  ): Promise<DatasetSummary | undefined> {
+    this.reading = file.name;
+    this.importError = undefined;
+    this.report = undefined;
+    this.reportFile = file;
+    try {
+      this.report = await engine.call((api) => api.importDataset({ file, mapping }));
+      if (this.report.dataset) await this.refresh();
+      return this.report.dataset;
+    } catch (error) {
+      this.importError = error;
+      return undefined;
+    } finally {
+      this.reading = undefined;
+    }
+  }
+
+  forgetReport(): void {
+    this.report = undefined;
+    this.reportFile = undefined;
+    this.importError = undefined;
+  }
+
+  readRows(datasetId: string, start: number, count: number): Promise<DatasetRowView[]> {
+    return engine.call((api) => api.readRows({ datasetId, start, count }));
+  }
+
+  preview(
+    modelId: string,
+    datasetId: string,
+    index: number,
+    maxLength: number,
+  ): Promise<RowPreview> {
+    return engine.call((api) => api.previewRow({ modelId, datasetId, index, maxLength }));
+  }
+
+  async remove(datasetId: string): Promise<void> {
+    await engine.call((api) => api.deleteDataset({ datasetId }));
+    if (this.report?.dataset?.id === datasetId) this.forgetReport();
+    await this.refresh();
+  }
+}
+
+export const datasets = new Datasets();

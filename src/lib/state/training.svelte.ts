@@ -1,0 +1,147 @@
+/** The run under way and the last one: its events become series, samples and a few announcements. */
+import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
+import { adapters } from './adapters.svelte';
+import { engine, type Activity } from './engine.svelte';
+import { runs } from './runs.svelte';
+import { ScreenWake } from './screen-wake';
+
+export type TrainPhase = 'idle' | 'preparing' | 'running' | 'paused' | 'stopping' | 'ended';
+export type Prepared = Extract<TrainEvent, { kind: 'prepared' }>;
+export type StepEvent = Extract<TrainEvent, { kind: 'step' }>;
+export type Sample = { step: number; prompt: string; text: string };
+export type Announcement =
+  | { kind: 'start'; steps: number }
+  | { kind: 'progress'; share: number; loss: number }
+  | { kind: 'paused' | 'resumed' | 'done' };
+
+/** A screen reader hears of progress this many times a run. */
+const SPOKEN_PARTS = 4;
+/** The page redraws its figures no more often than this. */
+const REDRAW_MS = 250;
+
+class Training {
+  phase = $state<TrainPhase>('idle');
+  request = $state.raw<TrainRequest>();
+  prepared = $state.raw<Prepared>();
+  latest = $state.raw<StepEvent>();
+  points = $state.raw<readonly StepEvent[]>([]);
+  samples = $state.raw<readonly Sample[]>([]);
+  checkpointStep = $state<number>();
+  result = $state.raw<RunSummary>();
+  error = $state.raw<unknown>();
+  announcement = $state.raw<Announcement>();
+  wasHidden = $state(false);
+  awake = $state(false);
+
+  #points: StepEvent[] = [];
+  #redraw: ReturnType<typeof setTimeout> | undefined;
+  #spoken = 0;
+  #wake = new ScreenWake((awake) => (this.awake = awake));
+
+  readonly active = $derived(this.phase !== 'idle' && this.phase !== 'ended');
+  readonly share = $derived(
+    this.prepared && this.latest && this.prepared.totalSteps > 0
+      ? Math.min(1, this.latest.step / this.prepared.totalSteps)
+      : 0,
+  );
+
+  /** @throws what the engine throws; also kept in `error` for the page */
+  async start(request: TrainRequest, signal?: AbortSignal): Promise<RunSummary> {
+    this.#reset(request);
+    void this.#wake.hold();
+    const noteHidden = (): void => {
+      if (document.hidden) this.wasHidden = true;
+    };
+    document.addEventListener('visibilitychange', noteHidden);
+    try {
+      this.result = await engine.track('training', request.name, (api, activity) =>
+        api.train(request, { signal, onProgress: (event) => this.#take(event, activity) }),
+      );
+      return this.result;
+    } catch (error) {
+      this.error = error;
+      throw error;
+    } finally {
+      document.removeEventListener('visibilitychange', noteHidden);
+      void this.#wake.release();
+      this.#draw();
+      this.phase = 'ended';
+      this.announcement = { kind: 'done' };
+      if (!engine.broken) void Promise.all([runs.refresh(), adapters.refresh()]);
+    }
+  }
+
+  /** The phase follows with the engine's own `paused` event, after the step under way. */
+  async pause(): Promise<void> {
+    await engine.call((api) => api.pauseTraining());
+  }
+
+  async resume(): Promise<void> {
+    await engine.call((api) => api.resumeTraining());
+  }
+
+  async stop(keep: boolean): Promise<void> {
+    this.phase = 'stopping';
+    await engine.call((api) => api.stopTraining({ keep }));
+  }
+
+  /** Puts the last run aside; the page shows the start button again. */
+  clear(): void {
+    if (!this.active) this.phase = 'idle';
+  }
+
+  #reset(request: TrainRequest): void {
+    this.phase = 'preparing';
+    this.request = request;
+    this.prepared = this.latest = this.result = this.error = this.announcement = undefined;
+    this.checkpointStep = undefined;
+    this.points = this.#points = [];
+    this.samples = [];
+    this.wasHidden = false;
+    this.#spoken = 0;
+  }
+
+  #take(event: TrainEvent, activity: Activity): void {
+    switch (event.kind) {
+      case 'prepared':
+        this.prepared = event;
+        this.phase = 'running';
+        this.announcement = { kind: 'start', steps: event.totalSteps };
+        break;
+      case 'step':
+        this.#points.push(event);
+        this.#redraw ??= setTimeout(() => this.#draw(activity), REDRAW_MS);
+        break;
+      case 'sample':
+        this.samples = [...this.samples, event];
+        break;
+      case 'checkpoint':
+        this.checkpointStep = event.step;
+        break;
+      case 'paused':
+        this.#draw(activity);
+        this.phase = 'paused';
+        this.announcement = { kind: 'paused' };
+        break;
+      case 'resumed':
+        this.phase = 'running';
+        this.announcement = { kind: 'resumed' };
+        break;
+    }
+  }
+
+  #draw(activity?: Activity): void {
+    clearTimeout(this.#redraw);
+    this.#redraw = undefined;
+    this.points = [...this.#points];
+    this.latest = this.points.at(-1);
+    if (activity) activity.share = this.share;
+    const part = Math.floor(this.share * SPOKEN_PARTS);
+    if (this.latest && part > this.#spoken && part < SPOKEN_PARTS) {
+      this.#spoken = part;
+      this.announcement = { kind: 'progress', share: this.share, loss: this.latest.loss };
+    }
+  }
+}
+
+export const training = new Training();
