@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { findVulkanDriver } from './vulkan-driver.mjs';
 
 const NOTICE = /^Warning: max\w+ artificially reduced from/;
+/** The threads of a driver can hang in a process that exits; it has announced its code, so it may be killed. */
+const EXIT_PATIENCE_MS = 5000;
 const NOTICE_START = 'Warning: max';
 
 /** @returns the exit code of `script`, a file URL; the program's standard streams are this process's. */
@@ -21,12 +23,18 @@ export function runWithDawn(script, args) {
   // A terminal sends Ctrl+C to both processes: the child decides, this one waits for its exit code.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => child.kill('SIGTERM'));
+  let announced;
+  child.on('message', ({ exitCode }) => {
+    announced = exitCode;
+    setTimeout(() => child.kill('SIGKILL'), EXIT_PATIENCE_MS).unref();
+  });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       filter.end();
-      if (signal) process.stderr.write(`The program was ended by ${signal}.\n`);
-      resolve(code ?? 1);
+      if (signal && announced === undefined)
+        process.stderr.write(`The program was ended by ${signal}.\n`);
+      resolve(announced ?? code ?? 1);
     });
   });
 }
@@ -35,6 +43,12 @@ export function runWithDawn(script, args) {
 export function endWithParent() {
   process.on('disconnect', () => process.exit(1));
   process.channel?.unref();
+}
+
+/** Called by the child at its end. Dawn's threads would keep the process alive without `exit`. */
+export function exitWith(exitCode) {
+  if (process.send) process.send({ exitCode }, () => process.exit(exitCode));
+  else process.exit(exitCode);
 }
 
 /** Passes text on at once, but holds back an unfinished line that may yet turn out to be a notice. */

@@ -1,6 +1,6 @@
 // Started by inkstone.mjs. Loads the command line from its sources, runs it and turns its end into an
 // exit code: an error that a room foresaw is one line, any other shows its stack only when asked.
-import { endWithParent } from './dawn-process.mjs';
+import { endWithParent, exitWith } from './dawn-process.mjs';
 import { openSourceLoader } from './source-loader.mjs';
 
 endWithParent();
@@ -17,8 +17,7 @@ try {
   console.error(describe(error, false));
 }
 await loader.close();
-// Dawn's threads would keep the process alive.
-process.exit(exitCode);
+exitWith(exitCode);
 
 function describe(error, isForeseen) {
   const message = error instanceof Error ? error.message : String(error);
