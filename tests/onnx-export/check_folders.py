@@ -20,7 +20,7 @@ import check_onnx  # noqa: E402
 
 # Largest allowed |difference| of logits: float32 sums in another order; half precision; 4-bit weights (no reference,
 # only prefill against steps).
-TOLERANCE = {"fp32": 2e-4, "fp16": 3e-2, "q4": None}
+TOLERANCE = {"fp32": 2e-4, "fp16": 5e-2, "q4": None}
 
 
 def check(folder: Path, case: str, dtype: str) -> bool:

@@ -1,0 +1,295 @@
+/** What the browser tests ask of the inference room, each from a fresh worker. */
+import type { Backend, GenerateResult, TextGeneration } from '../../../src/lib/inference';
+import {
+  goldenRows,
+  openGolden,
+  openGoldenAdapter,
+  openNano,
+  randomNano,
+  type TestModel,
+} from './models';
+import { openGpu, openSession } from './sessions';
+
+const GREEDY: TextGeneration = {
+  max_new_tokens: 24,
+  temperature: 0,
+  top_p: 1,
+  top_k: 0,
+  repetition_penalty: 1,
+  seed: 1,
+};
+
+function worst(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference = Math.max(difference, Math.abs(a[i] - b[i]));
+  return difference;
+}
+
+const idsOfLength = (length: number, vocabSize: number) =>
+  Array.from({ length }, (_, i) => (i * 37 + 11) % vocabSize);
+
+/** Largest difference from PyTorch's logits, of the base and of the adapter, over the golden rows. */
+async function goldenLogits(name: string, backend: Backend) {
+  const open = await openSession(await openGolden(name), backend);
+  const adapter = open.adapter(await openGoldenAdapter(name));
+  const result = { base: 0, adapter: 0, baseAgain: 0, lengths: [] as number[] };
+  for (const { ids, logits, adapterLogits } of await goldenRows(name)) {
+    const { session } = open;
+    result.base = Math.max(result.base, worst(await session.logits(ids), logits));
+    result.adapter = Math.max(
+      result.adapter,
+      worst(await session.logits(ids, adapter), adapterLogits),
+    );
+    result.baseAgain = Math.max(result.baseAgain, worst(await session.logits(ids), logits));
+    result.lengths.push(ids.length);
+  }
+  const errors = open.gpu?.errors ?? [];
+  await open.dispose();
+  return { ...result, errors };
+}
+
+async function model(name: string): Promise<TestModel> {
+  if (name === 'random-nano') return randomNano();
+  const opened = name === 'nano-lm' ? await openNano() : await openGolden(name);
+  if (!opened) throw new Error(`${name} is not there`);
+  return opened;
+}
+
+const hasNano = async () => (await openNano()) !== undefined;
+
+/** Logits and greedy tokens on both backends over prompts of these lengths. */
+async function backendsAgree(name: string, lengths: readonly number[]) {
+  const opened = await model(name);
+  const runs = { webgpu: [], wasm: [] } as Record<
+    Backend,
+    { logits: Float32Array; tokens: readonly number[] }[]
+  >;
+  let errors: readonly string[] = [];
+  for (const backend of ['webgpu', 'wasm'] as const) {
+    const open = await openSession(opened, backend);
+    for (const length of lengths) {
+      const promptIds = idsOfLength(length, opened.config.vocabSize);
+      const logits = await open.session.logits(promptIds);
+      const { ids } = await open.session.generate({ promptIds, generation: GREEDY });
+      runs[backend].push({ logits, tokens: ids });
+    }
+    errors = open.gpu?.errors ?? errors;
+    await open.dispose();
+  }
+  return lengths.map((length, i) => ({
+    length,
+    difference: worst(runs.webgpu[i].logits, runs.wasm[i].logits),
+    webgpu: runs.webgpu[i].tokens,
+    wasm: runs.wasm[i].tokens,
+    errors,
+  }));
+}
+
+/** Decoding with the cache against one forward pass over everything. */
+async function cacheAgrees(name: string, backend: Backend) {
+  const opened = await model(name);
+  const open = await openSession(opened, backend);
+  const { vocabSize } = opened.config;
+  const promptIds = idsOfLength(17, vocabSize);
+  const { ids } = await open.session.generate({ promptIds, generation: GREEDY });
+  const logits = await open.session.logits([...promptIds, ...ids]);
+  const expected = ids.map((_, i) => {
+    const at = (promptIds.length + i - 1) * vocabSize;
+    return logits
+      .subarray(at, at + vocabSize)
+      .reduce((best, v, j, all) => (v > all[best] ? j : best), 0);
+  });
+  await open.dispose();
+  return { generated: ids, expected };
+}
+
+/** Base, adapter, halved adapter, base: each must give again what it gave before. */
+async function swapAdapters(name: string, backend: Backend) {
+  const open = await openSession(await openGolden(name), backend);
+  const trained = await openGoldenAdapter(name);
+  const first = open.adapter(trained);
+  const second = open.adapter({ ...trained, scale: trained.scale / 2 });
+  const [{ ids }] = await goldenRows(name);
+  const seen: Record<string, Float32Array> = {};
+  const repeats: Record<string, number> = {};
+  for (let round = 0; round < 3; round++)
+    for (const [key, adapter] of [
+      ['base', undefined],
+      ['first', first],
+      ['second', second],
+    ] as const) {
+      const logits = await open.session.logits(ids, adapter);
+      repeats[key] = Math.max(repeats[key] ?? 0, worst(logits, (seen[key] ??= logits)));
+    }
+  await open.dispose();
+  return {
+    repeats,
+    apart: Math.min(
+      worst(seen.base, seen.first),
+      worst(seen.base, seen.second),
+      worst(seen.first, seen.second),
+    ),
+  };
+}
+
+/** The signal is aborted from a timer, as a message from the page would, once `after` pieces came. */
+async function stop(backend: Backend, after: number) {
+  const open = await openSession(randomNano(), backend);
+  const controller = new AbortController();
+  let pieces = 0;
+  let piecesAtAbort = 0;
+  const result = await open.session.generate({
+    promptIds: idsOfLength(9, 5120),
+    generation: { ...GREEDY, max_new_tokens: 200 },
+    signal: controller.signal,
+    onText: () => {
+      if (++pieces !== after) return;
+      setTimeout(() => {
+        piecesAtAbort = pieces;
+        controller.abort();
+      }, 0);
+    },
+  });
+  const again = await open.session.generate({
+    promptIds: idsOfLength(9, 5120),
+    generation: { ...GREEDY, max_new_tokens: 3 },
+  });
+  const aborted = await open.session.generate({
+    promptIds: idsOfLength(9, 5120),
+    generation: GREEDY,
+    signal: AbortSignal.abort(),
+  });
+  await open.dispose();
+  return {
+    stoppedBy: result.stoppedBy,
+    newTokens: result.newTokens,
+    tokensAfterAbort: pieces - piecesAtAbort,
+    again: again.newTokens,
+    aborted: aborted.stoppedBy,
+  };
+}
+
+/** Buffers alive on the device before, while and after sessions lived, over some cycles. */
+async function buffersReturn(cycles: number) {
+  const opened = await openGolden('llama-tied');
+  const trained = await openGoldenAdapter('llama-tied');
+  const onGpu = await openGpu(opened);
+  const adapter = onGpu.place(trained);
+  const baseline = onGpu.live();
+  const lives: { during: number; after: number }[] = [];
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    const session = await onGpu.createSession();
+    await session.generate({ promptIds: idsOfLength(40, 97), generation: GREEDY });
+    await session.generate({
+      promptIds: idsOfLength(40, 97),
+      generation: GREEDY,
+      adapter,
+    });
+    const during = onGpu.live();
+    await session.dispose();
+    lives.push({ during, after: onGpu.live() });
+  }
+  return { baseline, lives, errors: onGpu.errors };
+}
+
+/** Same seed, same tokens; another seed, others; each piece of text whole. */
+async function sampling(backend: Backend) {
+  const open = await openSession(randomNano(), backend);
+  const run = (seed: number, top_p = 0.9) =>
+    open.session.generate({
+      promptIds: idsOfLength(5, 5120),
+      generation: { ...GREEDY, max_new_tokens: 8, temperature: 1, top_p, top_k: 50, seed },
+    });
+  const [a, b, c] = [await run(1), await run(1), await run(2)];
+  const narrow = await run(3, 1e-9);
+  const greedy = await open.session.generate({
+    promptIds: idsOfLength(5, 5120),
+    generation: { ...GREEDY, max_new_tokens: 8 },
+  });
+  await open.dispose();
+  return { a: a.ids, b: b.ids, c: c.ids, narrow: narrow.ids, greedy: greedy.ids };
+}
+
+/** Refusals, by code, and that the session still works after them. */
+async function refusals(backend: Backend) {
+  const open = await openSession(await openGolden('llama-tied'), backend);
+  const trained = open.adapter(await openGoldenAdapter('llama-tied'));
+  const codeOf = (work: Promise<unknown>) =>
+    work.then(
+      () => 'no error',
+      (error: { code?: string; message: string }) => error.code ?? error.message,
+    );
+  const ask = (request: Partial<Parameters<typeof open.session.generate>[0]>) =>
+    codeOf(open.session.generate({ promptIds: [5, 6], generation: GREEDY, ...request }));
+  const codes = {
+    tooLong: await ask({ promptIds: idsOfLength(128, 97) }),
+    foreignId: await ask({ promptIds: [5, 97] }),
+    empty: await ask({ promptIds: [] }),
+    option: await ask({ generation: { ...GREEDY, top_p: 0 } }),
+    missingFactor: await ask({ adapter: { ...trained, targets: ['q_proj', 'v_proj', 'o_proj'] } }),
+    foreignFactor: await ask({ adapter: { ...trained, targets: ['q_proj'] } }),
+    control: await ask({ adapter: trained }),
+    fills: (
+      await open.session.generate({
+        promptIds: idsOfLength(120, 97),
+        generation: { ...GREEDY, max_new_tokens: 100 },
+      })
+    ).newTokens,
+  };
+  await open.dispose();
+  return { ...codes, disposed: await ask({}) };
+}
+
+interface Speed {
+  readonly createMs: number;
+  readonly runs: Pick<GenerateResult, 'firstTokenMs' | 'tokensPerSecond' | 'newTokens'>[];
+}
+
+/** Three answers of 32 tokens to a prompt of 64; the first warms up. */
+async function speed(name: string, backend: Backend): Promise<Speed> {
+  const opened = await model(name);
+  const begin = performance.now();
+  const open = await openSession(opened, backend);
+  const createMs = performance.now() - begin;
+  const runs: Speed['runs'] = [];
+  for (let i = 0; i < 3; i++) {
+    const { firstTokenMs, tokensPerSecond, newTokens } = await open.session.generate({
+      promptIds: idsOfLength(64, opened.config.vocabSize),
+      generation: { ...GREEDY, max_new_tokens: 32 },
+    });
+    runs.push({ firstTokenMs, tokensPerSecond, newTokens });
+  }
+  await open.dispose();
+  return { createMs, runs };
+}
+
+/** An answer of the bundled model to a real question. */
+async function ask(question: string, backend: Backend) {
+  const open = await openSession(await model('nano-lm'), backend);
+  const pieces: string[] = [];
+  const result = await open.session.generate({
+    messages: [{ role: 'user', content: question }],
+    generation: { ...GREEDY, max_new_tokens: 48 },
+    onText: (text) => pieces.push(text),
+  });
+  await open.dispose();
+  return { ...result, pieces };
+}
+
+export const scenarios = {
+  goldenLogits,
+  hasNano,
+  backendsAgree,
+  cacheAgrees,
+  swapAdapters,
+  stop,
+  buffersReturn,
+  sampling,
+  refusals,
+  speed,
+  ask,
+};
+
+export type ScenarioName = keyof typeof scenarios;
+export type ScenarioResult<N extends ScenarioName> = Awaited<ReturnType<(typeof scenarios)[N]>>;

@@ -1,0 +1,161 @@
+/**
+ * The inference room in Chromium, as the app is built. Plan:
+ * - every reference checkpoint: logits of base and adapter over shared GPU buffers and on the CPU are
+ *   PyTorch's; asking the base again after the adapter gives the base
+ * - prompts below, at and above 32 tokens (where ONNX Runtime's attention was once wrong): both
+ *   backends agree in logits and in 24 greedy tokens
+ * - decoding with the cache chooses what one pass over everything chooses
+ * - adapters swap without a trace; a stop comes through within a token; seeds repeat
+ * - refusals by code, with a control; buffers return; no foreign request; no validation error
+ */
+import { expect, test, type Page } from '@playwright/test';
+import type { ScenarioName, ScenarioResult } from './harness/scenarios';
+import type {} from './harness/page';
+
+/** float32 sums in another order over at most four layers; logits are below 10. */
+const REFERENCE_TOLERANCE = 1e-3;
+
+const BACKENDS = ['webgpu', 'wasm'] as const;
+
+const CASES = [
+  'llama-tied',
+  'llama-untied-gqa',
+  'llama3-scaling',
+  'llama-old-spelling',
+  'llama-bias',
+  'llama-bf16',
+  'llama-f16',
+  'mistral-sliding',
+  'qwen2',
+  'qwen2-untied',
+  'qwen3',
+];
+
+const foreign: string[] = [];
+
+test.beforeEach(async ({ page, baseURL }) => {
+  page.context().on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol.startsWith('http') && origin !== baseURL) foreign.push(request.url());
+  });
+  await page.goto('/');
+});
+
+test.afterEach(() => expect(foreign, 'requests to other hosts').toEqual([]));
+
+function run<N extends ScenarioName>(
+  page: Page,
+  name: N,
+  ...args: readonly unknown[]
+): Promise<ScenarioResult<N>> {
+  return page.evaluate(([name, args]) => window.runScenario(name as never, ...args), [
+    name,
+    args,
+  ] as const) as Promise<ScenarioResult<N>>;
+}
+
+for (const backend of BACKENDS)
+  for (const name of CASES)
+    test(`${name} on ${backend}: logits of base and adapter are the reference's`, async ({
+      page,
+    }) => {
+      const result = await run(page, 'goldenLogits', name, backend);
+      console.log(name, backend, result);
+      expect(result.base).toBeLessThan(REFERENCE_TOLERANCE);
+      expect(result.adapter).toBeLessThan(REFERENCE_TOLERANCE);
+      expect(result.baseAgain).toBe(result.base);
+      expect(result.errors).toEqual([]);
+    });
+
+for (const name of ['llama-tied', 'mistral-sliding', 'qwen3', 'random-nano'])
+  test(`${name}: both backends agree over 21, 33 and 100 tokens and 24 greedy steps`, async ({
+    page,
+  }) => {
+    for (const { length, difference, webgpu, wasm, errors } of await run(
+      page,
+      'backendsAgree',
+      name,
+      [21, 33, 100],
+    )) {
+      console.log(name, length, difference);
+      expect(difference, `${length} tokens`).toBeLessThan(REFERENCE_TOLERANCE);
+      expect(webgpu, `${length} tokens`).toEqual(wasm);
+      expect(errors).toEqual([]);
+    }
+  });
+
+test('the bundled model: both backends agree, and it answers in whole characters', async ({
+  page,
+}) => {
+  test.skip(!(await run(page, 'hasNano')), 'models/nano-lm has no weights yet');
+  for (const { difference, webgpu, wasm } of await run(
+    page,
+    'backendsAgree',
+    'nano-lm',
+    [21, 33, 128],
+  )) {
+    expect(difference).toBeLessThan(REFERENCE_TOLERANCE);
+    expect(webgpu).toEqual(wasm);
+  }
+  for (const question of ['你好', 'Hello'])
+    for (const backend of BACKENDS) {
+      const answer = await run(page, 'ask', question, backend);
+      console.log(backend, answer);
+      expect(answer.pieces.join('')).toBe(answer.text);
+      expect(answer.pieces.some((piece) => piece.includes('\uFFFD'))).toBe(false);
+    }
+});
+
+for (const backend of BACKENDS) {
+  test(`${backend}: the cache changes no choice`, async ({ page }) => {
+    for (const name of ['llama-untied-gqa', 'mistral-sliding', 'qwen3']) {
+      const { generated, expected } = await run(page, 'cacheAgrees', name, backend);
+      expect(generated, name).toEqual(expected);
+    }
+  });
+
+  test(`${backend}: base and two adapters in turn, each the same every time`, async ({ page }) => {
+    const { repeats, apart } = await run(page, 'swapAdapters', 'llama-untied-gqa', backend);
+    expect(repeats).toEqual({ base: 0, first: 0, second: 0 });
+    expect(apart).toBeGreaterThan(0.01);
+  });
+
+  test(`${backend}: a stop comes through within a token and the session goes on`, async ({
+    page,
+  }) => {
+    const result = await run(page, 'stop', backend, 5);
+    expect(result.stoppedBy).toBe('signal');
+    expect(result.newTokens).toBeLessThan(10);
+    expect(result.tokensAfterAbort).toBeLessThanOrEqual(1);
+    expect(result.again).toBe(3);
+    expect(result.aborted).toBe('signal');
+  });
+
+  test(`${backend}: a seed repeats, another differs, a tiny top_p is greedy`, async ({ page }) => {
+    const { a, b, c, narrow, greedy } = await run(page, 'sampling', backend);
+    expect(a).toEqual(b);
+    expect(c).not.toEqual(a);
+    expect(narrow).toEqual(greedy);
+  });
+
+  test(`${backend}: refuses by code and works after it`, async ({ page }) => {
+    expect(await run(page, 'refusals', backend)).toEqual({
+      tooLong: 'prompt-too-long',
+      foreignId: 'bad-prompt',
+      empty: 'bad-prompt',
+      option: 'bad-option',
+      missingFactor: 'bad-adapter',
+      foreignFactor: 'bad-adapter',
+      control: 'no error',
+      fills: 8,
+      disposed: 'disposed',
+    });
+  });
+}
+
+test('GPU buffers return to the baseline after each of three sessions', async ({ page }) => {
+  const { baseline, lives, errors } = await run(page, 'buffersReturn', 3);
+  console.log(baseline, lives);
+  for (const { after } of lives) expect(after).toBe(baseline);
+  expect(errors).toEqual([]);
+});
