@@ -67,11 +67,11 @@ describe('splitRows', () => {
     expect(evaluation).toEqual(splitRows(texts(20), { evalShare: 0.25, seed: 42 }).evaluation);
     expect(evaluation.map((row) => row.kind === 'text' && row.text)).toMatchInlineSnapshot(`
       [
-        "row 0",
+        "row 3",
         "row 4",
-        "row 6",
-        "row 13",
-        "row 19",
+        "row 9",
+        "row 14",
+        "row 16",
       ]
     `);
     expect(evaluation).not.toEqual(splitRows(texts(20), { evalShare: 0.25, seed: 43 }).evaluation);

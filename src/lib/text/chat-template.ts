@@ -2,7 +2,7 @@
  * Renders a conversation with a model's own Jinja template, as transformers' `apply_chat_template`
  * does. A template is foreign code: its errors keep its words, its loops have a budget.
  */
-import { Template } from '@huggingface/jinja';
+import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import type { SpecialTokens } from './check-tokenizer-files';
 import { TextError } from './errors';
 
@@ -30,8 +30,6 @@ const MAX_TEMPLATE_CHARS = 500_000;
 /** Templates use `range` for a handful of turns; more is an endless loop. */
 const MAX_RANGE_ITEMS = 100_000;
 
-const compiled = new Map<string, Template>();
-
 /** Throws TextError `chat-template` with the template's own message, such as an unknown role. */
 export function renderChat(
   source: ChatTemplateSource | string,
@@ -46,23 +44,37 @@ export function renderChat(
       'this model has no chat template; use the instruction template or a model made for chat.',
     );
   }
-  const template = compile(chatTemplate);
-  const variables = {
+  const program = compile(chatTemplate);
+  const variables: Record<string, unknown> = {
+    ...CONSTANTS,
     ...specialTokens,
-    messages: messages.map(({ role, content }) => ({ role, content })),
-    add_generation_prompt: options.addGenerationPrompt ?? false,
+    raise_exception: (message: string) => {
+      throw new Error(message);
+    },
     range: boundedRange(),
     strftime_now: (format: string) => formatDate(options.date ?? new Date(), format),
+    messages: messages.map(({ role, content }) => ({ role, content })),
+    add_generation_prompt: options.addGenerationPrompt ?? false,
     ...options.variables,
   };
   try {
-    return template.render(variables);
+    // Not the library's `Template.render`: it does not let `range` and the date be replaced.
+    const environment = new Environment();
+    for (const [name, value] of Object.entries(variables)) environment.set(name, value);
+    const result: unknown = new Interpreter(environment).run(program).value;
+    return String(result);
   } catch (cause) {
     throw refused(cause);
   }
 }
 
-function compile(source: string): Template {
+/** Jinja's own, in both spellings. */
+const CONSTANTS = { true: true, false: false, none: null, True: true, False: false, None: null };
+
+type Program = ReturnType<typeof parse>;
+const compiled = new Map<string, Program>();
+
+function compile(source: string): Program {
   const known = compiled.get(source);
   if (known) return known;
   if (source.length > MAX_TEMPLATE_CHARS) {
@@ -72,10 +84,11 @@ function compile(source: string): Template {
     );
   }
   try {
-    const template = new Template(source);
+    // As transformers sets Jinja up.
+    const program = parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }));
     if (compiled.size >= 8) compiled.clear();
-    compiled.set(source, template);
-    return template;
+    compiled.set(source, program);
+    return program;
   } catch (cause) {
     throw refused(cause);
   }

@@ -2,8 +2,9 @@
  * A row of a dataset to token ids and labels. Labels are Hugging Face's: as long as the ids, the id
  * itself where loss is taken, -100 elsewhere; the shift by one position is the loss's affair.
  */
+import { encodePieces, prefixIds } from './encode-pieces';
 import { TextError } from './errors';
-import { renderRow, type Piece } from './render-row';
+import { renderRow } from './render-row';
 import type { RowTemplate, TextRow } from './row';
 import { createStreamDecoder } from './stream-decoder';
 import type { Tokenizer } from './tokenizer';
@@ -46,7 +47,7 @@ export function encodeRow(
   const encoded = encodePieces(pieces, tokenizer);
   const bos = addSpecialTokens ? prefixIds(tokenizer) : [];
   const ids = [...bos];
-  const labels: number[] = bos.map(() => (options.trainOnPrompt ? 0 : IGNORED_LABEL));
+  const labels = bos.map((id) => (options.trainOnPrompt ? id : IGNORED_LABEL));
   for (const [i, piece] of encoded.entries()) {
     const hasLoss = options.trainOnPrompt || pieces[i].hasLoss;
     for (const id of piece) {
@@ -54,7 +55,6 @@ export function encodeRow(
       labels.push(hasLoss ? id : IGNORED_LABEL);
     }
   }
-  if (options.trainOnPrompt) bos.forEach((id, i) => (labels[i] = id));
   return finish(ids, labels, text, options.maxLength, isLastTurnOnly);
 }
 
@@ -82,41 +82,6 @@ export function previewRow(
   const last = tokens.at(-1);
   if (last && rest !== '') last.text += rest;
   return tokens;
-}
-
-/**
- * Ids of each piece. The text as a whole decides where it agrees with the borders; where a token
- * would reach over a border, the pieces are encoded apart: inference ends its prompt at that border.
- */
-export function encodePieces(pieces: readonly Piece[], tokenizer: Tokenizer): number[][] {
-  const encode = (text: string) => tokenizer.encode(text, { addSpecialTokens: false });
-  const apart = pieces.map(({ text }) => encode(text));
-  const whole = encode(pieces.map(({ text }) => text).join(''));
-  if (isSame(apart.flat(), whole)) return apart;
-  // A tokenizer that marks the start of a text (sentencepiece) marks every piece when apart.
-  const borders: number[] = [0];
-  let text = '';
-  for (const piece of pieces) {
-    text += piece.text;
-    const before = encode(text);
-    if (!isSame(before, whole.slice(0, before.length))) return apart;
-    borders.push(before.length);
-  }
-  return pieces.map((_, i) => whole.slice(borders[i], borders[i + 1]));
-}
-
-const prefixes = new WeakMap<Tokenizer, readonly number[]>();
-
-/** What the tokenizer puts before every text, such as bos. */
-function prefixIds(tokenizer: Tokenizer): readonly number[] {
-  const known = prefixes.get(tokenizer);
-  if (known) return known;
-  const bare = tokenizer.encode('a', { addSpecialTokens: false });
-  const dressed = tokenizer.encode('a');
-  const at = dressed.findIndex((_, i) => isSame(bare, dressed.slice(i, i + bare.length)));
-  const prefix = at > 0 ? dressed.slice(0, at) : [];
-  prefixes.set(tokenizer, prefix);
-  return prefix;
 }
 
 function passThrough(
@@ -167,6 +132,3 @@ function finish(
     text,
   };
 }
-
-const isSame = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((id, i) => id === b[i]);

@@ -26,3 +26,4 @@ export {
 } from './encode-row';
 export type { RowTemplate, TextRow } from './row';
 export { characterOrWordTokens, splitSentences, type Sentence } from './segmentation';
+export { encodePrompt, type EncodePromptOptions } from './encode-prompt';

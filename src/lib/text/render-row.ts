@@ -31,28 +31,20 @@ export function renderRow(
   template: RowTemplate,
 ): RenderedRow {
   const eos = tokenizer.specialTokens.eos_token ?? '';
-  if (row.kind === 'text') return plain([{ text: row.text, hasLoss: true }, ending(eos)]);
+  if (row.kind === 'text') return plain(answer(row.text, eos));
   const isChat =
     template === 'chat' || (template === 'auto' && tokenizer.chatTemplate !== undefined);
   if (isChat) return renderConversation(toMessages(row), tokenizer, eos);
   if (row.kind === 'completion') {
-    return plain([
-      { text: row.prompt, hasLoss: false },
-      { text: row.completion, hasLoss: true },
-      ending(eos),
-    ]);
+    return plain([{ text: row.prompt, hasLoss: false }, ...answer(row.completion, eos)]);
   }
   if (row.kind === 'chat') return plain(renderTurns(row.messages, eos));
   const language = detectLanguage(row.instruction + row.input);
   const { prompt, completion } = formatInstruction({ ...row }, language);
-  return plain([
-    { text: prompt, hasLoss: false },
-    { text: completion, hasLoss: true },
-    ending(eos),
-  ]);
+  return plain([{ text: prompt, hasLoss: false }, ...answer(completion, eos)]);
 }
 
-/** The prompt alone, as inference sends it: what comes before the first piece with loss. */
+/** A row as a conversation that ends with the assistant; turns after its last answer are dropped. */
 export function toMessages(row: Exclude<TextRow, { kind: 'tokens' | 'text' }>): ChatMessage[] {
   if (row.kind === 'chat') {
     const last = row.messages.findLastIndex(({ role }) => role === 'assistant');
@@ -71,7 +63,11 @@ export function toMessages(row: Exclude<TextRow, { kind: 'tokens' | 'text' }>): 
   ];
 }
 
-const ending = (eos: string): Piece => ({ text: eos, hasLoss: true });
+/** An answer and the eos that closes it; one that brings its own eos gets no second. */
+const answer = (text: string, eos: string): Piece[] => [
+  { text, hasLoss: true },
+  { text: text.endsWith(eos) ? '' : eos, hasLoss: true },
+];
 
 const plain = (pieces: readonly Piece[]): RenderedRow => ({
   pieces,
@@ -80,7 +76,7 @@ const plain = (pieces: readonly Piece[]): RenderedRow => ({
 });
 
 /** A conversation in the instruction template: each question is an instruction, eos after each answer. */
-function renderTurns(messages: readonly ChatMessage[], eos: string): Piece[] {
+export function renderTurns(messages: readonly ChatMessage[], eos: string): Piece[] {
   const pieces: Piece[] = [];
   let asked: string[] = [];
   for (const { role, content } of messages) {
@@ -89,13 +85,9 @@ function renderTurns(messages: readonly ChatMessage[], eos: string): Piece[] {
       continue;
     }
     const instruction = asked.join('\n\n');
-    const { prompt } = formatInstruction({ instruction }, detectLanguage(instruction + content));
+    const { prompt } = formatInstruction({ instruction }, detectLanguage(instruction));
     const gap = pieces.length === 0 ? '' : '\n\n';
-    pieces.push(
-      { text: gap + prompt, hasLoss: false },
-      { text: content, hasLoss: true },
-      ending(eos),
-    );
+    pieces.push({ text: gap + prompt, hasLoss: false }, ...answer(content, eos));
     asked = [];
   }
   return pieces;
@@ -125,7 +117,7 @@ function renderConversation(
   });
   if (isLastTurnOnly) spans.splice(0, spans.length - 1);
   const pieces = cutPieces(full, spans);
-  if (eos !== '' && !full.trimEnd().endsWith(eos)) pieces.push(ending(eos));
+  if (!full.trimEnd().endsWith(eos)) pieces.push({ text: eos, hasLoss: true });
   return { pieces, addSpecialTokens: false, isLastTurnOnly };
 }
 

@@ -1,7 +1,8 @@
 /**
  * Splits rows for training and evaluation. The same rows, share and seed give the same split on every
- * machine: Mulberry32 (Tommy Ettinger, 2017; 32 bits of state) drives a Fisher-Yates shuffle.
+ * machine: the project's own generator (xoshiro128**) drives a Fisher-Yates shuffle of the groups.
  */
+import { Xoshiro128 } from '../../config/random';
 import { FormatError } from '../errors';
 import { groupRows } from './duplicates';
 import type { DatasetRow } from './types';
@@ -31,9 +32,9 @@ export function splitRows(
     throw new FormatError('invalid-value', `seed is ${seed}; an integer is allowed.`);
   }
   const groups = groupRows(rows);
-  const next = mulberry32(seed);
+  const random = new Xoshiro128(seed);
   for (let i = groups.length - 1; i > 0; i--) {
-    const j = Math.floor(next() * (i + 1));
+    const j = random.nextBelow(i + 1);
     [groups[i], groups[j]] = [groups[j], groups[i]];
   }
   const target = evalShare === 0 ? 0 : Math.max(1, Math.round(evalShare * rows.length));
@@ -44,16 +45,5 @@ export function splitRows(
   return {
     train: rows.filter((_, i) => !chosen.has(i)),
     evaluation: rows.filter((_, i) => chosen.has(i)),
-  };
-}
-
-/** Uniform numbers in [0, 1) with 32 bits of resolution. */
-function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
