@@ -1,25 +1,7 @@
-// Matrix product from registers: one invocation computes 4 by 4 of `out`, no workgroup memory.
+// Matrix product from registers: one invocation computes 8 by 8 of `out`, no workgroup memory.
 // For adapters that run on a CPU, where workgroup memory is ordinary memory and a barrier costs.
 // Loads are single elements with strides: such adapters gather anyway, so any layout is equally fast.
 // Each sum runs over k in ascending order, as in every variant: the bits are the same.
-
-fn aRow(row: u32, k: u32, end: u32) -> vec4<f32> {
-  let last = sizes.K - 1u;
-  let start = sizes.aOffset + row * sizes.aRowStride;
-  return vec4<f32>(
-    a[start + min(k, last) * sizes.aColumnStride],
-    select(0.0, a[start + min(k + 1u, last) * sizes.aColumnStride], k + 1u < end),
-    select(0.0, a[start + min(k + 2u, last) * sizes.aColumnStride], k + 2u < end),
-    select(0.0, a[start + min(k + 3u, last) * sizes.aColumnStride], k + 3u < end),
-  );
-}
-
-fn addProduct(sum: vec4<f32>, x: vec4<f32>, block: mat4x4<f32>) -> vec4<f32> {
-  let s0 = fma(vec4<f32>(x.x), block[0], sum);
-  let s1 = fma(vec4<f32>(x.y), block[1], s0);
-  let s2 = fma(vec4<f32>(x.z), block[2], s1);
-  return fma(vec4<f32>(x.w), block[3], s2);
-}
 
 @compute @workgroup_size(8, 8)
 fn main(
@@ -27,40 +9,82 @@ fn main(
   @builtin(workgroup_id) group: vec3<u32>,
 ) {
   let rows = liveRows();
-  let m = id.y * 4u;
-  let n = id.x * 4u;
+  let m = id.y * 8u;
+  let n = id.x * 8u;
   if (m >= rows || n >= sizes.N) {
     return;
   }
-  let columns = min(n + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(sizes.N - 1u)) * sizes.bColumnStride;
-  let m1 = min(m + 1u, rows - 1u);
-  let m2 = min(m + 2u, rows - 1u);
-  let m3 = min(m + 3u, rows - 1u);
-  var sum0 = vec4<f32>();
-  var sum1 = vec4<f32>();
-  var sum2 = vec4<f32>();
-  var sum3 = vec4<f32>();
+  let quad = vec4<u32>(0u, 1u, 2u, 3u);
+  let columns0 = min(n + quad, vec4<u32>(sizes.N - 1u)) * sizes.bColumnStride;
+  let columns1 = min(n + 4u + quad, vec4<u32>(sizes.N - 1u)) * sizes.bColumnStride;
+  let rows0 = sizes.aOffset + min(m + quad, vec4<u32>(rows - 1u)) * sizes.aRowStride;
+  let rows1 = sizes.aOffset + min(m + 4u + quad, vec4<u32>(rows - 1u)) * sizes.aRowStride;
+  var sum00 = vec4<f32>();
+  var sum01 = vec4<f32>();
+  var sum10 = vec4<f32>();
+  var sum11 = vec4<f32>();
+  var sum20 = vec4<f32>();
+  var sum21 = vec4<f32>();
+  var sum30 = vec4<f32>();
+  var sum31 = vec4<f32>();
+  var sum40 = vec4<f32>();
+  var sum41 = vec4<f32>();
+  var sum50 = vec4<f32>();
+  var sum51 = vec4<f32>();
+  var sum60 = vec4<f32>();
+  var sum61 = vec4<f32>();
+  var sum70 = vec4<f32>();
+  var sum71 = vec4<f32>();
   let end = min(sizes.K, (group.z + 1u) * sizes.splitLength);
-  for (var k = group.z * sizes.splitLength; k < end; k += 4u) {
-    let block = bBlock(
-      min(k + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(sizes.K - 1u)) * sizes.bRowStride,
-      columns,
-    );
-    sum0 = addProduct(sum0, aRow(m, k, end), block);
-    sum1 = addProduct(sum1, aRow(m1, k, end), block);
-    sum2 = addProduct(sum2, aRow(m2, k, end), block);
-    sum3 = addProduct(sum3, aRow(m3, k, end), block);
+  for (var k = group.z * sizes.splitLength; k < end; k++) {
+    let right0 = weightQuad(k * sizes.bRowStride + columns0);
+    let right1 = weightQuad(k * sizes.bRowStride + columns1);
+    let left0 = k * sizes.aColumnStride + rows0;
+    let left1 = k * sizes.aColumnStride + rows1;
+    let a0 = vec4<f32>(a[left0.x]);
+    sum00 = fma(a0, right0, sum00);
+    sum01 = fma(a0, right1, sum01);
+    let a1 = vec4<f32>(a[left0.y]);
+    sum10 = fma(a1, right0, sum10);
+    sum11 = fma(a1, right1, sum11);
+    let a2 = vec4<f32>(a[left0.z]);
+    sum20 = fma(a2, right0, sum20);
+    sum21 = fma(a2, right1, sum21);
+    let a3 = vec4<f32>(a[left0.w]);
+    sum30 = fma(a3, right0, sum30);
+    sum31 = fma(a3, right1, sum31);
+    let a4 = vec4<f32>(a[left1.x]);
+    sum40 = fma(a4, right0, sum40);
+    sum41 = fma(a4, right1, sum41);
+    let a5 = vec4<f32>(a[left1.y]);
+    sum50 = fma(a5, right0, sum50);
+    sum51 = fma(a5, right1, sum51);
+    let a6 = vec4<f32>(a[left1.z]);
+    sum60 = fma(a6, right0, sum60);
+    sum61 = fma(a6, right1, sum61);
+    let a7 = vec4<f32>(a[left1.w]);
+    sum70 = fma(a7, right0, sum70);
+    sum71 = fma(a7, right1, sum71);
   }
-  // Bounds that a compiler cannot see keep this one store in the program instead of sixteen.
-  let rowCount = min(4u, rows - m);
-  let columnCount = min(4u, sizes.N - n);
-  for (var i = 0u; i < rowCount; i++) {
-    var sum = sum0;
-    sum = select(sum, sum1, i == 1u);
-    sum = select(sum, sum2, i == 2u);
-    sum = select(sum, sum3, i == 3u);
-    for (var j = 0u; j < columnCount; j++) {
-      store(m + i, n + j, group.z, select(select(sum.x, sum.y, j == 1u), select(sum.z, sum.w, j == 3u), j >= 2u));
+  for (var i = 0u; i < sizes.blockRows; i++) {
+    var sum0 = sum00;
+    var sum1 = sum01;
+    sum0 = select(sum0, sum10, i == 1u);
+    sum1 = select(sum1, sum11, i == 1u);
+    sum0 = select(sum0, sum20, i == 2u);
+    sum1 = select(sum1, sum21, i == 2u);
+    sum0 = select(sum0, sum30, i == 3u);
+    sum1 = select(sum1, sum31, i == 3u);
+    sum0 = select(sum0, sum40, i == 4u);
+    sum1 = select(sum1, sum41, i == 4u);
+    sum0 = select(sum0, sum50, i == 5u);
+    sum1 = select(sum1, sum51, i == 5u);
+    sum0 = select(sum0, sum60, i == 6u);
+    sum1 = select(sum1, sum61, i == 6u);
+    sum0 = select(sum0, sum70, i == 7u);
+    sum1 = select(sum1, sum71, i == 7u);
+    for (var j = 0u; j < sizes.blockColumns; j += 4u) {
+      storeQuad(rows, m + i, n + j, group.z, select(sum0, sum1, j == 4u));
     }
   }
 }

@@ -19,11 +19,18 @@ struct MatmulSizes {
   alpha: u32,
   // Sum of the FLAG_ values.
   flags: u32,
-  // Length of K that one workgroup sums; a multiple of 16 unless it is all of K.
+  // Length of K that one workgroup sums.
   splitLength: u32,
   // With FLAG_LIMIT: rows at and after liveCount[limitWord] - limitOffset are skipped.
   limitWord: u32,
   limitOffset: u32,
+  // Rows and columns that one invocation stores. A compiler would unroll a loop to a number that it can see,
+  // and on a CPU adapter every store in the program costs 10 ms of compilation.
+  blockRows: u32,
+  blockColumns: u32,
+  // 8 and 4, for the same reason.
+  octetRows: u32,
+  quadColumns: u32,
 }
 
 const FLAG_BIAS = 1u;
@@ -46,6 +53,18 @@ fn liveRows() -> u32 {
   return min(sizes.M, count - min(count, sizes.limitOffset));
 }
 
+// Stores the part of sum that lies inside the matrix.
+fn storeQuad(rows: u32, row: u32, column: u32, split: u32, sum: vec4<f32>) {
+  if (row >= rows) {
+    return;
+  }
+  for (var j = 0u; j < sizes.quadColumns; j++) {
+    if (column + j < sizes.N) {
+      store(row, column + j, split, select(select(sum.x, sum.y, j == 1u), select(sum.z, sum.w, j == 3u), j >= 2u));
+    }
+  }
+}
+
 fn store(row: u32, column: u32, split: u32, sum: f32) {
   if ((sizes.flags & FLAG_SPLIT) != 0u) {
     out[(split * sizes.M + row) * sizes.N + column] = sum;
@@ -60,4 +79,13 @@ fn store(row: u32, column: u32, split: u32, sum: f32) {
     value += out[index];
   }
   out[index] = value;
+}
+
+fn weightQuad(index: vec4<u32>) -> vec4<f32> {
+  return vec4<f32>(
+    weightElement(index.x),
+    weightElement(index.y),
+    weightElement(index.z),
+    weightElement(index.w),
+  );
 }

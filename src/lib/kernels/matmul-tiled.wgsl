@@ -32,13 +32,7 @@ fn loadB(k: u32, end: u32, columns: vec4<u32>) -> vec4<f32> {
   if (k >= end) {
     return vec4<f32>();
   }
-  let index = k * sizes.bRowStride + columns * sizes.bColumnStride;
-  return vec4<f32>(
-    weightElement(index.x),
-    weightElement(index.y),
-    weightElement(index.z),
-    weightElement(index.w),
-  );
+  return weightQuad(k * sizes.bRowStride + columns * sizes.bColumnStride);
 }
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)
@@ -98,12 +92,7 @@ fn main(
   }
   let m = firstRow + local.y * 8u;
   let n = firstColumn + local.x * 4u;
-  if (m >= rows || n >= sizes.N) {
-    return;
-  }
-  let rowCount = min(8u, rows - m);
-  let columnCount = min(4u, sizes.N - n);
-  for (var i = 0u; i < rowCount; i++) {
+  for (var i = 0u; i < sizes.blockRows; i++) {
     var sum = sum0;
     sum = select(sum, sum1, i == 1u);
     sum = select(sum, sum2, i == 2u);
@@ -112,8 +101,6 @@ fn main(
     sum = select(sum, sum5, i == 5u);
     sum = select(sum, sum6, i == 6u);
     sum = select(sum, sum7, i == 7u);
-    for (var j = 0u; j < columnCount; j++) {
-      store(m + i, n + j, group.z, select(select(sum.x, sum.y, j == 1u), select(sum.z, sum.w, j == 3u), j >= 2u));
-    }
+    storeQuad(rows, m + i, n, group.z, sum);
   }
 }

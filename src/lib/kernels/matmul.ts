@@ -3,18 +3,11 @@
  * it checks shapes, picks a variant and splits K where a product would leave the GPU idle.
  * Knows nothing of layers. Sizes go through uniforms, so a new shape compiles nothing.
  */
-import { elementCount, read, rootOf, update, write, type PlanBuilder, type Tensor } from '../gpu';
-import { KernelError } from './errors';
-import BLOCK_COLUMN_PAIRS from './matmul-block-column-pairs.wgsl?raw';
-import BLOCK_ELEMENTS from './matmul-block-elements.wgsl?raw';
-import BLOCK_ROW_PAIRS from './matmul-block-row-pairs.wgsl?raw';
+import { read, update, write, type PlanBuilder, type Tensor } from '../gpu';
+import { checkMatmul } from './matmul-checks';
+import { betterSwapped, matmulKernel, swapped, type Product } from './matmul-kernel';
 import REDUCE from './matmul-reduce.wgsl?raw';
-import REGISTER from './matmul-register.wgsl?raw';
-import SIZES from './matmul-sizes.wgsl?raw';
-import SUBGROUP from './matmul-subgroup.wgsl?raw';
-import TILED from './matmul-tiled.wgsl?raw';
 import { matmulVariantOf, type MatmulVariant } from './matmul-variant';
-import { isWeightDType, WEIGHT_PRELUDE } from './weight';
 
 /** A number of rows that is known only when the plan runs; rows after it cost almost nothing. */
 export interface MatmulRows {
@@ -52,18 +45,21 @@ export interface MatmulArgs {
   readonly variant?: MatmulVariant;
 }
 
+/** Bits of `flags` in matmul-sizes.wgsl and matmul-reduce.wgsl. */
 const FLAG_BIAS = 1;
 const FLAG_ACCUMULATE = 2;
 const FLAG_LIMIT = 4;
 const FLAG_SPLIT = 8;
 
-/** Workgroups of 64 by 64 below which K is split, and how many the splits aim at. */
+/** Tiles of 64 by 64 below which K is split, and how many the parts aim at. */
 const BUSY_TILES = 24;
 /** Shortest part of K worth a workgroup of its own. */
 const SHORTEST_SPLIT = 128;
 const MOST_SPLITS = 32;
+/** Parts are multiples of this, the depth of a tile. */
+const SPLIT_UNIT = 16;
 
-/** Parts that K is cut into. A function of the shape alone, so that every adapter adds in the same order. */
+/** Parts that K is cut into. A function of the shape alone, so that every variant adds in the same order. */
 export function splitCount(M: number, N: number, K: number): number {
   const tiles = Math.ceil(M / 64) * Math.ceil(N / 64);
   const wanted = Math.min(
@@ -74,248 +70,102 @@ export function splitCount(M: number, N: number, K: number): number {
   return Math.max(1, wanted);
 }
 
-/** Parts are multiples of this, the depth of a tile. */
-const SPLIT_UNIT = 16;
-
 /**
  * Appends one product (two dispatches where K is split) and returns `out`.
  * @throws KernelError `shape`, `dtype`
  */
 export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const { label, a, b, bias, rows } = args;
-  const transposeA = args.transposeA ?? false;
-  const transposeB = args.transposeB ?? false;
+  const { M, N, K, aRows, bType } = checkMatmul(args);
   const accumulate = args.accumulate ?? false;
-  const [aRows, K] = matrixSizes(label, 'a', a, transposeA);
-  const [bK, N] = matrixSizes(label, 'b', b, transposeB);
-  expectF32(label, 'a', a);
-  if (!isWeightDType(b.dtype))
-    throw new KernelError(
-      'dtype',
-      `${label}: b (${b.label}) is ${b.dtype}, allowed are f32, f16 and bf16.`,
-    );
-  if (K !== bK)
-    throw new KernelError(
-      'shape',
-      `${label}: a (${a.label}) has K = ${K} and b (${b.label}) has K = ${bK}; the inner sizes must be equal.`,
-    );
-  const M = rows?.total ?? aRows;
-  if (rows) checkRows(label, rows, a, aRows, transposeA);
-  if (bias) {
-    expectF32(label, 'bias', bias);
-    if (elementCount(bias.shape) !== N)
-      throw new KernelError(
-        'shape',
-        `${label}: bias (${bias.label}) has shape [${bias.shape}], [${N}] is needed.`,
-      );
-  }
-  if (accumulate && !args.out)
-    throw new KernelError('shape', `${label}: accumulate needs an out to add to.`);
+  const variant = args.variant ?? matmulVariantOf(plan.gpu);
   const out = args.out ?? plan.tensor(`${label}/out`, [M, N]);
-  expectF32(label, 'out', out);
-  const outFirst = rows?.outFirst ?? 0;
-  if (
-    out.shape.length !== 2 ||
-    out.shape[1] !== N ||
-    (rows ? out.shape[0] < outFirst + M : out.shape[0] !== M)
-  )
-    throw new KernelError(
-      'shape',
-      `${label}: out (${out.label}) has shape [${out.shape}], [${outFirst + M}, ${N}] is needed.`,
-    );
-  for (const [name, tensor] of [
-    ['a', a],
-    ['b', b],
-    ['bias', bias],
-  ] as const)
-    if (tensor && rootOf(tensor) === rootOf(out))
-      throw new KernelError(
-        'shape',
-        `${label}: out (${out.label}) is also ${name}; it needs memory of its own.`,
-      );
 
-  const splits = splitCount(M, N, K);
-  const splitLength = splits === 1 ? K : Math.ceil(K / splits / SPLIT_UNIT) * SPLIT_UNIT;
-  const planes = Math.ceil(K / splitLength);
-  const limit = rows?.count ?? a;
-  const flags =
-    (bias ? FLAG_BIAS : 0) | (accumulate ? FLAG_ACCUMULATE : 0) | (rows ? FLAG_LIMIT : 0);
-  const alpha = floatBits(args.alpha ?? 1);
-  const outOffset = outFirst * N;
-  const target = planes > 1 ? plan.tensor(`${label}/planes`, [planes, M, N]) : out;
-  const product: Product = {
+  let product: Product = {
     M,
     N,
     K,
-    a: transposeA ? { row: 1, column: aRows } : { row: K, column: 1 },
-    b: transposeB ? { row: 1, column: K } : { row: N, column: 1 },
-    aOffset: (rows?.aFirst ?? 0) * K,
+    a: args.transposeA ? { row: 1, column: aRows } : { row: K, column: 1 },
+    b: args.transposeB ? { row: 1, column: K } : { row: N, column: 1 },
+    out: { row: N, column: 1 },
   };
-  const { wgsl, name, constants, tile } = kernelFor(
-    args.variant ?? matmulVariantOf(plan.gpu),
-    product,
-    b.dtype,
-  );
+  const swap = bType === 'f32' && !bias && !rows && betterSwapped(variant, product);
+  if (swap) product = swapped(product);
+  const [left, right] = swap ? [b, a] : [a, b];
+
+  const parts = splitCount(M, N, K);
+  const splitLength = parts === 1 ? K : Math.ceil(K / parts / SPLIT_UNIT) * SPLIT_UNIT;
+  const planes = Math.ceil(K / splitLength);
+  const isSplit = planes > 1;
+  const target = isSplit ? plan.tensor(`${label}/planes`, [planes, M, N]) : out;
+  const writeOut = accumulate ? update(out) : write(out);
+  const limit = rows ? FLAG_LIMIT : 0;
+  const finish = (bias ? FLAG_BIAS : 0) | (accumulate ? FLAG_ACCUMULATE : 0) | limit;
+  const alpha = floatBits(args.alpha ?? 1);
+  const outOffset = (rows?.outFirst ?? 0) * N;
+  /** A binding that is not used must still be bound; `a` is read anyway. */
+  const biasOrAny = read(bias ?? a);
+  const countOrAny = read(rows?.count ?? a);
+
+  const { name, wgsl, constants, tile, block } = matmulKernel(variant, product, bType);
   plan.dispatch({
     label,
     kernel: { name, wgsl, constants },
-    bindings: [
-      read(a),
-      read(b),
-      read(bias ?? a),
-      read(limit),
-      planes === 1 && accumulate ? update(target) : write(target),
-    ],
+    bindings: [read(left), read(right), biasOrAny, countOrAny, isSplit ? write(target) : writeOut],
     uniforms: [
-      M,
-      N,
+      product.M,
+      product.N,
       K,
       product.a.row,
       product.a.column,
       product.b.row,
       product.b.column,
-      N,
-      1,
-      product.aOffset,
-      planes > 1 ? 0 : outOffset,
+      product.out.row,
+      product.out.column,
+      (rows?.aFirst ?? 0) * K,
+      outOffset,
       alpha,
-      planes > 1 ? FLAG_SPLIT | (flags & FLAG_LIMIT) : flags,
+      isSplit ? FLAG_SPLIT | limit : finish,
       splitLength,
       rows?.countWord ?? 0,
       rows?.first ?? 0,
+      block.rows,
+      block.columns,
+      OCTET_ROWS,
+      QUAD_COLUMNS,
     ],
-    grid: [Math.ceil(N / tile.columns), Math.ceil(M / tile.rows), planes],
+    grid: [Math.ceil(product.N / tile.columns), Math.ceil(product.M / tile.rows), planes],
   });
-  if (planes > 1) {
-    const groups = Math.ceil((M * N) / 64);
-    const most = plan.gpu.device.limits.maxComputeWorkgroupsPerDimension;
-    const gridX = Math.min(groups, most);
-    plan.dispatch({
-      label: `${label}/reduce`,
-      kernel: { name: 'matmul-reduce', wgsl: REDUCE },
-      bindings: [read(target), read(bias ?? a), read(limit), accumulate ? update(out) : write(out)],
-      uniforms: [
-        M,
-        N,
-        planes,
-        N,
-        1,
-        outOffset,
-        alpha,
-        flags,
-        rows?.countWord ?? 0,
-        rows?.first ?? 0,
-      ],
-      grid: [gridX, Math.ceil(groups / gridX)],
-    });
-  }
+  if (!isSplit) return out;
+
+  const groups = Math.ceil((M * N) / REDUCE_THREADS);
+  const gridX = Math.min(groups, plan.gpu.device.limits.maxComputeWorkgroupsPerDimension);
+  plan.dispatch({
+    label: `${label}/reduce`,
+    kernel: { name: 'matmul-reduce', wgsl: REDUCE },
+    bindings: [read(target), biasOrAny, countOrAny, writeOut],
+    uniforms: [
+      product.M,
+      product.N,
+      planes,
+      product.out.row,
+      product.out.column,
+      outOffset,
+      alpha,
+      finish,
+      rows?.countWord ?? 0,
+      rows?.first ?? 0,
+    ],
+    grid: [gridX, Math.ceil(groups / gridX)],
+  });
   return out;
 }
 
-interface Product {
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-  readonly a: { readonly row: number; readonly column: number };
-  readonly b: { readonly row: number; readonly column: number };
-  readonly aOffset: number;
-}
-
-interface ChosenKernel {
-  readonly name: string;
-  readonly wgsl: string;
-  readonly constants?: Record<string, number>;
-  /** Rows and columns of `out` that a workgroup computes. */
-  readonly tile: { readonly rows: number; readonly columns: number };
-}
-
-function kernelFor(
-  variant: MatmulVariant,
-  product: Product,
-  dtype: 'f32' | 'f16' | 'bf16',
-): ChosenKernel {
-  const prelude = SIZES + WEIGHT_PRELUDE[dtype];
-  if (variant === 'tiled') {
-    const [x, y] = product.N <= 16 ? [4, 16] : product.M <= 16 ? [32, 2] : [16, 8];
-    return {
-      name: `matmul-tiled-${dtype}`,
-      wgsl: prelude + TILED,
-      constants: { THREADS_X: x, THREADS_Y: y },
-      tile: { rows: 8 * y, columns: 4 * x },
-    };
-  }
-  const [block, suffix] = blockFor(product, dtype);
-  if (variant === 'subgroup')
-    return {
-      name: `matmul-subgroup-${suffix}`,
-      wgsl: `enable subgroups;\n${prelude}${block}${SUBGROUP}`,
-      tile: { rows: 16, columns: 32 },
-    };
-  return {
-    name: `matmul-register-${suffix}`,
-    wgsl: prelude + block + REGISTER,
-    tile: { rows: 32, columns: 32 },
-  };
-}
-
-/** Sixteen-bit neighbours are loaded as one word where no pair can straddle two words. */
-function blockFor(
-  { K, N, b }: Product,
-  dtype: 'f32' | 'f16' | 'bf16',
-): [wgsl: string, suffix: string] {
-  if (dtype !== 'f32' && b.column === 1 && N % 2 === 0)
-    return [BLOCK_ROW_PAIRS, `${dtype}-row-pairs`];
-  if (dtype !== 'f32' && b.row === 1 && K % 2 === 0)
-    return [BLOCK_COLUMN_PAIRS, `${dtype}-column-pairs`];
-  return [BLOCK_ELEMENTS, dtype];
-}
-
-/** Rows and columns of op(tensor). */
-function matrixSizes(
-  label: string,
-  name: string,
-  tensor: Tensor,
-  transposed: boolean,
-): [number, number] {
-  const { shape } = tensor;
-  if (shape.length !== 2 || shape[0] < 1 || shape[1] < 1)
-    throw new KernelError(
-      'shape',
-      `${label}: ${name} (${tensor.label}) has shape [${shape}], a matrix of two sizes from 1 is needed.`,
-    );
-  return transposed ? [shape[1], shape[0]] : [shape[0], shape[1]];
-}
-
-function expectF32(label: string, name: string, tensor: Tensor): void {
-  if (tensor.dtype !== 'f32')
-    throw new KernelError(
-      'dtype',
-      `${label}: ${name} (${tensor.label}) is ${tensor.dtype}, f32 is needed.`,
-    );
-}
-
-function checkRows(
-  label: string,
-  rows: MatmulRows,
-  a: Tensor,
-  aRows: number,
-  transposeA: boolean,
-): void {
-  if (rows.count.dtype !== 'u32')
-    throw new KernelError(
-      'dtype',
-      `${label}: the row count (${rows.count.label}) is ${rows.count.dtype}, u32 is needed.`,
-    );
-  if (rows.countWord >= elementCount(rows.count.shape))
-    throw new KernelError('shape', `${label}: the row count has no word ${rows.countWord}.`);
-  if (transposeA)
-    throw new KernelError('shape', `${label}: rows cannot be limited where a is transposed.`);
-  if ((rows.aFirst ?? 0) + rows.total > aRows)
-    throw new KernelError(
-      'shape',
-      `${label}: rows ${rows.aFirst ?? 0} to ${(rows.aFirst ?? 0) + rows.total} were asked of a (${a.label}), it has ${aRows}.`,
-    );
-}
+/** Workgroup size of matmul-reduce.wgsl. */
+const REDUCE_THREADS = 64;
+/** Loop bounds that the compiler is not to see; see matmul-sizes.wgsl. */
+const OCTET_ROWS = 8;
+const QUAD_COLUMNS = 4;
 
 /** The u32 that carries an f32 through a uniform struct of u32 fields. */
 export function floatBits(value: number): number {

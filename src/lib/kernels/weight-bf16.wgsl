@@ -6,9 +6,3 @@ fn weightElement(index: u32) -> f32 {
   let word = b[index >> 1u];
   return bitcast<f32>(select(word << 16u, word & 0xffff0000u, (index & 1u) == 1u));
 }
-
-// Elements index and index + 1; index is even.
-fn weightPair(index: u32) -> vec2<f32> {
-  let word = b[index >> 1u];
-  return vec2<f32>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
-}

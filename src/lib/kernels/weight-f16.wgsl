@@ -5,8 +5,3 @@ fn weightElement(index: u32) -> f32 {
   let pair = unpack2x16float(b[index >> 1u]);
   return select(pair.x, pair.y, (index & 1u) == 1u);
 }
-
-// Elements index and index + 1; index is even.
-fn weightPair(index: u32) -> vec2<f32> {
-  return unpack2x16float(b[index >> 1u]);
-}

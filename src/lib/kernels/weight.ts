@@ -19,7 +19,7 @@ export interface WeightMatrix {
 /** Storage types a right-hand matrix may have. */
 export type WeightDType = 'f32' | 'f16' | 'bf16';
 
-/** WGSL that declares `alias WeightWord`, `weightElement` and `weightPair` for each storage type. */
+/** WGSL that declares `alias WeightWord` and `weightElement(index)` for each storage type. */
 export const WEIGHT_PRELUDE: Readonly<Record<WeightDType, string>> = {
   f32: WEIGHT_F32,
   f16: WEIGHT_F16,
