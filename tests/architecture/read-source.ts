@@ -180,7 +180,7 @@ export function readMentions(file: SourceFile): Mention[] {
 }
 
 function isNameOfDeclaration(node: ts.Identifier): boolean {
-  const parent = node.parent as ts.Node & { name?: ts.Node; propertyName?: ts.Node };
+  const parent = node.parent;
   const declares =
     ts.isPropertyAssignment(parent) ||
     ts.isPropertySignature(parent) ||
@@ -194,7 +194,9 @@ function isNameOfDeclaration(node: ts.Identifier): boolean {
     ts.isImportSpecifier(parent) ||
     ts.isExportSpecifier(parent) ||
     ts.isImportClause(parent);
-  return declares && (parent.name === node || parent.propertyName === node);
+  return (
+    declares && [parent.name, (parent as { propertyName?: ts.Node }).propertyName].includes(node)
+  );
 }
 
 /** Comments before the first line of code (in Svelte also those that open the script). */
