@@ -98,22 +98,24 @@ function renderConversation(
   tokenizer: Tokenizer,
   eos: string,
 ): RenderedRow {
-  const render = (count: number, addGenerationPrompt: boolean) =>
-    renderChat(tokenizer, messages.slice(0, count), { addGenerationPrompt, date: TRAINING_DATE });
-  const full = render(messages.length, false);
+  const render: Render = (part, addGenerationPrompt) =>
+    renderChat(tokenizer, part, { addGenerationPrompt, date: TRAINING_DATE });
+  const full = render(messages, false);
   const spans: [begin: number, end: number][] = [];
   let isLastTurnOnly = false;
   messages.forEach(({ role, content }, i) => {
     if (role !== 'assistant') return;
     const isLast = i === messages.length - 1;
-    const begin = findBegin(full, render(i, true), content, isLast);
-    const least = spans.at(-1)?.[1] ?? 0;
-    if (begin === undefined || begin < least) {
-      if (!isLast) isLastTurnOnly = true;
-      else throw unplaced();
-      return;
+    const prompt = render(messages.slice(0, i), true);
+    let begin: number | undefined = prompt.length;
+    if (!full.startsWith(prompt)) {
+      begin = isLast ? findMarked(full, messages, render) : undefined;
+      isLastTurnOnly ||= !isLast;
     }
-    spans.push([begin, findEnd(full, begin, isLast ? full : render(i + 1, false), content, eos)]);
+    if (begin === undefined && isLast) throw unplaced();
+    if (begin === undefined) return;
+    const upTo = isLast ? full : render(messages.slice(0, i + 1), false);
+    spans.push([begin, findEnd(full, begin, upTo, content, eos)]);
   });
   if (isLastTurnOnly) spans.splice(0, spans.length - 1);
   const pieces = cutPieces(full, spans);
@@ -121,13 +123,16 @@ function renderConversation(
   return { pieces, addSpecialTokens: false, isLastTurnOnly };
 }
 
-/** Where an answer starts: after the generation prompt, or, for the last one, where its text is. */
-function findBegin(full: string, prompt: string, content: string, isLast: boolean) {
-  if (full.startsWith(prompt)) return prompt.length;
-  if (!isLast) return undefined;
-  const at = full.lastIndexOf(content.trim());
-  return at === -1 ? undefined : at;
+/** Where the last answer starts in `full`: where the template puts a mark in its place. */
+function findMarked(full: string, messages: readonly ChatMessage[], render: Render) {
+  const marked = render([...messages.slice(0, -1), { role: 'assistant', content: MARK }], false);
+  const at = marked.indexOf(MARK);
+  return at !== -1 && full.startsWith(marked.slice(0, at)) ? at : undefined;
 }
+
+/** Private-use characters: no answer has them, no template looks for them. */
+const MARK = '\uE000answer\uE001';
+type Render = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string;
 
 /** Where an answer ends: after its closing eos where there is one, never in the white space behind. */
 function findEnd(full: string, begin: number, upTo: string, content: string, eos: string): number {
