@@ -1,0 +1,218 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Gpu, Tensor } from '$lib/gpu';
+import { attentionBackward, attentionForward, type AttentionOptions } from '$lib/kernels/attention';
+import { KernelError } from '$lib/kernels/errors';
+import { PlanBuilder } from '$lib/gpu';
+import { requestTestGpu } from '../dawn';
+import { dot, gradientError, relativeError, runPlan, uniform, upload } from './oracle/add-harness';
+import { attention, attentionGradients, type AttentionCase } from './oracle/attention';
+
+/**
+ * Sums of at most T weights and products of D elements, each rounded to 6e-8: their errors grow with
+ * the square root of their number, to some 2e-6 at the largest sizes here.
+ */
+const TOLERANCE = 1e-5;
+
+const shape = (
+  B: number,
+  T: number,
+  heads: number,
+  kvHeads: number,
+  headDim: number,
+  slidingWindow?: number,
+): AttentionCase => ({
+  B,
+  T,
+  heads,
+  kvHeads,
+  headDim,
+  slidingWindow,
+  scale: 1 / Math.sqrt(headDim),
+});
+
+function inputs(s: AttentionCase, spread = 1) {
+  const queries = s.B * s.T * s.heads * s.headDim;
+  const keys = s.B * s.T * s.kvHeads * s.headDim;
+  return {
+    q: uniform(queries, 1, -spread, spread),
+    k: uniform(keys, 2, -spread, spread),
+    v: uniform(keys, 3),
+    dOut: uniform(queries, 4),
+  };
+}
+
+describe('attention', () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await requestTestGpu();
+  });
+  afterAll(() => gpu.dispose());
+
+  const tensors = (s: AttentionCase, x: ReturnType<typeof inputs>) => {
+    const queries = [s.B * s.T, s.heads * s.headDim];
+    const keys = [s.B * s.T, s.kvHeads * s.headDim];
+    return {
+      q: upload(gpu, 'q', queries, x.q),
+      k: upload(gpu, 'k', keys, x.k),
+      v: upload(gpu, 'v', keys, x.v),
+      dOut: upload(gpu, 'dOut', queries, x.dOut),
+    };
+  };
+
+  async function run(s: AttentionCase, x = inputs(s)) {
+    const { dOut, ...qkv } = tensors(s, x);
+    const [out, lse, dQ, dK, dV] = await runPlan(gpu, (plan) => {
+      const options = { label: '/attention', ...qkv, ...s };
+      const forward = attentionForward(plan, options);
+      const gradients = attentionBackward(plan, { ...options, ...forward, dOut });
+      return [forward.out, forward.lse, gradients.dQ, gradients.dK, gradients.dV];
+    });
+    for (const tensor of [dOut, ...Object.values(qkv)]) gpu.destroyTensor(tensor);
+    return { out, lse, dQ, dK, dV };
+  }
+
+  async function compare(s: AttentionCase, tolerance = TOLERANCE, spread = 1) {
+    const x = inputs(s, spread);
+    const actual = await run(s, x);
+    const { out, lse } = attention(x.q, x.k, x.v, s);
+    const { dQ, dK, dV } = attentionGradients(x.dOut, x.q, x.k, x.v, s);
+    for (const [name, expected] of Object.entries({ out, lse, dQ, dK, dV }))
+      expect(
+        relativeError(actual[name as keyof typeof actual], expected),
+        `${name} of ${JSON.stringify(s)}`,
+      ).toBeLessThan(tolerance);
+  }
+
+  it('has an oracle whose gradients are its finite differences', () => {
+    const s = shape(1, 7, 4, 2, 8, 3);
+    const x = inputs(s);
+    const loss = (q: Float64Array, k: Float64Array, v: Float64Array) =>
+      dot(attention(q, k, v, s).out, x.dOut);
+    const { dQ, dK, dV } = attentionGradients(x.dOut, x.q, x.k, x.v, s);
+    expect(gradientError((q) => loss(q, x.k, x.v), x.q, dQ)).toBeLessThan(1e-7);
+    expect(gradientError((k) => loss(x.q, k, x.v), x.k, dK)).toBeLessThan(1e-7);
+    expect(gradientError((v) => loss(x.q, x.k, v), x.v, dV)).toBeLessThan(1e-7);
+  });
+
+  it.each([1, 2, 31, 32, 33, 61, 64, 65])('agrees with the oracle at length %i', async (T) => {
+    await compare(shape(2, T, 2, 1, 32));
+  });
+
+  it.each([8, 12, 24, 32, 64, 80, 96, 112, 128, 256])(
+    'agrees with the oracle at head width %i',
+    async (headDim) => {
+      await compare(shape(1, 45, 2, 1, headDim));
+    },
+  );
+
+  it.each([
+    [6, 6],
+    [6, 2],
+    [6, 1],
+    [7, 7],
+    [14, 2],
+  ])('agrees with %i query heads over %i key heads', async (heads, kvHeads) => {
+    await compare(shape(2, 37, heads, kvHeads, 16));
+  });
+
+  it.each([1, 2, 5, 31, 32, 33, 47, 99, 100, 101, 5000])(
+    'sees a sliding window of %i keys at length 100',
+    async (slidingWindow) => {
+      await compare(shape(1, 100, 2, 1, 32, slidingWindow));
+    },
+  );
+
+  it('keeps batches apart at every length of the last tile', async () => {
+    for (const T of [3, 17, 35]) await compare(shape(3, T, 3, 3, 24));
+  });
+
+  it('is stable where scores reach 80 and more', async () => {
+    const s = shape(1, 70, 2, 1, 64);
+    const spread = 9.5;
+    const x = inputs(s, spread);
+    const lse = attention(x.q, x.k, x.v, s).lse;
+    expect(Math.max(...lse)).toBeGreaterThan(80);
+    // A sum of 64 products of up to 90 is off by some 3e-6, and so is its exponential, relatively;
+    // in the gradients the differences of such weights cancel once more.
+    await compare(s, 5e-5, spread);
+  });
+
+  it('leaves real rows untouched by what padding on the right holds', async () => {
+    const s = shape(1, 40, 2, 1, 32);
+    const real = 23;
+    const x = inputs(s);
+    const queryWidth = s.heads * s.headDim;
+    const keyWidth = s.kvHeads * s.headDim;
+    x.dOut.fill(0, real * queryWidth);
+    const before = await run(s, x);
+    x.q.fill(9, real * queryWidth);
+    x.k.fill(-9, real * keyWidth);
+    x.v.fill(7, real * keyWidth);
+    const after = await run(s, x);
+    for (const name of ['out', 'dQ', 'dK', 'dV'] as const) {
+      const width = name === 'out' || name === 'dQ' ? queryWidth : keyWidth;
+      expect(after[name].slice(0, real * width)).toEqual(before[name].slice(0, real * width));
+    }
+    for (const name of ['dQ', 'dK', 'dV'] as const) {
+      const width = name === 'dQ' ? queryWidth : keyWidth;
+      expect(after[name].slice(real * width).every((value) => value === 0)).toBe(true);
+    }
+  });
+
+  it('gives a row the same bits whatever comes after it', async () => {
+    const long = shape(1, 70, 2, 1, 32);
+    const x = inputs(long);
+    const short = { ...long, T: 41 };
+    const queries = short.T * 2 * 32;
+    const keys = short.T * 32;
+    const cut = {
+      q: x.q.slice(0, queries),
+      k: x.k.slice(0, keys),
+      v: x.v.slice(0, keys),
+      dOut: x.dOut.slice(0, queries),
+    };
+    expect((await run(short, cut)).out).toEqual((await run(long, x)).out.slice(0, queries));
+  });
+
+  describe('refuses by name', () => {
+    const good = shape(2, 5, 4, 2, 16);
+    const attempt = (change: Partial<AttentionOptions>) => {
+      const plan = new PlanBuilder(gpu, 'refused');
+      const { q, k, v } = tensors(good, inputs(good));
+      attentionForward(plan, { label: '/attention', q, k, v, ...good, ...change });
+    };
+    const other = (shape: number[]): Tensor => gpu.createTensor('other', shape);
+
+    it('nothing when all fits (control)', () => {
+      expect(() => attempt({})).not.toThrow();
+    });
+
+    it.each<[string, () => Partial<AttentionOptions>, RegExp]>([
+      ['queries of another width', () => ({ q: other([10, 60]) }), /q \(other\).*\[10, 64\]/],
+      ['keys of another length', () => ({ k: other([8, 32]) }), /k \(other\).*\[10, 32\]/],
+      ['values of another width', () => ({ v: other([10, 64]) }), /v \(other\).*\[10, 32\]/],
+      ['key heads that do not divide', () => ({ kvHeads: 3 }), /kvHeads is 3/],
+      ['a head width that is no multiple of 4', () => ({ headDim: 10 }), /headDim is 10/],
+      ['a head width over 256', () => ({ headDim: 260 }), /headDim is 260/],
+      ['a window of 0', () => ({ slidingWindow: 0 }), /slidingWindow is 0/],
+      ['a length of 0', () => ({ T: 0 }), /T is 0/],
+    ])('%s', (_, change, message) => {
+      expect(() => attempt(change())).toThrow(KernelError);
+      expect(() => attempt(change())).toThrow(message);
+    });
+
+    it('a gradient of another shape', () => {
+      const plan = new PlanBuilder(gpu, 'refused');
+      const { dOut, ...qkv } = tensors(good, inputs(good));
+      const options = { label: '/attention', ...qkv, ...good };
+      const forward = attentionForward(plan, options);
+      expect(() => attentionBackward(plan, { ...options, ...forward, dOut })).not.toThrow();
+      expect(() =>
+        attentionBackward(plan, { ...options, ...forward, dOut: other([9, 64]) }),
+      ).toThrow(/dOut \(other\)/);
+      expect(() =>
+        attentionBackward(plan, { ...options, ...forward, dOut, lse: other([2, 5, 4]) }),
+      ).toThrow(/lse \(other\).*\[2, 4, 5\]/);
+    });
+  });
+});
