@@ -9,14 +9,13 @@ struct ReduceSizes {
   outColumnStride: u32,
   outOffset: u32,
   alpha: u32,
-  flags: u32,
+  // 1 or 0, as in matmul-sizes.wgsl.
+  biasTimes: u32,
+  accumulateTimes: u32,
+  limited: u32,
   limitWord: u32,
   limitOffset: u32,
 }
-
-const FLAG_BIAS = 1u;
-const FLAG_ACCUMULATE = 2u;
-const FLAG_LIMIT = 4u;
 
 @group(0) @binding(0) var<storage, read> planes: array<f32>;
 @group(0) @binding(1) var<storage, read> bias: array<f32>;
@@ -33,7 +32,7 @@ fn main(
   let row = element / sizes.N;
   let column = element % sizes.N;
   var rows = sizes.M;
-  if ((sizes.flags & FLAG_LIMIT) != 0u) {
+  if (sizes.limited == 1u) {
     let count = liveCount[sizes.limitWord];
     rows = min(rows, count - min(count, sizes.limitOffset));
   }
@@ -46,10 +45,10 @@ fn main(
   }
   let index = sizes.outOffset + row * sizes.outRowStride + column * sizes.outColumnStride;
   var value = bitcast<f32>(sizes.alpha) * sum;
-  if ((sizes.flags & FLAG_BIAS) != 0u) {
+  for (var i = 0u; i < sizes.biasTimes; i++) {
     value += bias[column];
   }
-  if ((sizes.flags & FLAG_ACCUMULATE) != 0u) {
+  for (var i = 0u; i < sizes.accumulateTimes; i++) {
     value += out[index];
   }
   out[index] = value;

@@ -66,6 +66,8 @@ fn main(
     sum70 = fma(a7, right0, sum70);
     sum71 = fma(a7, right1, sum71);
   }
+  let offset0 = biasQuad(n);
+  let offset1 = biasQuad(n + 4u);
   for (var i = 0u; i < sizes.blockRows; i++) {
     var sum0 = sum00;
     var sum1 = sum01;
@@ -84,7 +86,8 @@ fn main(
     sum0 = select(sum0, sum70, i == 7u);
     sum1 = select(sum1, sum71, i == 7u);
     for (var j = 0u; j < sizes.blockColumns; j += 4u) {
-      storeQuad(rows, m + i, n + j, group.z, select(sum0, sum1, j == 4u));
+      let sum = select(sum0, sum1, j == 4u);
+      storeQuad(rows, m + i, n + j, group.z, sum, select(offset0, offset1, j == 4u));
     }
   }
 }

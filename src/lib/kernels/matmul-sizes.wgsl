@@ -1,7 +1,11 @@
 // What every matmul variant binds: out = alpha * a @ b [+ bias] [+ out], a (M, K), b (K, N), out (M, N).
 // Strides are in elements, so that a transposed matrix is the same matrix with its strides swapped.
-// With splits, workgroup z sums its part of K and writes the bare sum to plane z of `out`;
-// matmul-reduce.wgsl adds the planes in order.
+// Where K is split, workgroup z sums its part and writes it to plane z of `out`; matmul-reduce.wgsl adds the
+// planes in order.
+//
+// CPU adapters run both sides of an `if` but skip a loop of no turns, and every load or store that a compiler
+// unrolls costs them 10 ms of compilation. So options and the loops of the last step are counts in the
+// uniforms: nothing is unrolled, and what is not asked for costs nothing.
 struct MatmulSizes {
   M: u32,
   N: u32,
@@ -12,31 +16,29 @@ struct MatmulSizes {
   bColumnStride: u32,
   outRowStride: u32,
   outColumnStride: u32,
+  planeStride: u32,
   // First element of `a` and of `out`.
   aOffset: u32,
   outOffset: u32,
-  // Bits of an f32.
-  alpha: u32,
-  // Sum of the FLAG_ values.
-  flags: u32,
   // Length of K that one workgroup sums.
   splitLength: u32,
-  // With FLAG_LIMIT: rows at and after liveCount[limitWord] - limitOffset are skipped.
+  // Bits of an f32.
+  alpha: u32,
+  // 4 with a bias, else 0.
+  biasColumns: u32,
+  // 1 to add to `out`, else 0.
+  accumulateTimes: u32,
+  // 1 to skip the rows at and after liveCount[limitWord] - limitOffset, else 0.
+  limited: u32,
   limitWord: u32,
   limitOffset: u32,
-  // Rows and columns that one invocation stores. A compiler would unroll a loop to a number that it can see,
-  // and on a CPU adapter every store in the program costs 10 ms of compilation.
+  // Rows and columns that one invocation stores.
   blockRows: u32,
   blockColumns: u32,
-  // 8 and 4, for the same reason.
+  // 8 and 4.
   octetRows: u32,
   quadColumns: u32,
 }
-
-const FLAG_BIAS = 1u;
-const FLAG_ACCUMULATE = 2u;
-const FLAG_LIMIT = 4u;
-const FLAG_SPLIT = 8u;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<WeightWord>;
@@ -46,41 +48,14 @@ const FLAG_SPLIT = 8u;
 @group(0) @binding(5) var<uniform> sizes: MatmulSizes;
 
 fn liveRows() -> u32 {
-  if ((sizes.flags & FLAG_LIMIT) == 0u) {
+  if (sizes.limited == 0u) {
     return sizes.M;
   }
   let count = liveCount[sizes.limitWord];
   return min(sizes.M, count - min(count, sizes.limitOffset));
 }
 
-// Stores the part of sum that lies inside the matrix.
-fn storeQuad(rows: u32, row: u32, column: u32, split: u32, sum: vec4<f32>) {
-  if (row >= rows) {
-    return;
-  }
-  for (var j = 0u; j < sizes.quadColumns; j++) {
-    if (column + j < sizes.N) {
-      store(row, column + j, split, select(select(sum.x, sum.y, j == 1u), select(sum.z, sum.w, j == 3u), j >= 2u));
-    }
-  }
-}
-
-fn store(row: u32, column: u32, split: u32, sum: f32) {
-  if ((sizes.flags & FLAG_SPLIT) != 0u) {
-    out[(split * sizes.M + row) * sizes.N + column] = sum;
-    return;
-  }
-  let index = sizes.outOffset + row * sizes.outRowStride + column * sizes.outColumnStride;
-  var value = bitcast<f32>(sizes.alpha) * sum;
-  if ((sizes.flags & FLAG_BIAS) != 0u) {
-    value += bias[column];
-  }
-  if ((sizes.flags & FLAG_ACCUMULATE) != 0u) {
-    value += out[index];
-  }
-  out[index] = value;
-}
-
+// Elements at four places of b.
 fn weightQuad(index: vec4<u32>) -> vec4<f32> {
   return vec4<f32>(
     weightElement(index.x),
@@ -88,4 +63,28 @@ fn weightQuad(index: vec4<u32>) -> vec4<f32> {
     weightElement(index.z),
     weightElement(index.w),
   );
+}
+
+fn biasQuad(column: u32) -> vec4<f32> {
+  var quad = vec4<f32>();
+  for (var j = 0u; j < sizes.biasColumns; j++) {
+    quad[j] = bias[min(column + j, sizes.N - 1u)];
+  }
+  return quad;
+}
+
+// Stores the part of a quad that lies inside the matrix.
+fn storeQuad(rows: u32, row: u32, column: u32, plane: u32, sum: vec4<f32>, offset: vec4<f32>) {
+  let values = bitcast<f32>(sizes.alpha) * sum + offset;
+  let start = plane * sizes.planeStride + sizes.outOffset + row * sizes.outRowStride;
+  for (var j = 0u; j < sizes.quadColumns; j++) {
+    if (row < rows && column + j < sizes.N) {
+      let index = start + (column + j) * sizes.outColumnStride;
+      var value = select(select(values.x, values.y, j == 1u), select(values.z, values.w, j == 3u), j >= 2u);
+      for (var i = 0u; i < sizes.accumulateTimes; i++) {
+        value += out[index];
+      }
+      out[index] = value;
+    }
+  }
 }

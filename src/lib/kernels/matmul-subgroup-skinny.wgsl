@@ -35,6 +35,7 @@ fn main(
     sum6 = fma(vec4<f32>(subgroupBroadcast(a0, 6u)), right, sum6);
     sum7 = fma(vec4<f32>(subgroupBroadcast(a0, 7u)), right, sum7);
   }
+  let offset = biasQuad(n);
   for (var i = 0u; i < sizes.blockRows; i++) {
     var sum = sum0;
     sum = select(sum, sum1, i == 1u);
@@ -44,6 +45,6 @@ fn main(
     sum = select(sum, sum5, i == 5u);
     sum = select(sum, sum6, i == 6u);
     sum = select(sum, sum7, i == 7u);
-    storeQuad(rows, m + i, n, group.z, sum);
+    storeQuad(rows, m + i, n, group.z, sum, offset);
   }
 }

@@ -93,6 +93,7 @@ fn main(
     sum30 = fma(vec4<f32>(subgroupBroadcast(a3, 6u)), right, sum30);
     sum31 = fma(vec4<f32>(subgroupBroadcast(a3, 7u)), right, sum31);
   }
+  let offset = biasQuad(n);
   // In two levels, to choose among 8 sums rather than 32 for each row.
   for (var octet = 0u; octet < sizes.blockRows; octet += 8u) {
     var octet0 = sum0;
@@ -136,7 +137,7 @@ fn main(
       sum = select(sum, octet5, i == 5u);
       sum = select(sum, octet6, i == 6u);
       sum = select(sum, octet7, i == 7u);
-      storeQuad(rows, m + octet + i, n, group.z, sum);
+      storeQuad(rows, m + octet + i, n, group.z, sum, offset);
     }
   }
 }

@@ -92,6 +92,7 @@ fn main(
   }
   let m = firstRow + local.y * 8u;
   let n = firstColumn + local.x * 4u;
+  let offset = biasQuad(n);
   for (var i = 0u; i < sizes.blockRows; i++) {
     var sum = sum0;
     sum = select(sum, sum1, i == 1u);
@@ -101,6 +102,6 @@ fn main(
     sum = select(sum, sum5, i == 5u);
     sum = select(sum, sum6, i == 6u);
     sum = select(sum, sum7, i == 7u);
-    storeQuad(rows, m + i, n, group.z, sum);
+    storeQuad(rows, m + i, n, group.z, sum, offset);
   }
 }

@@ -45,12 +45,6 @@ export interface MatmulArgs {
   readonly variant?: MatmulVariant;
 }
 
-/** Bits of `flags` in matmul-sizes.wgsl and matmul-reduce.wgsl. */
-const FLAG_BIAS = 1;
-const FLAG_ACCUMULATE = 2;
-const FLAG_LIMIT = 4;
-const FLAG_SPLIT = 8;
-
 /** Tiles of 64 by 64 below which K is split, and how many the parts aim at. */
 const BUSY_TILES = 24;
 /** Shortest part of K worth a workgroup of its own. */
@@ -99,8 +93,9 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const isSplit = planes > 1;
   const target = isSplit ? plan.tensor(`${label}/planes`, [planes, M, N]) : out;
   const writeOut = accumulate ? update(out) : write(out);
-  const limit = rows ? FLAG_LIMIT : 0;
-  const finish = (bias ? FLAG_BIAS : 0) | (accumulate ? FLAG_ACCUMULATE : 0) | limit;
+  const limit = rows ? [1, rows.countWord, rows.first] : [0, 0, 0];
+  const biasTimes = bias ? 1 : 0;
+  const accumulateTimes = accumulate ? 1 : 0;
   const alpha = floatBits(args.alpha ?? 1);
   const outOffset = (rows?.outFirst ?? 0) * N;
   /** A binding that is not used must still be bound; `a` is read anyway. */
@@ -120,15 +115,16 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       product.a.column,
       product.b.row,
       product.b.column,
-      product.out.row,
-      product.out.column,
+      isSplit ? product.N : product.out.row,
+      isSplit ? 1 : product.out.column,
+      isSplit ? M * N : 0,
       (rows?.aFirst ?? 0) * K,
-      outOffset,
-      alpha,
-      isSplit ? FLAG_SPLIT | limit : finish,
+      isSplit ? 0 : outOffset,
       splitLength,
-      rows?.countWord ?? 0,
-      rows?.first ?? 0,
+      isSplit ? floatBits(1) : alpha,
+      isSplit ? 0 : QUAD_COLUMNS * biasTimes,
+      isSplit ? 0 : accumulateTimes,
+      ...limit,
       block.rows,
       block.columns,
       OCTET_ROWS,
@@ -152,9 +148,9 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       product.out.column,
       outOffset,
       alpha,
-      finish,
-      rows?.countWord ?? 0,
-      rows?.first ?? 0,
+      biasTimes,
+      accumulateTimes,
+      ...limit,
     ],
     grid: [gridX, Math.ceil(groups / gridX)],
   });
