@@ -4,6 +4,8 @@
 struct Sizes {
   rows: u32,
   columns: u32,
+  // 8: a bound that the compiler is not to see, or it unrolls the barriers.
+  halfGroup: u32,
 }
 
 @group(0) @binding(0) var<storage, read> dOut: array<f32>;
@@ -26,7 +28,7 @@ fn main(
     }
   }
   sums[thread] = sum;
-  for (var width = 8u; width > 0u; width >>= 1u) {
+  for (var width = sizes.halfGroup; width > 0u; width >>= 1u) {
     workgroupBarrier();
     if (local.y < width) {
       sums[thread] += sums[thread + width * 16u];

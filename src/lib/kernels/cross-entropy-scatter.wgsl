@@ -1,5 +1,5 @@
 // Puts gradients back: dHidden[rowIndex[i]] = dRows[i] for i < step.targetCount.
-// dRows, dHidden: (N, C)   rowIndex: (N), no row twice. cross-entropy-clear.wgsl went before.
+// dRows, dHidden: (N, C)   rowIndex: (N), no row twice. dHidden was zero before.
 struct Sizes {
   N: u32,
   C: u32,

@@ -1,58 +1,41 @@
 // Softmax cross-entropy of a chunk of rows. One workgroup a row; sums in f32, in a fixed order.
-// logits: (chunkRows, V), becomes (softmax - onehot(target)) * step.lossScale where WRITE_GRADIENT is 1.
+// logits: (chunkRows, V), becomes (softmax - onehot(target)) * step.lossScale where gradientTimes is 1.
 // loss, correct: (N), written at first + row; 0 at and after step.targetCount.
 // targets: (N). A target outside 0 .. V - 1 makes the loss and the gradient of its row NaN.
-override WRITE_GRADIENT: u32 = 1u;
-
+// Before this text: markCorrect(row, value), and `sizes` at the binding after it.
 struct Sizes {
   V: u32,
   // Compacted row that is row 0 of this chunk.
   first: u32,
+  // 1 to write the gradient, else 0: a loop of no turns costs nothing on any adapter.
+  gradientTimes: u32,
+  // Half of THREADS: a bound that the compiler is not to see, or it unrolls the barriers.
+  halfThreads: u32,
 }
 
 @group(0) @binding(0) var<storage, read> targets: array<i32>;
 @group(0) @binding(1) var<storage, read> step: StepState;
 @group(0) @binding(2) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
-// Before this text: binding 4, 5 as `correct` and `sizes` or binding 4 as `sizes`, and markCorrect(row, value).
 
-const THREADS = 64u;
+const THREADS = 128u;
 const LOWEST = -3.4028234e38;
+const NAN_BITS = 0x7fc00000u;
 
-var<workgroup> values: array<f32, THREADS>;
-var<workgroup> places: array<u32, THREADS>;
-
-// The largest value of all invocations and its place; the lowest place wins a tie.
-fn largest(thread: u32, value: f32, place: u32) -> vec2<u32> {
-  values[thread] = value;
-  places[thread] = place;
-  for (var width = THREADS / 2u; width > 0u; width >>= 1u) {
-    workgroupBarrier();
-    if (thread < width) {
-      let other = values[thread + width];
-      let otherPlace = places[thread + width];
-      if (other > values[thread] || (other == values[thread] && otherPlace < places[thread])) {
-        values[thread] = other;
-        places[thread] = otherPlace;
-      }
-    }
-  }
-  workgroupBarrier();
-  let result = vec2<u32>(bitcast<u32>(values[0]), places[0]);
-  workgroupBarrier();
-  return result;
+// Of the logits seen so far: the largest, where it is first, and the sum of exp(logit - largest).
+struct Seen {
+  largest: f32,
+  place: u32,
+  sum: f32,
 }
 
-fn total(thread: u32, value: f32) -> f32 {
-  values[thread] = value;
-  for (var width = THREADS / 2u; width > 0u; width >>= 1u) {
-    workgroupBarrier();
-    if (thread < width) {
-      values[thread] += values[thread + width];
-    }
-  }
-  workgroupBarrier();
-  return values[0];
+var<workgroup> seen: array<Seen, THREADS>;
+
+fn merged(x: Seen, y: Seen) -> Seen {
+  let largest = max(x.largest, y.largest);
+  let yWins = y.largest > x.largest || (y.largest == x.largest && y.place < x.place);
+  let sum = x.sum * exp(x.largest - largest) + y.sum * exp(y.largest - largest);
+  return Seen(largest, select(x.place, y.place, yWins), sum);
 }
 
 @compute @workgroup_size(THREADS)
@@ -69,44 +52,40 @@ fn main(
     return;
   }
   let start = group.x * sizes.V;
-  var best = LOWEST;
-  var place = 0u;
+  var mine = Seen(LOWEST, 0xffffffffu, 0.0);
   for (var v = thread; v < sizes.V; v += THREADS) {
     let x = logits[start + v];
-    if (x > best) {
-      best = x;
-      place = v;
+    let above = x - mine.largest;
+    let e = exp(-abs(above));
+    let isLarger = above > 0.0;
+    mine.sum = select(mine.sum + e, mine.sum * e + 1.0, isLarger);
+    mine.place = select(mine.place, v, isLarger);
+    mine.largest = select(mine.largest, x, isLarger);
+  }
+  seen[thread] = mine;
+  for (var width = sizes.halfThreads; width > 0u; width >>= 1u) {
+    workgroupBarrier();
+    if (thread < width) {
+      seen[thread] = merged(seen[thread], seen[thread + width]);
     }
   }
-  let top = largest(thread, best, place);
-  let shift = bitcast<f32>(top.x);
-  var sum = 0.0;
-  for (var v = thread; v < sizes.V; v += THREADS) {
-    sum += exp(logits[start + v] - shift);
-  }
-  sum = total(thread, sum);
+  workgroupBarrier();
+  let all = seen[0];
   let answer = u32(targets[row]);
-  // Every invocation has read the logits before one of them is overwritten.
-  workgroupBarrier();
+  let isInside = answer < sizes.V;
   if (thread == 0u) {
-    var value = log(sum) + shift - logits[start + min(answer, sizes.V - 1u)];
-    if (answer >= sizes.V) {
-      value = bitcast<f32>(step.targetCount | 0x7fc00000u);
-    }
-    loss[row] = value;
-    markCorrect(row, select(0u, 1u, top.y == answer));
+    let value = log(all.sum) + all.largest - logits[start + min(answer, sizes.V - 1u)];
+    loss[row] = select(bitcast<f32>(NAN_BITS | step.targetCount), value, isInside);
+    markCorrect(row, select(0u, 1u, all.place == answer));
   }
+  // The target's logit has been read before it is overwritten.
   workgroupBarrier();
-  if (WRITE_GRADIENT == 0u) {
-    return;
-  }
-  var scale = step.lossScale;
-  if (answer >= sizes.V) {
-    scale = bitcast<f32>(step.targetCount | 0x7fc00000u);
-  }
-  let factor = scale / sum;
-  for (var v = thread; v < sizes.V; v += THREADS) {
-    let p = exp(logits[start + v] - shift) * factor;
-    logits[start + v] = select(p, p - scale, v == answer);
+  let scale = select(bitcast<f32>(NAN_BITS | step.targetCount), step.lossScale, isInside);
+  let factor = scale / all.sum;
+  for (var turn = 0u; turn < sizes.gradientTimes; turn++) {
+    for (var v = thread; v < sizes.V; v += THREADS) {
+      let p = exp(logits[start + v] - all.largest) * factor;
+      logits[start + v] = select(p, p - scale, v == answer);
+    }
   }
 }

@@ -2,6 +2,8 @@
 // loss: (N)   total: (1)
 struct Sizes {
   N: u32,
+  // 32: a bound that the compiler is not to see, or it unrolls the barriers.
+  halfThreads: u32,
 }
 
 @group(0) @binding(0) var<storage, read> loss: array<f32>;
@@ -17,7 +19,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     sum += loss[i];
   }
   sums[thread] = sum;
-  for (var width = 32u; width > 0u; width >>= 1u) {
+  for (var width = sizes.halfThreads; width > 0u; width >>= 1u) {
     workgroupBarrier();
     if (thread < width) {
       sums[thread] += sums[thread + width];

@@ -13,12 +13,12 @@ import {
   type PlanBuilder,
   type Tensor,
 } from '../gpu';
-import CLEAR from './cross-entropy-clear.wgsl?raw';
 import GATHER from './cross-entropy-gather.wgsl?raw';
 import SCATTER from './cross-entropy-scatter.wgsl?raw';
 import SOFTMAX from './cross-entropy-softmax.wgsl?raw';
 import SUM from './cross-entropy-sum.wgsl?raw';
 import { KernelError } from './errors';
+import { fill } from './fill';
 import { matmul } from './matmul';
 import { STEP_STATE_PRELUDE, STEP_STATE_WORDS } from './step-state';
 import { checkWeight, type WeightMatrix } from './weight';
@@ -27,6 +27,9 @@ import { checkWeight, type WeightMatrix } from './weight';
 const CHUNK_BYTES = 32 * 2 ** 20;
 const FEWEST_CHUNK_ROWS = 16;
 const MOST_CHUNK_ROWS = 256;
+/** Workgroup sizes of cross-entropy-softmax.wgsl and cross-entropy-sum.wgsl. */
+const SOFTMAX_THREADS = 128;
+const SUM_THREADS = 64;
 /** Word of StepState that holds targetCount. */
 const TARGET_COUNT_WORD = 1;
 
@@ -112,7 +115,6 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       kernel: {
         name: 'cross-entropy-softmax',
         wgsl: softmaxText(correct !== undefined),
-        constants: { WRITE_GRADIENT: dHidden ? 1 : 0 },
       },
       bindings: [
         read(targets),
@@ -121,7 +123,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
         write(loss),
         ...(correct ? [write(correct)] : []),
       ],
-      uniforms: [V, first],
+      uniforms: [V, first, dHidden ? 1 : 0, SOFTMAX_THREADS / 2],
       grid: [total],
     });
     if (dRows)
@@ -135,13 +137,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       });
   }
   if (!dHidden || !dRows) return;
-  plan.dispatch({
-    label: `${label}/clear`,
-    kernel: { name: 'cross-entropy-clear', wgsl: CLEAR },
-    bindings: [write(dHidden)],
-    uniforms: [N, C],
-    grid: [N],
-  });
+  fill(plan, { label: `${label}/clear`, out: dHidden, value: 0 });
   plan.dispatch({
     label: `${label}/scatter`,
     kernel: { name: 'cross-entropy-scatter', wgsl: STEP_STATE_PRELUDE + SCATTER },
@@ -169,7 +165,7 @@ export function sumLoss(plan: PlanBuilder, args: SumLossArgs): void {
     label,
     kernel: { name: 'cross-entropy-sum', wgsl: SUM },
     bindings: [read(loss), update(total)],
-    uniforms: [N],
+    uniforms: [N, SUM_THREADS / 2],
     grid: [1],
   });
 }

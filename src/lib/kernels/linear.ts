@@ -10,6 +10,8 @@ import { checkWeight, type WeightMatrix } from './weight';
 
 /** Columns that one workgroup of column-sum.wgsl adds up. */
 const COLUMNS_A_GROUP = 16;
+/** Half of the invocations that share a column. */
+const HALF_GROUP = 8;
 
 export interface LinearForwardArgs {
   readonly label: string;
@@ -106,7 +108,7 @@ export function biasBackward(plan: PlanBuilder, args: BiasBackwardArgs): void {
     label,
     kernel: { name: 'column-sum', wgsl: COLUMN_SUM },
     bindings: [read(dOut), update(dBias)],
-    uniforms: [rows, columns],
+    uniforms: [rows, columns, HALF_GROUP],
     grid: [Math.ceil(columns / COLUMNS_A_GROUP)],
   });
 }
