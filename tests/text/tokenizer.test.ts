@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createStreamDecoder, loadTokenizer, MAX_TEXT_CHARS, TextError } from '$lib/text';
-import { byteLevel, expectTextError, metaspace, openNanoLm, readFixture } from './fixtures';
+import {
+  byteLevel,
+  expectTextError,
+  metaspace,
+  openFixture,
+  openNanoLm,
+  readFixture,
+} from './fixtures';
 
 interface Goldens {
   readonly encoded: readonly { text: string; ids: number[]; bareIds: number[] }[];
@@ -10,6 +17,7 @@ interface Goldens {
 
 describe.each([
   ['byte-level', byteLevel],
+  ['digits', openFixture('digits')],
   ['metaspace', metaspace],
 ])('tokenizer %s', (name, tokenizer) => {
   const { encoded, decoded } = readFixture(`${name}/goldens.json`) as Goldens;

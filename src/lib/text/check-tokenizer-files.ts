@@ -2,6 +2,7 @@
  * Reads tokenizer.json and tokenizer_config.json as what they claim to be before a tokenizer is built
  * from them: the library underneath trusts its input. Knows the files' shape, not how to tokenise.
  */
+import { adaptPreTokenizer } from './adapt-pre-tokenizer';
 import { TextError } from './errors';
 
 /** Above the largest published vocabulary (262,144) by a factor of four. */
@@ -54,10 +55,10 @@ export function checkTokenizerFiles(json: unknown, config: unknown): TokenizerFi
     // The library asks for keys that older files leave out.
     tokenizerJson: {
       normalizer: null,
-      pre_tokenizer: null,
       post_processor: null,
       decoder: null,
       ...tokenizerJson,
+      pre_tokenizer: adaptPreTokenizer(tokenizerJson.pre_tokenizer ?? null),
       added_tokens: tokenizerJson.added_tokens ?? [],
     },
     tokenizerConfig,
