@@ -4,6 +4,7 @@ import zlib
 
 import skill_cite
 import skill_copy
+import skill_drill
 import skill_extract
 import skill_facts
 import skill_json
@@ -13,7 +14,7 @@ import skill_sum
 import skill_talk
 from wrap import chat, messages_of, plain
 
-SKILLS = {"copy": skill_copy, "extract": skill_extract, "cite": skill_cite, "json": skill_json, "sum": skill_sum, "sentiment": skill_sentiment, "pattern": skill_pattern, "talk": skill_talk, "facts": skill_facts}
+SKILLS = {"copy": skill_copy, "extract": skill_extract, "cite": skill_cite, "json": skill_json, "sum": skill_sum, "sentiment": skill_sentiment, "pattern": skill_pattern, "talk": skill_talk, "facts": skill_facts, "drill": skill_drill}
 
 
 def held_out(key):
@@ -30,6 +31,8 @@ def draw(rng, skill, lang, split="train", **how):
 
 def pieces(rng, row, skill, lang):
     """A row in one of its wrappers; a conversation now and then has a system text or an earlier turn."""
+    if "raw" in row:
+        return row["raw"]
     if "messages" not in row and rng.random() < 0.5:
         return plain(row, lang)
     turns = list(messages_of(row))

@@ -19,7 +19,7 @@ ITEMS, SEED = 50, 20261124
 
 def write_sets(folder: Path):
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = [(s, s, {}) for s in SKILLS if s != "sum"] + [("sum", "sum", {"steps": False}), ("sum-steps", "sum", {"steps": True})]
+    jobs = [(s, s, {}) for s in SKILLS if s not in ("sum", "drill")] + [("sum", "sum", {"steps": False}), ("sum-steps", "sum", {"steps": True})]
     for name, skill, how in jobs:
         for lang in ("zh", "en"):
             rng, rows, keys = random.Random(f"{SEED}{name}{lang}"), [], set()

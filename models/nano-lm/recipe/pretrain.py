@@ -51,7 +51,7 @@ def batches(tok, seed, mixture, tokens):
             group.append(r)
         rng.shuffle(groups)
         for g in groups:
-            n = max(len(i) for i, _ in g)
+            n = -(-max(len(i) for i, _ in g) // 8) * 8  # few distinct shapes
             yield torch.tensor([i + [0] * (n - len(i)) for i, _ in g]), torch.tensor([w + [0.0] * (n - len(w)) for _, w in g])
 
 
