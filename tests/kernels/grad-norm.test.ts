@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PlanBuilder, type Gpu } from '$lib/gpu';
+import { KernelError } from '$lib/kernels/errors';
+import { gradNorm } from '$lib/kernels/grad-norm';
+import { requestTestGpu } from '../dawn';
+import { runPlan, uniform, upload } from './oracle/add-harness';
+
+/** Sums of positive numbers in a tree: the depth of it, some tens of roundings of 6e-8. */
+const TOLERANCE = 2e-6;
+
+describe('grad-norm', () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await requestTestGpu();
+  });
+  afterAll(() => gpu.dispose());
+
+  it.each([1, 3, 4, 255, 4095, 4096, 4097, 65_537, 1_000_000, 5_000_003])(
+    'is the square root of the sum of squares of %i numbers, the same bits twice',
+    async (P) => {
+      const values = uniform(P, 1);
+      const grads = upload(gpu, 'grads', [P], values);
+      const [norm] = await runPlan(gpu, (plan) => [gradNorm(plan, { label: '/norm', grads })]);
+      const expected = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+      expect(Math.abs(norm[0] / expected - 1)).toBeLessThan(TOLERANCE);
+      gpu.destroyTensor(grads);
+    },
+  );
+
+  it('is zero for zeros', async () => {
+    const grads = gpu.createTensor('grads', [100]);
+    const [norm] = await runPlan(gpu, (plan) => [gradNorm(plan, { label: '/norm', grads })]);
+    expect(norm[0]).toBe(0);
+  });
+
+  it('refuses what is not flat f32 by name', () => {
+    const plan = new PlanBuilder(gpu, 'refused');
+    const run = (grads: ReturnType<Gpu['createTensor']>) =>
+      gradNorm(plan, { label: '/norm', grads });
+    expect(() => run(gpu.createTensor('flat', [12]))).not.toThrow();
+    expect(() => run(gpu.createTensor('matrix', [3, 4]))).toThrow(KernelError);
+    expect(() => run(gpu.createTensor('matrix', [3, 4]))).toThrow(/grads \(matrix\).*\[12\]/);
+    expect(() => run(gpu.createTensor('ids', [12], 'i32'))).toThrow(/grads \(ids\) is i32/);
+  });
+});
