@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderChat, type ChatMessage } from '$lib/text';
+import { renderChat, TextError, type ChatMessage } from '$lib/text';
 import { byteLevel, expectTextError, metaspace, readFixture } from './fixtures';
 
 interface Chats {
@@ -81,5 +82,42 @@ describe('chat template', () => {
     for (const expression of ['constructor', 'globalThis', 'process', 'messages.constructor']) {
       expect(render(`{{ ${expression} is defined }}`, hello).toLowerCase()).toBe('false');
     }
+  });
+
+  it('survives mutated templates', () => {
+    const junk = fc.constantFrom(
+      '',
+      '{%',
+      '%}',
+      '{{',
+      '}}',
+      '|',
+      "'",
+      'for',
+      '[',
+      ')',
+      '0',
+      'None',
+      '~',
+    );
+    const edits = fc.array(fc.tuple(fc.nat(3000), junk, fc.nat(12)), {
+      minLength: 1,
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.values(templates)), edits, (template, changes) => {
+        let mutated = template;
+        for (const [at, insert, drop] of changes) {
+          const i = at % template.length;
+          mutated = mutated.slice(0, i) + insert + mutated.slice(i + drop);
+        }
+        try {
+          expect(typeof render(mutated, conversations['two turns'], true)).toBe('string');
+        } catch (error) {
+          if (!(error instanceof TextError)) throw error;
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
