@@ -294,9 +294,17 @@ export interface ExportedFile {
   file: File;
 }
 
+/** Settings that suit a bundled sample, to be laid over the common recipe. */
+export interface RecommendedRecipe {
+  lora: Partial<LoraConfig>;
+  training: Partial<TrainingArguments>;
+}
+
 export interface EngineApi {
   describeDevice: ApiMethod<void, DeviceReport>;
   persistStorage: ApiMethod<void, StorageReport>;
+  /** Removes every file and row that Inkstone keeps on this device. */
+  deleteEverything: ApiMethod<void, void>;
 
   listModels: ApiMethod<void, ModelSummary[]>;
   openModel: ApiMethod<{ modelId: string }, OpenModel, LoadProgress>;
@@ -315,6 +323,14 @@ export interface EngineApi {
     RowPreview
   >;
   deleteDataset: ApiMethod<{ datasetId: string }, void>;
+
+  /** Undefined where there is none for this data set. */
+  recommendRecipe: ApiMethod<{ modelId: string; datasetId: string }, RecommendedRecipe | undefined>;
+  /** What PEFT's `print_trainable_parameters` would say. */
+  countParameters: ApiMethod<
+    { modelId: string; lora: LoraConfig },
+    { trainableParams: number; allParams: number }
+  >;
 
   train: ApiMethod<TrainRequest, RunSummary, TrainEvent>;
   pauseTraining: ApiMethod<void, void>;

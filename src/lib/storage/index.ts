@@ -1,6 +1,7 @@
 export { StorageError, storageFull, type StorageErrorCode } from './errors';
 export type { Bytes, FileEntry, FileSource, FileStore } from './file-store';
 export { openFiles } from './files';
+export { DeferredFiles } from './deferred-files';
 export { MemoryFiles } from './memory-files';
 export { TABLE_NAMES, type TableName, type TableRecord, type Tables } from './table-store';
 export { openTables } from './tables';

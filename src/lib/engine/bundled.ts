@@ -1,0 +1,73 @@
+/** Files that ship with the page: read over the same origin, kept by the service worker. */
+import type { FolderAccess } from '../decoder';
+import { EngineError } from './errors';
+
+/** Lists and sizes of a bundled folder, made at build time. */
+interface FileList {
+  files: { path: string; sizeBytes: number }[];
+}
+
+/** @throws EngineError `offline` when the page's own server does not answer and nothing is cached */
+export async function fetchBundled(url: string, signal?: AbortSignal): Promise<Response> {
+  let response: Response | undefined;
+  try {
+    response = await fetch(url, { signal });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw offline(url, cause);
+  }
+  if (!response.ok) throw offline(url, response.status);
+  return response;
+}
+
+function offline(url: string, cause: unknown): EngineError {
+  const path = new URL(url).pathname;
+  return new EngineError(
+    'offline',
+    `${path} is not on this device yet and the page's server cannot be reached. Go online once, then it works offline.`,
+    { retryable: true, details: { path }, cause },
+  );
+}
+
+/** A bundled model as a folder; each file is fetched whole when it is first read, then kept in memory. */
+export class BundledFolder implements FolderAccess {
+  private readonly contents = new Map<string, Promise<Uint8Array>>();
+  private listing: Promise<FileList> | undefined;
+
+  /** @param url ends in `/` */
+  constructor(
+    private readonly url: string,
+    private readonly signal?: AbortSignal,
+  ) {}
+
+  async list(): Promise<readonly string[]> {
+    return (await this.files()).map(({ path }) => path);
+  }
+
+  async sizeBytes(name: string): Promise<number> {
+    const found = (await this.files()).find(({ path }) => path === name);
+    return found?.sizeBytes ?? (await this.content(name)).byteLength;
+  }
+
+  async readRange(name: string, begin: number, end: number): Promise<Uint8Array> {
+    return (await this.content(name)).subarray(begin, end);
+  }
+
+  private async files() {
+    this.listing ??= fetchBundled(`${this.url}files.json`, this.signal).then(
+      (response) => response.json() as Promise<FileList>,
+    );
+    return (await this.listing).files;
+  }
+
+  private content(name: string): Promise<Uint8Array> {
+    let content = this.contents.get(name);
+    if (!content) {
+      content = fetchBundled(this.url + name, this.signal)
+        .then((response) => response.arrayBuffer())
+        .then((buffer) => new Uint8Array(buffer));
+      this.contents.set(name, content);
+    }
+    return content;
+  }
+}

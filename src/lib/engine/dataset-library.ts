@@ -1,0 +1,170 @@
+/** Data sets on this device: bundled samples and what a person brought, row by row. */
+import {
+  applyMapping,
+  findDuplicates,
+  readDataset,
+  suggestMapping,
+  type Dataset,
+  type DatasetRow,
+  type FieldMapping,
+  type MappedDataset,
+} from '../formats';
+import type {
+  DatasetReport,
+  DatasetRowView,
+  DatasetSchema,
+  DatasetSummary,
+} from '../rpc/engine-api';
+import { fetchBundled } from './bundled';
+import { BUNDLED_SAMPLES, type BundledSample } from './bundled-models';
+import { newId, type EngineContext } from './context';
+import { EngineError, notFound } from './errors';
+
+interface DatasetRecord extends DatasetSummary {
+  schemaVersion: 1;
+}
+
+interface LoadedSample {
+  readonly summary: DatasetSummary;
+  readonly rows: readonly DatasetRow[];
+}
+
+/** Problems shown at most; the number of all of them is what counts after that. */
+const MAX_PROBLEMS = 200;
+
+export class DatasetLibrary {
+  private readonly samples = new Map<string, Promise<LoadedSample>>();
+
+  constructor(private readonly context: EngineContext) {}
+
+  async list(): Promise<DatasetSummary[]> {
+    const stored = await this.context.tables.list<DatasetRecord>('datasets');
+    const samples = await Promise.all(BUNDLED_SAMPLES.map((sample) => this.sample(sample)));
+    return [...samples.map(({ summary }) => summary), ...stored.sort(byAge)];
+  }
+
+  async get(id: string): Promise<DatasetSummary> {
+    const bundled = BUNDLED_SAMPLES.find((sample) => sample.id === id);
+    if (bundled) return (await this.sample(bundled)).summary;
+    const record = await this.context.tables.get<DatasetRecord>('datasets', id);
+    if (!record) throw notFound('data set', id);
+    return record;
+  }
+
+  async rows(id: string, start = 0, count = Number.MAX_SAFE_INTEGER): Promise<DatasetRow[]> {
+    const bundled = BUNDLED_SAMPLES.find((sample) => sample.id === id);
+    if (bundled) return (await this.sample(bundled)).rows.slice(start, start + count);
+    const { rowCount } = await this.get(id);
+    return this.context.tables.readRows<DatasetRow>(id, start, Math.min(count, rowCount - start));
+  }
+
+  async import(file: File, mapping?: Readonly<Record<string, string>>): Promise<DatasetReport> {
+    const dataset = readDataset(new Uint8Array(await file.arrayBuffer()), { fileName: file.name });
+    const mapped: MappedDataset = mapping
+      ? applyMapping(dataset.records, mapping as FieldMapping)
+      : dataset;
+    const report = {
+      columns: dataset.columns,
+      suggestedMapping: { ...suggestMapping(dataset.columns) },
+      problems: mapped.problems.slice(0, MAX_PROBLEMS),
+      duplicateCount: countDuplicates(mapped.rows),
+    };
+    if (mapped.schema === 'unknown') return report;
+    if (mapped.rows.length === 0) throw noUsableRow(file.name, dataset, mapped);
+    const id = newId('data');
+    const summary: DatasetSummary = {
+      id,
+      name: file.name.replace(/\.[^.]+$/, ''),
+      schema: schemaOf(mapped),
+      rowCount: mapped.rows.length,
+      hash: await hashRows(mapped.rows),
+      createdAt: Date.now(),
+      origin: 'imported',
+    };
+    await this.context.tables.appendRows(id, mapped.rows);
+    await this.context.tables.put<DatasetRecord>('datasets', { ...summary, schemaVersion: 1 });
+    return { ...report, dataset: summary };
+  }
+
+  async delete(id: string): Promise<void> {
+    const { origin, name } = await this.get(id);
+    if (origin === 'bundled')
+      throw new EngineError('bundled', `${name} ships with Inkstone and cannot be deleted.`);
+    await this.context.tables.remove('datasets', id);
+    await this.context.tables.removeRows(id);
+  }
+
+  private sample(sample: BundledSample): Promise<LoadedSample> {
+    let loaded = this.samples.get(sample.id);
+    if (!loaded) {
+      loaded = this.loadSample(sample);
+      this.samples.set(sample.id, loaded);
+      loaded.catch(() => this.samples.delete(sample.id));
+    }
+    return loaded;
+  }
+
+  private async loadSample({ id, file }: BundledSample): Promise<LoadedSample> {
+    const response = await fetchBundled(`${this.context.baseUrl}samples/${file}`);
+    const dataset = readDataset(await response.text(), { fileName: file });
+    const summary: DatasetSummary = {
+      id,
+      name: id,
+      schema: schemaOf(dataset),
+      rowCount: dataset.rows.length,
+      hash: await hashRows(dataset.rows),
+      createdAt: 0,
+      origin: 'bundled',
+    };
+    return { summary, rows: dataset.rows };
+  }
+}
+
+function noUsableRow(fileName: string, dataset: Dataset, mapped: MappedDataset): EngineError {
+  const first = mapped.problems[0];
+  const why = first
+    ? `row ${first.row}, ${first.field || 'the whole row'}: ${first.kind} (${first.found})`
+    : 'it is empty';
+  return new EngineError(
+    'bad-files',
+    `${fileName} has ${dataset.records.length} rows and none can be used: ${why}. Each row needs a question and an answer.`,
+    { details: { found: why, fileName } },
+  );
+}
+
+function schemaOf({ schema }: MappedDataset): DatasetSchema {
+  return schema === 'tokens' ? 'tokenised' : schema;
+}
+
+function countDuplicates(rows: readonly DatasetRow[]): number {
+  return findDuplicates(rows).reduce((sum, group) => sum + group.length - 1, 0);
+}
+
+async function hashRows(rows: readonly DatasetRow[]): Promise<string> {
+  const bytes = new TextEncoder().encode(JSON.stringify(rows));
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+const byAge = (a: DatasetSummary, b: DatasetSummary) => b.createdAt - a.createdAt;
+
+/** A row of any kind as question, context and answer. */
+export function viewRow(row: DatasetRow): DatasetRowView {
+  switch (row.kind) {
+    case 'instruction':
+      return { instruction: row.instruction, input: row.input, output: row.output };
+    case 'completion':
+      return { instruction: row.prompt, input: '', output: row.completion };
+    case 'chat': {
+      const last = row.messages.at(-1);
+      const before = row.messages.slice(0, -1);
+      const question = before.at(-1)?.content ?? '';
+      const context = before.slice(0, -1).map(({ role, content }) => `${role}: ${content}`);
+      return { instruction: question, input: context.join('\n'), output: last?.content ?? '' };
+    }
+    case 'text':
+      return { instruction: '', input: '', output: row.text };
+    case 'tokens':
+      return { instruction: '', input: '', output: row.inputIds.join(' ') };
+  }
+}

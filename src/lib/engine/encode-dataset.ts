@@ -1,0 +1,35 @@
+/** Rows of a data set as tokens for one model, with a count of what the length cuts away. */
+import type { DatasetRow } from '../formats';
+import { encodeRow, type EncodedRow, type Tokenizer } from '../text';
+import { TrainingError } from '../training';
+
+export interface EncodedDataset {
+  readonly rows: readonly EncodedRow[];
+  /** Rows whose answer is cut, whole or in part. */
+  readonly cutRows: number;
+}
+
+export interface EncodeOptions {
+  readonly maxLength: number;
+  readonly trainOnPrompt: boolean;
+}
+
+/** @throws TrainingError `answers-cut` when no row keeps an answer; TextError naming what a row has */
+export function encodeDataset(
+  rows: readonly DatasetRow[],
+  tokenizer: Tokenizer,
+  { maxLength, trainOnPrompt }: EncodeOptions,
+): EncodedDataset {
+  const encoded = rows.map((row) =>
+    encodeRow(row, tokenizer, { template: 'auto', maxLength, trainOnPrompt }),
+  );
+  const cutRows = encoded.filter(({ answerCut }) => answerCut).length;
+  const learnable = encoded.some(({ labels }) => labels.subarray(1).some((label) => label >= 0));
+  if (!learnable)
+    throw new TrainingError(
+      'answers-cut',
+      `All ${rows.length} rows lose their answer at max_length ${maxLength}. Raise max_length or shorten the questions.`,
+      { details: { found: rows.length, allowed: maxLength } },
+    );
+  return { rows: encoded, cutRows };
+}

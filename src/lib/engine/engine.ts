@@ -1,0 +1,258 @@
+/**
+ * The engine worker's object: implements EngineApi by handing each call to the part that owns it.
+ * One model is open at a time; opening another closes it, unless a run is using it.
+ */
+import { DEFAULT_LORA_CONFIG, isJsonObject, type LoraConfig } from '../config';
+import { countParameters, linearSites } from '../decoder';
+import type { GpuError } from '../gpu';
+import type { AdapterInputs } from '../inference';
+import { layoutLora } from '../peft';
+import type { CallContext } from '../rpc/protocol';
+import type {
+  ChatProgress,
+  ChatRequest,
+  ChatResult,
+  DeviceReport,
+  EngineApi,
+  LoadProgress,
+  OpenModel,
+  RecommendedRecipe,
+  RowPreview,
+} from '../rpc/engine-api';
+import {
+  estimateStorage,
+  persistStorage,
+  TABLE_NAMES,
+  type FileStore,
+  type Tables,
+} from '../storage';
+import { encodeRow, previewRow } from '../text';
+import { AdapterLibrary } from './adapter-library';
+import { fetchBundled } from './bundled';
+import { BUNDLED_SAMPLES } from './bundled-models';
+import { EngineDevice, type EngineContext } from './context';
+import { DatasetLibrary, viewRow } from './dataset-library';
+import { EngineError } from './errors';
+import { EvaluationService } from './evaluation-service';
+import { ExportService } from './export-service';
+import { readModelFolder } from './model-folder';
+import { ModelLibrary } from './model-library';
+import { LoadedModel } from './open-model';
+import { RunLibrary } from './run-library';
+import { TrainingService } from './training-service';
+
+export interface EngineOptions {
+  files: FileStore;
+  tables: Tables;
+  /** `navigator.gpu`; undefined where there is none. */
+  gpu: GPU | undefined;
+  /** Folder of the page's own files, ending in `/`. */
+  baseUrl: string;
+}
+
+type Signal = Pick<CallContext, 'signal'>;
+
+const SILENT = () => {};
+
+export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): EngineApi {
+  let opened: Promise<LoadedModel> | undefined;
+  let openedId: string | undefined;
+
+  const onLost = (_error: GpuError) => {
+    opened = undefined;
+    openedId = undefined;
+  };
+  const context: EngineContext = { files, tables, baseUrl, device: new EngineDevice(gpu, onLost) };
+  const models = new ModelLibrary(context);
+  const datasets = new DatasetLibrary(context);
+  const adapters = new AdapterLibrary(context);
+  const runs = new RunLibrary(context);
+
+  /** The open model, opened or changed when it has to be. */
+  async function open(
+    modelId: string,
+    { signal, progress = SILENT }: Signal & { progress?: (update: LoadProgress) => void },
+  ): Promise<LoadedModel> {
+    if (opened && openedId === modelId) return opened;
+    if (opened && training.active)
+      throw new EngineError(
+        'model-in-use',
+        'A training run is using the open model. Stop it before another model is opened.',
+      );
+    const before = opened;
+    openedId = modelId;
+    const opening = (async () => {
+      await close(before);
+      return load(modelId, signal, progress);
+    })();
+    opened = opening;
+    opening.catch(() => {
+      if (opened === opening) opened = openedId = undefined;
+    });
+    return opening;
+  }
+
+  async function load(
+    modelId: string,
+    signal: AbortSignal,
+    progress: (update: LoadProgress) => void,
+  ): Promise<LoadedModel> {
+    const summary = await models.get(modelId);
+    progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
+    const folder = await readModelFolder(models.folder(summary, signal));
+    const device = await context.device.gpu();
+    return LoadedModel.open(summary, folder, device, { signal, progress });
+  }
+
+  async function close(model: Promise<LoadedModel> | undefined): Promise<void> {
+    await (await model?.catch(() => undefined))?.close();
+  }
+
+  async function adapterInputs(id: string, model: LoadedModel): Promise<AdapterInputs> {
+    const loaded = await adapters.load(id, model.summary.id, model.folder.config);
+    return model.adapterInputs(id, loaded);
+  }
+
+  const training = new TrainingService({ context, datasets, adapters, runs, open });
+  const evaluations = new EvaluationService({ context, datasets, open, adapterInputs });
+  const exports = new ExportService({ context, models, adapters, open });
+
+  async function describeDevice(): Promise<DeviceReport> {
+    const device = await context.device.gpu();
+    const { blocked } = context.device;
+    return {
+      backend: device ? 'webgpu' : 'wasm',
+      adapterName: device?.adapterName ?? '',
+      f16: device?.features.f16 ?? false,
+      subgroups: device?.features.subgroups ?? false,
+      maxBufferBytes: device?.device.limits.maxBufferSize ?? 0,
+      trainingBlocked: blocked && { code: blocked.code, message: blocked.message },
+      storage: await estimateStorage(),
+    };
+  }
+
+  async function chat(
+    request: ChatRequest,
+    { signal, progress }: CallContext<ChatProgress>,
+  ): Promise<ChatResult> {
+    const model = await open(request.modelId, { signal });
+    const adapter = request.adapterId ? await adapterInputs(request.adapterId, model) : undefined;
+    const session = await model.talk();
+    const { text, promptTokens, newTokens, firstTokenMs, tokensPerSecond, stoppedBy } =
+      await session.generate({
+        messages: request.messages,
+        generation: request.generation,
+        adapter,
+        signal,
+        onText: (piece) => progress({ text: piece }),
+      });
+    return { text, promptTokens, newTokens, firstTokenMs, tokensPerSecond, stoppedBy };
+  }
+
+  async function preview(
+    input: { modelId: string; datasetId: string; index: number; maxLength: number },
+    { signal }: Signal,
+  ): Promise<RowPreview> {
+    const model = await open(input.modelId, { signal });
+    const [row] = await datasets.rows(input.datasetId, input.index, 1);
+    if (!row) throw new EngineError('not-found', `The data set has no row ${input.index + 1}.`);
+    const { tokenizer } = model.folder;
+    const options = { template: 'auto', maxLength: input.maxLength, trainOnPrompt: false } as const;
+    return {
+      ...viewRow(row),
+      tokens: previewRow(row, tokenizer, options).map(({ text, hasLoss }) => ({ text, hasLoss })),
+      truncated: encodeRow(row, tokenizer, options).truncated,
+    };
+  }
+
+  /** Read from the file beside the sample, so that recipe and data are tuned together. */
+  async function recommendRecipe(datasetId: string): Promise<RecommendedRecipe | undefined> {
+    const sample = BUNDLED_SAMPLES.find(({ id }) => id === datasetId);
+    if (sample?.subject !== 'medical') return undefined;
+    const response = await fetchBundled(`${baseUrl}samples/${sample.subject}.config.json`);
+    const recipe: unknown = await response.json();
+    if (!isJsonObject(recipe)) return undefined;
+    const isLora = (name: string) => name in DEFAULT_LORA_CONFIG;
+    const part = (wanted: (name: string) => boolean) =>
+      Object.fromEntries(Object.entries(recipe).filter(([name]) => wanted(name)));
+    return { lora: part(isLora), training: part((name) => !isLora(name)) };
+  }
+
+  async function countTrainable(modelId: string, lora: LoraConfig, signal: AbortSignal) {
+    const { config } = (await open(modelId, { signal })).folder;
+    const { trainableCount } = layoutLora(linearSites(config), lora);
+    return { trainableParams: trainableCount, allParams: countParameters(config) + trainableCount };
+  }
+
+  return {
+    describeDevice,
+    persistStorage,
+    deleteEverything: async () => {
+      if (training.active)
+        throw new EngineError('busy', 'A training run is going on. Stop it before deleting.');
+      await close(opened);
+      opened = openedId = undefined;
+      for (const { id } of await tables.list('datasets')) await tables.removeRows(id);
+      for (const table of TABLE_NAMES) await tables.clear(table);
+      await files.remove('');
+    },
+
+    listModels: () => models.list(),
+    openModel: async ({ modelId }, call): Promise<OpenModel> => (await open(modelId, call)).view,
+    closeModel: async () => {
+      if (training.active)
+        throw new EngineError('model-in-use', 'A training run is using the open model.');
+      const before = opened;
+      opened = openedId = undefined;
+      await close(before);
+    },
+    importModel: ({ files: dropped, name }, { signal, progress }) =>
+      models.import(dropped, name, {
+        signal,
+        onProgress: (doneBytes, totalBytes) => progress({ stage: 'read', doneBytes, totalBytes }),
+      }),
+    deleteModel: async ({ modelId }) => {
+      if (openedId === modelId) {
+        if (training.active)
+          throw new EngineError('model-in-use', 'A training run is using this model.');
+        await close(opened);
+        opened = openedId = undefined;
+      }
+      await models.delete(modelId);
+    },
+
+    listDatasets: () => datasets.list(),
+    importDataset: ({ file, mapping }) => datasets.import(file, mapping),
+    readRows: async ({ datasetId, start, count }) =>
+      (await datasets.rows(datasetId, start, count)).map(viewRow),
+    previewRow: preview,
+    deleteDataset: ({ datasetId }) => datasets.delete(datasetId),
+    recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
+    countParameters: ({ modelId, lora }, { signal }) => countTrainable(modelId, lora, signal),
+
+    train: (request, call) => training.train(request, call),
+    pauseTraining: async () => training.pause(),
+    resumeTraining: async () => training.resume(),
+    stopTraining: async ({ keep }) => training.stop(keep),
+    listRuns: () => runs.list(),
+    deleteRun: ({ runId }) => runs.delete(runId),
+    renameRun: ({ runId, name }) => runs.rename(runId, name),
+
+    listAdapters: () => adapters.list(),
+    importAdapter: async ({ files: dropped, modelId, name }, { signal }) => {
+      const { config } = (await open(modelId, { signal })).folder;
+      return adapters.import(dropped, name, modelId, config);
+    },
+    deleteAdapter: async ({ adapterId }) => {
+      (await opened?.catch(() => undefined))?.forgetAdapter(adapterId);
+      await adapters.delete(adapterId);
+    },
+
+    chat,
+    evaluate: (request, call) => evaluations.evaluate(request, call),
+    listEvaluations: () => evaluations.list(),
+
+    merge: (request, call) => exports.merge(request, call),
+    exportModel: (request, call) => exports.export(request, call),
+  };
+}

@@ -1,0 +1,20 @@
+import { InkstoneError } from '../config';
+
+export type EngineErrorCode =
+  | 'no-training'
+  | 'busy'
+  | 'not-found'
+  | 'not-running'
+  | 'bad-files'
+  | 'model-in-use'
+  | 'wrong-model'
+  | 'bundled'
+  | 'offline';
+
+export class EngineError extends InkstoneError<EngineErrorCode> {}
+
+export function notFound(what: string, id: string): EngineError {
+  return new EngineError('not-found', `There is no ${what} ${id} on this device.`, {
+    details: { what, id },
+  });
+}

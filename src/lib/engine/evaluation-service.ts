@@ -1,0 +1,108 @@
+/** Base and tuned answers to the same held-back questions, scored side by side. */
+import { scorePredictions } from '../evaluation';
+import type { AdapterInputs } from '../inference';
+import type { CallContext } from '../rpc/protocol';
+import type {
+  CountProgress,
+  EvaluateRequest,
+  EvaluationReport,
+  EvaluationRow,
+  EvaluationScore,
+} from '../rpc/engine-api';
+import { encodeRow } from '../text';
+import { newId, type EngineContext } from './context';
+import { viewRow, type DatasetLibrary } from './dataset-library';
+import { GREEDY } from './greedy';
+import type { LoadedModel } from './open-model';
+
+interface EvaluationRecord extends EvaluationReport {
+  schemaVersion: 1;
+}
+
+export interface EvaluationParts {
+  readonly context: EngineContext;
+  readonly datasets: DatasetLibrary;
+  readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
+  readonly adapterInputs: (id: string, model: LoadedModel) => Promise<AdapterInputs>;
+}
+
+export class EvaluationService {
+  constructor(private readonly parts: EvaluationParts) {}
+
+  async list(): Promise<EvaluationReport[]> {
+    const records = await this.parts.context.tables.list<EvaluationRecord>('evaluations');
+    return records.sort((a, b) => b.createdAt - a.createdAt);
+  }
+
+  async evaluate(
+    request: EvaluateRequest,
+    context: CallContext<CountProgress>,
+  ): Promise<EvaluationReport> {
+    const { datasets, open, adapterInputs } = this.parts;
+    const model = await open(request.modelId, context);
+    const count = request.maxRows > 0 ? request.maxRows : undefined;
+    const rows = await datasets.rows(request.datasetId, 0, count);
+    const total = rows.length * request.adapterIds.length;
+    const answers: string[][] = rows.map(() => []);
+    const scores: EvaluationScore[] = [];
+    let done = 0;
+    for (const adapterId of request.adapterIds) {
+      const adapter = adapterId === undefined ? undefined : await adapterInputs(adapterId, model);
+      const session = await model.talk();
+      const speed = { tokens: 0, ms: 0 };
+      for (const [index, row] of rows.entries()) {
+        context.signal.throwIfAborted();
+        const { inputIds, promptLength } = encodeRow(row, model.folder.tokenizer, {
+          template: 'auto',
+          maxLength: session.maxPositions,
+          trainOnPrompt: false,
+        });
+        const started = performance.now();
+        const result = await session.generate({
+          promptIds: Array.from(inputIds.subarray(0, promptLength)),
+          generation: { ...GREEDY, max_new_tokens: request.max_new_tokens },
+          adapter,
+          signal: context.signal,
+        });
+        context.signal.throwIfAborted();
+        speed.tokens += result.newTokens;
+        speed.ms += performance.now() - started;
+        answers[index].push(result.text);
+        context.progress({ done: ++done, total });
+      }
+      const predictions = rows.map((row, index) => ({
+        answer: answers[index].at(-1)!,
+        reference: viewRow(row).output,
+      }));
+      scores.push({
+        adapterId,
+        ...scorePredictions(predictions),
+        tokensPerSecond: speed.ms > 0 ? (1000 * speed.tokens) / speed.ms : 0,
+        gpuBytes: (await this.parts.context.device.gpu())?.liveBytes ?? 0,
+      });
+    }
+    return this.keep({
+      id: newId('evaluation'),
+      createdAt: Date.now(),
+      modelId: request.modelId,
+      datasetId: request.datasetId,
+      scores,
+      rows: rows.map((row, index) => toEvaluationRow(viewRow(row), answers[index])),
+    });
+  }
+
+  private async keep(report: EvaluationReport): Promise<EvaluationReport> {
+    await this.parts.context.tables.put<EvaluationRecord>('evaluations', {
+      ...report,
+      schemaVersion: 1,
+    });
+    return report;
+  }
+}
+
+function toEvaluationRow(
+  { instruction, input, output }: ReturnType<typeof viewRow>,
+  answers: readonly string[],
+): EvaluationRow {
+  return { instruction, input, reference: output, answers };
+}

@@ -1,0 +1,168 @@
+/** Taking work away: merged models that stay here, and zip files of adapters and model folders. */
+import { parameterShapes, mergedSource, WEIGHTS_FILE, writeCheckpointWeights } from '../decoder';
+import { writeZip, type ZipInput } from '../formats';
+import { exportFolder } from '../onnx-export';
+import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE } from '../peft';
+import type { CallContext } from '../rpc/protocol';
+import type { CountProgress, ExportedFile, ExportRequest, ModelSummary } from '../rpc/engine-api';
+import type { AdapterLibrary } from './adapter-library';
+import { newId, type EngineContext } from './context';
+import { EngineError } from './errors';
+import type { ModelFolder } from './model-folder';
+import { folderOf, type ModelLibrary } from './model-library';
+import { floatSource, type LoadedModel } from './open-model';
+
+/** Exports lie here until the next one is made. */
+const EXPORTS = 'exports';
+
+export interface ExportParts {
+  readonly context: EngineContext;
+  readonly models: ModelLibrary;
+  readonly adapters: AdapterLibrary;
+  readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
+}
+
+export interface MergeRequest {
+  modelId: string;
+  adapterId: string;
+  name: string;
+}
+
+export class ExportService {
+  constructor(private readonly parts: ExportParts) {}
+
+  async merge(
+    { modelId, adapterId, name }: MergeRequest,
+    context: CallContext<CountProgress>,
+  ): Promise<ModelSummary> {
+    const { open, models } = this.parts;
+    const { files } = this.parts.context;
+    const model = await open(modelId, context);
+    const id = newId('model');
+    try {
+      let sizeBytes = 0;
+      for await (const { name: fileName, data } of this.safetensors(model, adapterId, context)) {
+        await files.writeFile(`${folderOf(id)}/${fileName}`, data as AsyncIterable<Uint8Array>);
+        sizeBytes += (await files.readFile(`${folderOf(id)}/${fileName}`)).size;
+      }
+      const { architecture, parameterCount, licence, languages } = model.summary;
+      return await models.add({
+        id,
+        name,
+        origin: 'merged',
+        present: true,
+        architecture,
+        parameterCount,
+        sizeBytes,
+        licence,
+        languages,
+      });
+    } catch (error) {
+      await files.remove(folderOf(id));
+      throw error;
+    }
+  }
+
+  async export(request: ExportRequest, context: CallContext<CountProgress>): Promise<ExportedFile> {
+    const { files } = this.parts.context;
+    const model = await this.parts.open(request.modelId, context);
+    const fileName = `${await this.baseName(request, model)}-${request.format}.zip`;
+    await files.remove(EXPORTS);
+    const path = `${EXPORTS}/${fileName}`;
+    await files.writeFile(path, readStream(writeZip(this.inputs(request, model, context))));
+    return { fileName, file: await files.readFile(path) };
+  }
+
+  private inputs(
+    request: ExportRequest,
+    model: LoadedModel,
+    context: CallContext<CountProgress>,
+  ): AsyncIterable<ZipInput> {
+    const { adapterId, format } = request;
+    if (format === 'onnx') return this.onnx(model, adapterId, context);
+    if (format === 'safetensors') return this.safetensors(model, adapterId, context);
+    if (!adapterId)
+      throw new EngineError('bad-files', 'A PEFT export needs an adapter; choose one.');
+    return this.peft(adapterId);
+  }
+
+  private async *peft(adapterId: string): AsyncGenerator<ZipInput> {
+    const { configJson, weights } = await this.parts.adapters.files(adapterId);
+    yield { name: ADAPTER_CONFIG_FILE, data: new TextEncoder().encode(configJson) };
+    yield { name: ADAPTER_WEIGHTS_FILE, data: weights };
+  }
+
+  private async *safetensors(
+    model: LoadedModel,
+    adapterId: string | undefined,
+    context: CallContext<CountProgress>,
+  ): AsyncGenerator<ZipInput> {
+    const { folder } = model;
+    for (const [name, data] of companionsOf(folder)) yield { name, data: once(data) };
+    const source = counted(await this.sourceOf(model, adapterId), folder, context);
+    yield { name: WEIGHTS_FILE, data: writeCheckpointWeights(folder.config, source) };
+  }
+
+  private async *onnx(
+    model: LoadedModel,
+    adapterId: string | undefined,
+    context: CallContext<CountProgress>,
+  ): AsyncGenerator<ZipInput> {
+    const { folder } = model;
+    const source = counted(await this.sourceOf(model, adapterId), folder, context);
+    const parts = exportFolder({
+      config: folder.config,
+      rawConfig: folder.rawConfig,
+      source: floatSource(source),
+      files: folder.companions,
+      signal: context.signal,
+    });
+    for await (const { name, bytes } of parts) yield { name, data: bytes };
+  }
+
+  private async sourceOf({ summary, folder }: LoadedModel, adapterId: string | undefined) {
+    const { source } = folder.checkpoint;
+    if (adapterId === undefined) return source;
+    const { adapters } = this.parts;
+    return mergedSource(source, await adapters.load(adapterId, summary.id, folder.config));
+  }
+
+  private async baseName({ adapterId }: ExportRequest, { summary }: LoadedModel): Promise<string> {
+    const name = adapterId ? (await this.parts.adapters.get(adapterId)).name : summary.name;
+    return name.replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 60) || 'export';
+  }
+}
+
+function companionsOf({ rawConfig, companions }: ModelFolder): [string, Uint8Array][] {
+  const config = new TextEncoder().encode(`${JSON.stringify(rawConfig, undefined, 2)}\n`);
+  return [['config.json', config], ...companions];
+}
+
+/** Reports each tensor that passes and stops at the signal. */
+function counted(
+  source: ReturnType<typeof mergedSource>,
+  { config }: ModelFolder,
+  { signal, progress }: CallContext<CountProgress>,
+): typeof source {
+  const total = parameterShapes(config).length;
+  const seen = new Set<string>();
+  return (name) => {
+    signal.throwIfAborted();
+    seen.add(name);
+    progress({ done: seen.size, total });
+    return source(name);
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+async function* readStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}

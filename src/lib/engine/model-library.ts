@@ -1,0 +1,120 @@
+/** Models on this device: bundled, imported, merged. Lists, opens their folders, adds, removes. */
+import type { FolderAccess } from '../decoder';
+import { openZip } from '../formats';
+import type { ModelSummary } from '../rpc/engine-api';
+import { BundledFolder } from './bundled';
+import { BUNDLED_MODELS } from './bundled-models';
+import { newId, type EngineContext } from './context';
+import { EngineError, notFound } from './errors';
+import { checkComplete, DroppedFolder, readModelFolder, StoredFolder } from './model-folder';
+
+interface ModelRecord extends ModelSummary {
+  schemaVersion: 1;
+}
+
+export interface CopyOptions {
+  signal: AbortSignal;
+  onProgress: (doneBytes: number, totalBytes: number) => void;
+}
+
+const COPY_CHUNK = 8 << 20;
+
+export class ModelLibrary {
+  constructor(private readonly context: EngineContext) {}
+
+  async list(): Promise<ModelSummary[]> {
+    const stored = await this.context.tables.list<ModelRecord>('models');
+    return [...BUNDLED_MODELS, ...stored];
+  }
+
+  /** @throws EngineError `not-found` */
+  async get(id: string): Promise<ModelSummary> {
+    const found = (await this.list()).find((model) => model.id === id);
+    if (!found) throw notFound('model', id);
+    return found;
+  }
+
+  folder(model: ModelSummary, signal?: AbortSignal): FolderAccess {
+    if (model.origin === 'bundled')
+      return new BundledFolder(`${this.context.baseUrl}models/${model.id}/`, signal);
+    return new StoredFolder(this.context.files, folderOf(model.id));
+  }
+
+  /** Takes in a folder's files or one zip of them. Everything is checked before anything is kept. */
+  async import(files: readonly File[], name: string, options: CopyOptions): Promise<ModelSummary> {
+    const dropped = new DroppedFolder(await unpackDropped(files));
+    const model = await readModelFolder(dropped);
+    await checkComplete(model);
+    const id = newId('model');
+    const names = await dropped.list();
+    let done = 0;
+    let total = 0;
+    for (const file of names) total += await dropped.sizeBytes(file);
+    try {
+      for (const file of names) {
+        const size = await dropped.sizeBytes(file);
+        const chunks = copyChunks(dropped, file, size, options.signal, (bytes) => {
+          done += bytes;
+          options.onProgress(done, total);
+        });
+        await this.context.files.writeFile(`${folderOf(id)}/${file}`, chunks);
+      }
+      return await this.add({
+        id,
+        name: name || String(model.rawConfig._name_or_path ?? id),
+        origin: 'imported',
+        present: true,
+        architecture: model.config.architecture,
+        parameterCount: model.parameterCount,
+        sizeBytes: total,
+        licence: '',
+        languages: [],
+      });
+    } catch (error) {
+      await this.context.files.remove(folderOf(id));
+      throw error;
+    }
+  }
+
+  async add(model: ModelSummary): Promise<ModelSummary> {
+    await this.context.tables.put<ModelRecord>('models', { ...model, schemaVersion: 1 });
+    return model;
+  }
+
+  async delete(id: string): Promise<void> {
+    const model = await this.get(id);
+    if (model.origin === 'bundled')
+      throw new EngineError('bundled', `${model.name} ships with Inkstone and cannot be deleted.`);
+    await this.context.tables.remove('models', id);
+    await this.context.files.remove(folderOf(id));
+  }
+}
+
+export const folderOf = (modelId: string) => `models/${modelId}`;
+
+/** A single zip is opened; anything else is taken as it is. */
+export async function unpackDropped(files: readonly File[]): Promise<Map<string, Blob>> {
+  const [only] = files;
+  if (files.length !== 1 || !only.name.toLowerCase().endsWith('.zip'))
+    return new Map(files.map((file) => [file.webkitRelativePath || file.name, file]));
+  const unpacked = new Map<string, Blob>();
+  for (const entry of await openZip(only, { fileName: only.name }))
+    if (!entry.name.endsWith('/'))
+      unpacked.set(entry.name, await new Response(entry.stream()).blob());
+  return unpacked;
+}
+
+async function* copyChunks(
+  folder: FolderAccess,
+  name: string,
+  size: number,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for (let begin = 0; begin < size; begin += COPY_CHUNK) {
+    signal.throwIfAborted();
+    const bytes = await folder.readRange(name, begin, Math.min(size, begin + COPY_CHUNK));
+    yield bytes;
+    onBytes(bytes.byteLength);
+  }
+}

@@ -1,0 +1,87 @@
+/** Keeps a run's record on disk true while the run goes on. */
+import { GpuError } from '../gpu';
+import type { RunSummary, TrainRequest } from '../rpc/engine-api';
+import type { StepReport, Trainer } from '../training';
+import { newId } from './context';
+import type { RunLibrary } from './run-library';
+
+/** The record is written at most so often between checkpoints. */
+const SAVE_INTERVAL_MS = 2000;
+/** Steps whose mean tells the time left. */
+const RECENT_STEPS = 20;
+
+export class RunRecorder {
+  run: RunSummary;
+  private savedAt = 0;
+  private readonly elapsedBefore: number;
+  private readonly startedAt = performance.now();
+  private readonly firstStep: number;
+  private readonly recentMs: number[] = [];
+
+  constructor(
+    private readonly runs: RunLibrary,
+    request: TrainRequest,
+    private readonly trainer: Trainer,
+    before: RunSummary | undefined,
+  ) {
+    this.firstStep = trainer.step;
+    this.elapsedBefore = before?.elapsedMs ?? 0;
+    this.run = {
+      id: before?.id ?? newId('run'),
+      name: before?.name ?? request.name,
+      modelId: request.modelId,
+      datasetId: request.datasetId,
+      status: 'running',
+      createdAt: before?.createdAt ?? Date.now(),
+      step: trainer.step,
+      totalSteps: trainer.shape.totalSteps,
+      trainableParams: trainer.layout.trainableCount,
+      allParams: trainer.allParams,
+      lora: request.lora,
+      training: request.training,
+      log: (before?.log ?? []).filter(({ step }) => step <= trainer.step),
+      samples: (before?.samples ?? []).filter(({ step }) => step <= trainer.step),
+      elapsedMs: this.elapsedBefore,
+      adapterId: before?.adapterId,
+    };
+  }
+
+  step(report: StepReport): void {
+    const { epoch, grad_norm, learning_rate, loss, step } = report;
+    const log = [...this.run.log, { epoch, grad_norm, learning_rate, loss, step }];
+    this.run = { ...this.run, step, log };
+    this.recentMs.push(report.elapsedMs);
+    if (this.recentMs.length > RECENT_STEPS) this.recentMs.shift();
+    if (performance.now() - this.savedAt > SAVE_INTERVAL_MS) void this.save({});
+  }
+
+  sample(step: number, prompt: string, text: string): void {
+    this.run = { ...this.run, samples: [...this.run.samples, { step, prompt, text }] };
+  }
+
+  /** From the mean of the last steps; the first step, which compiles, is left out. */
+  secondsLeft({ step }: StepReport): number {
+    const usable = step - this.firstStep > 1 ? this.recentMs.slice(1) : this.recentMs;
+    const mean = usable.reduce((sum, ms) => sum + ms, 0) / usable.length;
+    return ((this.trainer.shape.totalSteps - step) * mean) / 1000;
+  }
+
+  async save(change: Partial<RunSummary>): Promise<RunSummary> {
+    this.savedAt = performance.now();
+    const elapsedMs = this.elapsedBefore + performance.now() - this.startedAt;
+    this.run = { ...this.run, ...change, elapsedMs };
+    await this.runs.save(this.run);
+    return this.run;
+  }
+
+  /** A lost device or a full disk leaves a run that can go on; anything else is its end. */
+  async fail(error: unknown): Promise<void> {
+    const { code = 'failed', message = String(error) } = error as {
+      code?: string;
+      message?: string;
+    };
+    const lost = error instanceof GpuError && error.code === 'device-lost';
+    const status = lost || code === 'full' ? 'interrupted' : 'failed';
+    await this.save({ status, error: { code, message } }).catch(() => undefined);
+  }
+}

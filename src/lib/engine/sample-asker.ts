@@ -1,0 +1,51 @@
+/** Sample answers while a model learns. */
+import type { TrainEvent } from '../rpc/engine-api';
+import type { Trainer } from '../training';
+import { GREEDY } from './greedy';
+import { inputsOfState, type LoadedModel } from './open-model';
+import type { RunRecorder } from './run-recorder';
+
+/** Questions are asked this many times in a run, and at its start. */
+const ROUNDS = 6;
+const MAX_NEW_TOKENS = 48;
+
+export interface SampleAskerOptions {
+  readonly model: LoadedModel;
+  readonly trainer: Trainer;
+  readonly prompts: readonly string[];
+  readonly signal: AbortSignal;
+  readonly emit: (event: TrainEvent) => void;
+  readonly record: RunRecorder;
+}
+
+/** Asks the same questions again and again, of the very parameters that are being trained. */
+export class SampleAsker {
+  private readonly every: number;
+
+  constructor(private readonly options: SampleAskerOptions) {
+    this.every = Math.max(1, Math.ceil(options.trainer.shape.totalSteps / ROUNDS));
+  }
+
+  askWhenDue(step: number): Promise<void> | undefined {
+    const { totalSteps } = this.options.trainer.shape;
+    const due = step % this.every === 0 || step === totalSteps;
+    return due ? this.ask(step) : undefined;
+  }
+
+  async ask(step: number): Promise<void> {
+    const { model, trainer, prompts, signal, emit, record } = this.options;
+    if (prompts.length === 0) return;
+    const session = await model.talk();
+    for (const prompt of prompts) {
+      if (signal.aborted) return;
+      const { text } = await session.generate({
+        messages: [{ role: 'user', content: prompt }],
+        generation: { ...GREEDY, max_new_tokens: MAX_NEW_TOKENS },
+        adapter: inputsOfState(trainer.adapter),
+        signal,
+      });
+      record.sample(step, prompt, text);
+      emit({ kind: 'sample', step, prompt, text });
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { isExactMatch, normaliseAnswer } from './accuracy';
+export { rougeL } from './rouge-l';
+export { scorePredictions, type Prediction, type Scores } from './score';
