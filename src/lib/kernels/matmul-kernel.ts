@@ -34,6 +34,8 @@ export interface MatmulKernel {
   readonly tile: { readonly rows: number; readonly columns: number };
   /** Rows and columns of `out` that an invocation stores. */
   readonly block: { readonly rows: number; readonly columns: number };
+  /** Invocations side by side along a row, where the text lets them be arranged. */
+  readonly threadsX?: number;
 }
 
 export function matmulKernel(
@@ -63,14 +65,26 @@ export function matmulKernel(
         block: { rows, columns: 4 },
       };
     }
-    case 'register':
+    case 'register': {
+      const threadsX = registerThreadsX(M, N);
       return {
         name: `matmul-register-${dtype}`,
         wgsl: prelude + REGISTER,
-        tile: { rows: 64, columns: 64 },
+        tile: { rows: (8 * REGISTER_THREADS) / threadsX, columns: 8 * threadsX },
         block: { rows: 8, columns: 8 },
+        threadsX,
       };
+    }
   }
+}
+
+const REGISTER_THREADS = 64;
+
+/** 8 by 8 invocations, or a line of them along the longer side of a product that is 1 or 2 blocks thin. */
+function registerThreadsX(M: number, N: number): number {
+  if (N <= 16) return N <= 8 ? 1 : 2;
+  if (M <= 16) return M <= 8 ? REGISTER_THREADS : REGISTER_THREADS / 2;
+  return 8;
 }
 
 /** Up to here, tiles of 8 rows take less time than one of 32 that is partly idle. */

@@ -3,14 +3,15 @@
 // Loads are single elements with strides: such adapters gather anyway, so any layout is equally fast.
 // Each sum runs over k in ascending order, as in every variant: the bits are the same.
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(64)
 fn main(
-  @builtin(global_invocation_id) id: vec3<u32>,
   @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
 ) {
   let rows = liveRows();
-  let m = id.y * 8u;
-  let n = id.x * 8u;
+  let threadsY = 64u / sizes.threadsX;
+  let m = (group.y * threadsY + thread / sizes.threadsX) * 8u;
+  let n = (group.x * sizes.threadsX + thread % sizes.threadsX) * 8u;
   if (m >= rows || n >= sizes.N) {
     return;
   }

@@ -38,6 +38,8 @@ struct MatmulSizes {
   // 8 and 4.
   octetRows: u32,
   quadColumns: u32,
+  // Invocations of a workgroup that lie side by side along a row of out (matmul-register.wgsl).
+  threadsX: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;

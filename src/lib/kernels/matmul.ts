@@ -102,7 +102,14 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const biasOrAny = read(bias ?? a);
   const countOrAny = read(rows?.count ?? a);
 
-  const { name, wgsl, constants, tile, block } = matmulKernel(variant, product, bType);
+  const {
+    name,
+    wgsl,
+    constants,
+    tile,
+    block,
+    threadsX = 1,
+  } = matmulKernel(variant, product, bType);
   plan.dispatch({
     label,
     kernel: { name, wgsl, constants },
@@ -129,6 +136,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       block.columns,
       OCTET_ROWS,
       QUAD_COLUMNS,
+      threadsX,
     ],
     grid: [Math.ceil(product.N / tile.columns), Math.ceil(product.M / tile.rows), planes],
   });
