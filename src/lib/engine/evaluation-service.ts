@@ -9,9 +9,11 @@ import type {
   EvaluationRow,
   EvaluationScore,
 } from '../rpc/engine-api';
-import { encodeRow } from '../text';
+import type { DatasetRow } from '../formats';
+import { encodePrompt, toMessages, type Tokenizer } from '../text';
 import { newId, type EngineContext } from './context';
 import { viewRow, type DatasetLibrary } from './dataset-library';
+import { EngineError } from './errors';
 import { GREEDY } from './greedy';
 import type { LoadedModel } from './open-model';
 
@@ -52,14 +54,9 @@ export class EvaluationService {
       const speed = { tokens: 0, ms: 0 };
       for (const [index, row] of rows.entries()) {
         context.signal.throwIfAborted();
-        const { inputIds, promptLength } = encodeRow(row, model.folder.tokenizer, {
-          template: 'auto',
-          maxLength: session.maxPositions,
-          trainOnPrompt: false,
-        });
         const started = performance.now();
         const result = await session.generate({
-          promptIds: Array.from(inputIds.subarray(0, promptLength)),
+          promptIds: promptOf(row, model.folder.tokenizer),
           generation: { ...GREEDY, max_new_tokens: request.max_new_tokens },
           adapter,
           signal: context.signal,
@@ -105,4 +102,19 @@ function toEvaluationRow(
   answers: readonly string[],
 ): EvaluationRow {
   return { instruction, input, reference: output, answers };
+}
+
+/** The very ids that training puts before the answer. */
+function promptOf(row: DatasetRow, tokenizer: Tokenizer): number[] {
+  if (row.kind === 'tokens')
+    return row.inputIds.slice(
+      0,
+      row.labels.findIndex((id) => id >= 0),
+    );
+  if (row.kind === 'text')
+    throw new EngineError(
+      'bad-files',
+      'Rows of plain text have no question and answer to score. Choose a data set with answers.',
+    );
+  return encodePrompt(toMessages(row).slice(0, -1), tokenizer);
 }
