@@ -6,7 +6,12 @@ import { createServer } from 'vite';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 
-export async function openSourceLoader() {
+/**
+ * @param {{transformed?: (string | RegExp)[]}} [options] packages to read from their sources for bundlers,
+ * because those for Node lack something
+ * @returns `load(path)` with paths from the repository's root, `close()`
+ */
+export async function openSourceLoader({ transformed = [] } = {}) {
   const server = await createServer({
     root,
     configFile: false,
@@ -17,6 +22,7 @@ export async function openSourceLoader() {
     // Only types are stripped, so no tsconfig is read: a fresh clone has none from Svelte yet.
     oxc: { tsconfig: false },
     optimizeDeps: { noDiscovery: true, include: [] },
+    ssr: { noExternal: transformed },
     resolve: { alias: { $lib: at('src/lib'), $workers: at('workers'), $models: at('models') } },
   });
   return {
