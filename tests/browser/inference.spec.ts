@@ -153,6 +153,39 @@ for (const backend of BACKENDS) {
   });
 }
 
+for (const { kind, backend, build, threads } of [
+  { kind: 'as-it-is', backend: 'webgpu', build: 'jspi', threads: undefined },
+  { kind: 'as-it-is', backend: 'wasm', build: 'plain', threads: undefined },
+  { kind: 'no-jspi', backend: 'webgpu', build: 'asyncify', threads: undefined },
+  { kind: 'many-cores', backend: 'wasm', build: 'plain', threads: 4 },
+  { kind: 'many-cores', backend: 'webgpu', build: 'jspi', threads: 4 },
+])
+  test(`the ${build} build serves ${backend}, ${kind}`, async ({ page }) => {
+    const result = await run(page, 'runtimeBuild', kind, backend);
+    expect(result.build).toBe(build);
+    if (threads) expect(result.threads).toBe(threads);
+    expect(result.base).toBeLessThan(REFERENCE_TOLERANCE);
+    expect(result.adapter).toBeLessThan(REFERENCE_TOLERANCE);
+    expect(result.errors).toEqual([]);
+  });
+
+for (const { dtype, backend, tolerance } of [
+  { dtype: 'fp32', backend: 'webgpu', tolerance: REFERENCE_TOLERANCE },
+  { dtype: 'fp32', backend: 'wasm', tolerance: REFERENCE_TOLERANCE },
+  // Half precision, logits below 10. WebGPU needs shader-f16, which a software GPU has not.
+  { dtype: 'fp16', backend: 'wasm', tolerance: 5e-2 },
+  { dtype: 'q4', backend: 'webgpu', tolerance: REFERENCE_TOLERANCE },
+  { dtype: 'q4', backend: 'wasm', tolerance: REFERENCE_TOLERANCE },
+])
+  test(`an exported ${dtype} folder runs in transformers.js on ${backend}`, async ({ page }) => {
+    for (const name of ['llama-untied-gqa', dtype === 'q4' ? 'qwen2-untied' : 'qwen3']) {
+      const { difference, length } = await run(page, 'exportedFolder', name, dtype, backend);
+      console.log(name, dtype, backend, difference);
+      expect(difference, name).toBeLessThan(tolerance);
+      expect(length).toBe(3 + 8);
+    }
+  });
+
 test('GPU buffers return to the baseline after each of three sessions', async ({ page }) => {
   const { baseline, lives, errors } = await run(page, 'buffersReturn', 3);
   console.log(baseline, lives);

@@ -6,7 +6,7 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { once } from 'node:events';
 import { exportFolder, type ExportDtype } from '../../src/lib/onnx-export';
-import { openGolden } from './golden-models';
+import type { openGolden } from './golden-models';
 
 export async function writeFolder(
   golden: ReturnType<typeof openGolden>,

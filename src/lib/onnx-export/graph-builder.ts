@@ -42,7 +42,8 @@ export interface FloatAttribute {
   readonly float: number;
 }
 
-export const float = (value: number): FloatAttribute => ({ float: value });
+/** Rounded here as the file stores it, so that what is read back is what was emitted. */
+export const float = (value: number): FloatAttribute => ({ float: Math.fround(value) });
 
 export class GraphBuilder {
   private readonly nodes: OnnxNode[] = [];

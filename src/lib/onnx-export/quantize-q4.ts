@@ -34,8 +34,8 @@ export function quantizeQ4(
       const end = Math.min(begin + Q4_BLOCK, (row + 1) * inFeatures);
       const scale = Math.fround(largest(weight, begin, end) / -ZERO_POINT);
       const index = row * blocks + block;
-      scales[index] = scale;
       if (scale === 0) continue;
+      scales[index] = scale;
       for (let i = begin; i < end; i++) {
         const code = Math.max(0, Math.min(15, Math.round(weight[i] / scale) + ZERO_POINT));
         const at = index * (Q4_BLOCK / 2) + ((i - begin) >> 1);
@@ -44,6 +44,21 @@ export function quantizeQ4(
       }
     }
   return { codes, scales };
+}
+
+/** The matrix that the codes stand for. */
+export function dequantizeQ4({ codes, scales }: Q4Weights, inFeatures: number): Float32Array {
+  const blocks = Math.ceil(inFeatures / Q4_BLOCK);
+  const outFeatures = scales.length / blocks;
+  const weight = new Float32Array(outFeatures * inFeatures);
+  for (let row = 0; row < outFeatures; row++)
+    for (let column = 0; column < inFeatures; column++) {
+      const index = row * blocks + Math.floor(column / Q4_BLOCK);
+      const byte = codes[index * (Q4_BLOCK / 2) + ((column % Q4_BLOCK) >> 1)];
+      const code = column % 2 === 0 ? byte & 0xf : byte >> 4;
+      weight[row * inFeatures + column] = (code - ZERO_POINT) * scales[index];
+    }
+  return weight;
 }
 
 /** The value of largest magnitude, with its sign. */

@@ -1,5 +1,12 @@
 /** What the browser tests ask of the inference room, each from a fresh worker. */
-import type { Backend, GenerateResult, TextGeneration } from '../../../src/lib/inference';
+import {
+  loadRuntime,
+  type Backend,
+  type GenerateResult,
+  type TextGeneration,
+} from '../../../src/lib/inference';
+import { exportFolder, type ExportDtype } from '../../../src/lib/onnx-export';
+import { dequantizeQ4, quantizeQ4 } from '../../../src/lib/onnx-export/quantize-q4';
 import {
   goldenRows,
   openGolden,
@@ -277,7 +284,91 @@ async function ask(question: string, backend: Backend) {
   return { ...result, pieces };
 }
 
+/** What the runtime becomes where the browser cannot suspend wasm, or has many cores. */
+async function runtimeBuild(kind: 'as-it-is' | 'no-jspi' | 'many-cores', backend: Backend) {
+  if (kind === 'no-jspi') Reflect.deleteProperty(WebAssembly, 'Suspending');
+  if (kind === 'many-cores')
+    Object.defineProperty(navigator, 'hardwareConcurrency', { value: 8, configurable: true });
+  const { build, ort } = await loadRuntime(backend);
+  const { base, adapter, errors } = await goldenLogits('llama-tied', backend);
+  return { build, threads: ort.env.wasm.numThreads, base, adapter, errors };
+}
+
+/** What 4-bit weights stand for, so that a runtime's reading of them can be held to float32 logits. */
+function throughQ4(model: TestModel): TestModel {
+  const weights = new Map(model.weights);
+  for (const [name, { shape, data }] of model.weights) {
+    if (!/(_proj|lm_head)\.weight$/.test(name)) continue;
+    const [rows, columns] = shape;
+    weights.set(name, { shape, data: dequantizeQ4(quantizeQ4(data, rows, columns), columns) });
+  }
+  return { ...model, weights };
+}
+
+/**
+ * An exported folder through transformers.js's own from_pretrained, against PyTorch's logits, or for
+ * q4 against those of the rounded weights in float32. Untied models only for q4: a tied head is
+ * rounded where the embedding is not.
+ */
+async function exportedFolder(name: string, dtype: ExportDtype, backend: Backend) {
+  const golden = await openGolden(name);
+  const { config, rawConfig, generationConfig, weights } = golden;
+  const asItIs = new Map([
+    ['generation_config.json', new TextEncoder().encode(JSON.stringify(generationConfig))],
+  ]);
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  const source = async (weight: string) => weights.get(weight)!.data;
+  for await (const part of exportFolder({ config, rawConfig, source, dtype, files: asItIs })) {
+    const whole = new Uint8Array(part.sizeBytes);
+    let at = 0;
+    for await (const chunk of part.bytes) {
+      whole.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    files.set(part.name, whole);
+  }
+  const { transformers } = await loadRuntime('webgpu');
+  transformers.env.useCustomCache = true;
+  transformers.env.customCache = {
+    match: async (key: string) => {
+      const file = files.get(key.split('/exported/')[1]);
+      return file && new Response(file);
+    },
+    put: async () => undefined,
+  };
+  const model = await transformers.AutoModelForCausalLM.from_pretrained('exported', {
+    device: backend,
+    dtype,
+  });
+  const rounded = dtype === 'q4' ? await openSession(throughQ4(golden), 'wasm') : undefined;
+  let difference = 0;
+  for (const { ids, logits: published } of await goldenRows(name)) {
+    const logits = (await rounded?.session.logits(ids)) ?? published;
+    const shape = [1, ids.length];
+    const outputs = (await model({
+      input_ids: new transformers.Tensor('int64', BigInt64Array.from(ids, BigInt), shape),
+      attention_mask: new transformers.Tensor(
+        'int64',
+        new BigInt64Array(ids.length).fill(1n),
+        shape,
+      ),
+    })) as { logits: { data: Float32Array } };
+    difference = Math.max(difference, worst(outputs.logits.data, logits));
+  }
+  const prompt = [5, 6, 7];
+  const generated = (await model.generate({
+    inputs: new transformers.Tensor('int64', BigInt64Array.from(prompt, BigInt), [1, 3]),
+    max_new_tokens: 8,
+    eos_token_id: null,
+  } as unknown as Parameters<typeof model.generate>[0])) as { dims: number[] };
+  await model.dispose();
+  await rounded?.dispose();
+  return { difference, length: generated.dims[1] };
+}
+
 export const scenarios = {
+  runtimeBuild,
+  exportedFolder,
   goldenLogits,
   hasNano,
   backendsAgree,

@@ -1,7 +1,8 @@
-/** Builds the harness as the app is built: a module worker, hashed assets, no server of its own. */
+/** Builds and serves the harness as the app is: module worker, hashed assets, isolation, the workers' policy. */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
+import { isolationHeaders, workerPolicy } from '../../../scripts/content-security-policy.mjs';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
@@ -28,6 +29,7 @@ function repositoryFiles(): Plugin {
 
 export default defineConfig({
   root: path('.'),
+  appType: 'mpa',
   plugins: [repositoryFiles()],
   worker: { format: 'es' },
   build: {
@@ -35,6 +37,10 @@ export default defineConfig({
     outDir: `${repository}node_modules/.cache/inference-harness`,
     emptyOutDir: true,
   },
-  preview: { port: 4179, strictPort: true },
+  preview: {
+    port: 4179,
+    strictPort: true,
+    headers: { ...isolationHeaders, 'Content-Security-Policy': workerPolicy },
+  },
   logLevel: 'warn',
 });
