@@ -7,7 +7,7 @@ export default {
   preprocess: vitePreprocess(),
   compilerOptions: { runes: true },
   kit: {
-    adapter: adapter({ fallback: '404.html', precompress: true }),
+    adapter: adapter({ fallback: '404.html', precompress: false }),
     alias: { $workers: 'workers', $models: 'models' },
     serviceWorker: { register: false },
     csp: { mode: 'hash', directives: pageDirectives },
