@@ -1,0 +1,126 @@
+// TensorFlow.js as a peer: matrix products and the LoRA step of a Llama-shaped decoder, written as its
+// own users would: variableGrads, tidy, no fused kernels beyond what the backend has.
+// Letters: B rows, T tokens, C width, H heads, K key/value heads, G = H / K, D head width.
+
+/**
+ * The bundle for Node has no gradients: this file is read by the bench's loader, which takes the sources.
+ * @returns the contender; `navigator.gpu` must be there before.
+ */
+export async function openTfjs() {
+  const tf = await import('@tensorflow/tfjs-core');
+  await import('@tensorflow/tfjs-core/dist/register_all_gradients');
+  await import('@tensorflow/tfjs-backend-webgpu');
+  await tf.setBackend('webgpu');
+  await tf.ready();
+  return {
+    name: 'tfjs-backend-webgpu',
+    version: tf.version_core,
+    matmul: (m, k, n, operands) => prepareMatmul(tf, m, k, n, operands),
+    loraStep: (problem) => prepareLoraStep(tf, problem),
+  };
+}
+
+/** (m, k) times (k, n). @returns a function that runs it `repeats` times and waits */
+function prepareMatmul(tf, m, k, n, operands) {
+  const a = tf.tensor(operands.a, [m, k]);
+  const b = tf.tensor(operands.b, [k, n]);
+  return async (repeats) => {
+    for (let i = 1; i < repeats; i++) tf.dispose(tf.matMul(a, b));
+    // Reading one number of the last product waits for all.
+    const corner = tf.tidy(() => tf.slice(tf.matMul(a, b), [0, 0], [1, 1]));
+    await corner.data();
+    corner.dispose();
+  };
+}
+
+function prepareLoraStep(tf, { config, weights, lora, optimizer, rotary }) {
+  const { layers, H, K, D, C, epsilon, loraScale, R, T, B } = config;
+  const G = H / K;
+  const w = Object.fromEntries(
+    [...weights].map(([name, { shape, data }]) => [name, tf.tensor(data, shape)]),
+  );
+  const adapter = Object.fromEntries(
+    [...lora].map(([name, { shape, data }]) => [name, tf.variable(tf.tensor(data, shape), true, name)]),
+  );
+  const variables = Object.values(adapter);
+  const cos = tf.tensor(rotary.cos, [1, 1, T, D]);
+  const sin = tf.tensor(rotary.sin, [1, 1, T, D]);
+  // Queries of one key/value head stand below each other, so that no key is copied: (1, 1, G * T, T).
+  const causal = tf.tidy(() => {
+    const above = tf.sub(1, tf.linalg.bandPart(tf.ones([T, T]), -1, 0));
+    return tf.reshape(tf.tile(tf.mul(above, -1e30), [G, 1]), [1, 1, G * T, T]);
+  });
+
+  const norm = (x, weight) => {
+    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
+    return tf.mul(tf.mul(x, scale), weight);
+  };
+  const linear = (x, weight) => tf.matMul(x, weight, false, true);
+  const withLora = (x, path) => {
+    const low = linear(x, adapter[`${path}.lora_A`]);
+    const delta = tf.mul(linear(low, adapter[`${path}.lora_B`]), loraScale);
+    return tf.add(linear(x, w[`${path}.weight`]), delta);
+  };
+  const heads = (x, count) => tf.transpose(tf.reshape(x, [B, T, count, D]), [0, 2, 1, 3]);
+  const rotate = (x, count) => {
+    const low = tf.slice(x, [0, 0, 0, 0], [B, count, T, D / 2]);
+    const high = tf.slice(x, [0, 0, 0, D / 2], [B, count, T, D / 2]);
+    return tf.add(tf.mul(x, cos), tf.mul(tf.concat([tf.neg(high), low], -1), sin));
+  };
+
+  function attention(x, at) {
+    const q = tf.reshape(rotate(heads(withLora(x, `${at}.q_proj`), H), H), [B, K, G * T, D]);
+    const k = rotate(heads(linear(x, w[`${at}.k_proj.weight`]), K), K);
+    const v = heads(withLora(x, `${at}.v_proj`), K);
+    const scores = tf.add(tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(D)), causal);
+    const mixed = tf.reshape(tf.matMul(tf.softmax(scores), v), [B, H, T, D]);
+    const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B * T, H * D]);
+    return linear(joined, w[`${at}.o_proj.weight`]);
+  }
+
+  function loss(ids, targets) {
+    let x = tf.gather(w['model.embed_tokens.weight'], ids);
+    for (let i = 0; i < layers; i++) {
+      const at = `model.layers.${i}`;
+      const attended = attention(norm(x, w[`${at}.input_layernorm.weight`]), `${at}.self_attn`);
+      x = tf.add(x, attended);
+      const y = norm(x, w[`${at}.post_attention_layernorm.weight`]);
+      const gate = linear(y, w[`${at}.mlp.gate_proj.weight`]);
+      const up = linear(y, w[`${at}.mlp.up_proj.weight`]);
+      const gated = tf.mul(tf.mul(gate, tf.sigmoid(gate)), up);
+      x = tf.add(x, linear(gated, w[`${at}.mlp.down_proj.weight`]));
+    }
+    const rows = tf.reshape(norm(x, w['model.norm.weight']), [B, T, C]);
+    const last = tf.reshape(tf.slice(rows, [0, 0, 0], [B, T - 1, C]), [B * (T - 1), C]);
+    const output = w['lm_head.weight'] ?? w['model.embed_tokens.weight'];
+    const wanted = tf.sum(tf.mul(last, tf.gather(output, targets)), -1);
+    return tf.mean(tf.sub(tf.logSumExp(linear(last, output), -1), wanted));
+  }
+
+  const adam = tf.train.adam(
+    optimizer.learningRate,
+    optimizer.beta1,
+    optimizer.beta2,
+    optimizer.epsilon,
+  );
+  return {
+    parameterCount: variables.reduce((sum, { size }) => sum + size, 0),
+    rank: R,
+    async step({ ids, targets }) {
+      const value = tf.tidy(() => {
+        const i = tf.tensor1d(ids, 'int32');
+        const t = tf.tensor1d(targets, 'int32');
+        const { value, grads } = tf.variableGrads(() => loss(i, t), variables);
+        const squares = Object.values(grads).map((grad) => tf.sum(tf.square(grad)));
+        const norm = tf.sqrt(tf.sum(tf.stack(squares)));
+        const factor = tf.minimum(1, tf.div(optimizer.maxGradNorm, tf.add(norm, 1e-6)));
+        const clipped = Object.entries(grads).map(([name, grad]) => [name, tf.mul(grad, factor)]);
+        adam.applyGradients(Object.fromEntries(clipped));
+        return tf.keep(value);
+      });
+      const [number] = await value.data();
+      value.dispose();
+      return number;
+    },
+  };
+}
