@@ -148,6 +148,7 @@ describe('linearCrossEntropy', () => {
           [23, 17, 101, 7],
           [33, 40, 65, 33],
           [20, 31, 700, 19],
+          [9, 13, 3001, 5],
         ])
           await expectOracle(problem(N, C, V, live), { layout, dtype });
       });

@@ -128,7 +128,19 @@ describe('matmul', () => {
     expect(splitCount(8, 8, 100)).toBe(1);
     expect(splitCount(8, 576, 256)).toBe(2);
     expect(splitCount(64, 64, 1024)).toBe(8);
-    expect(splitCount(512, 512, 4096)).toBe(1);
+    expect(splitCount(512, 512, 1023)).toBe(1);
+    expect(splitCount(160, 576, 49152)).toBe(4);
+    expect(splitCount(1024, 1024, 49152)).toBe(1);
+    expect(splitCount(1, 1, 10 ** 6)).toBe(32);
+  });
+
+  it('keeps its precision over a K as long as a vocabulary', async () => {
+    const [M, K, N] = [3, 50_021, 5];
+    const a = randomMatrix(M, K, 1);
+    const b = randomMatrix(K, N, 2);
+    const args = { label: '/long', a: upload(gpu, 'a', a), b: upload(gpu, 'b', b) };
+    const [out] = await runPlan(gpu, (plan) => [matmul(plan, args)]);
+    expect(relativeError(out, product(a, b).data)).toBeLessThan(TOLERANCE);
   });
 
   it('computes the rows that a GPU counter says are live, and leaves the others', async () => {

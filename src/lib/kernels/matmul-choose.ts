@@ -2,7 +2,7 @@
 import { Arena, PlanBuilder, type Gpu } from '../gpu';
 import { matmul } from './matmul';
 import {
-  availableMatmulVariants,
+  candidateMatmulVariants,
   hasMatmulVariant,
   matmulVariantOf,
   setMatmulVariant,
@@ -16,8 +16,8 @@ const REPEATS = 3;
 const running = new WeakMap<Gpu, Promise<MatmulVariant>>();
 
 /**
- * The fastest variant on this device. Measures once (some tens of milliseconds and the compilation),
- * then remembers; `setMatmulVariant` before it settles the question without measuring.
+ * The fastest variant on this device. Measures once where there is a choice (some tens of milliseconds and
+ * the compilation), then remembers; `setMatmulVariant` before it settles the question without measuring.
  */
 export function chooseMatmulVariant(gpu: Gpu): Promise<MatmulVariant> {
   if (hasMatmulVariant(gpu)) return Promise.resolve(matmulVariantOf(gpu));
@@ -30,6 +30,11 @@ export function chooseMatmulVariant(gpu: Gpu): Promise<MatmulVariant> {
 }
 
 async function measure(gpu: Gpu): Promise<MatmulVariant> {
+  const candidates = candidateMatmulVariants(gpu);
+  if (candidates.length === 1) {
+    setMatmulVariant(gpu, candidates[0]);
+    return candidates[0];
+  }
   const { M, K, N } = SIZE;
   const arena = new Arena(gpu, 'matmul choice');
   const x = gpu.createTensor('matmul choice/x', [M, K]);
@@ -37,7 +42,7 @@ async function measure(gpu: Gpu): Promise<MatmulVariant> {
   try {
     let best = matmulVariantOf(gpu);
     let bestMs = Infinity;
-    for (const variant of availableMatmulVariants(gpu)) {
+    for (const variant of candidates) {
       const elapsedMs = await timeVariant(gpu, arena, variant, x, weight);
       if (elapsedMs < bestMs) [best, bestMs] = [variant, elapsedMs];
     }

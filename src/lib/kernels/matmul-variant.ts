@@ -12,6 +12,15 @@ const SUBGROUP_LANES = 8;
 
 const chosen = new WeakMap<Gpu, MatmulVariant>();
 
+/** Drivers that run shaders on the CPU. */
+const CPU_ADAPTER = /llvmpipe|lavapipe|swiftshader|microsoft basic render/i;
+
+/** Variants worth measuring: `tiled` loses on every CPU adapter and is slow to compile there. */
+export function candidateMatmulVariants(gpu: Gpu): MatmulVariant[] {
+  if (!CPU_ADAPTER.test(gpu.adapterName)) return ['tiled', 'register'];
+  return availableMatmulVariants(gpu).filter((variant) => variant !== 'tiled');
+}
+
 /** Variants that this device can run. */
 export function availableMatmulVariants(gpu: Gpu): MatmulVariant[] {
   const { subgroupMinSize, subgroupMaxSize } = gpu.device.adapterInfo;
@@ -26,8 +35,8 @@ export function availableMatmulVariants(gpu: Gpu): MatmulVariant[] {
 export function matmulVariantOf(gpu: Gpu): MatmulVariant {
   const known = chosen.get(gpu);
   if (known) return known;
-  if (!/llvmpipe|lavapipe|swiftshader/i.test(gpu.adapterName)) return 'tiled';
-  return availableMatmulVariants(gpu).includes('subgroup') ? 'subgroup' : 'register';
+  const candidates = candidateMatmulVariants(gpu);
+  return candidates.includes('subgroup') ? 'subgroup' : candidates[0];
 }
 
 /** Fixes the variant for all plans that are recorded on this device from now on. */

@@ -45,10 +45,14 @@ export interface MatmulArgs {
   readonly variant?: MatmulVariant;
 }
 
-/** Tiles of 64 by 64 below which K is split, and how many the parts aim at. */
-const BUSY_TILES = 24;
-/** Shortest part of K worth a workgroup of its own. */
-const SHORTEST_SPLIT = 128;
+/**
+ * Tiles of 64 by 64 that K's parts aim at, and the shortest part worth a workgroup of its own: few short
+ * parts for a product that would leave even a small GPU idle, more and long ones for the sake of a large GPU.
+ */
+const SPLIT_AIMS = [
+  { tiles: 24, shortest: 128 },
+  { tiles: 128, shortest: 1024 },
+] as const;
 const MOST_SPLITS = 32;
 /** Parts are multiples of this, the depth of a tile. */
 const SPLIT_UNIT = 16;
@@ -56,12 +60,10 @@ const SPLIT_UNIT = 16;
 /** Parts that K is cut into. A function of the shape alone, so that every variant adds in the same order. */
 export function splitCount(M: number, N: number, K: number): number {
   const tiles = Math.ceil(M / 64) * Math.ceil(N / 64);
-  const wanted = Math.min(
-    MOST_SPLITS,
-    Math.floor(BUSY_TILES / tiles),
-    Math.floor(K / SHORTEST_SPLIT),
+  const wanted = SPLIT_AIMS.map((aim) =>
+    Math.min(Math.floor(aim.tiles / tiles), Math.floor(K / aim.shortest)),
   );
-  return Math.max(1, wanted);
+  return Math.min(MOST_SPLITS, Math.max(1, ...wanted));
 }
 
 /**
