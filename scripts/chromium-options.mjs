@@ -1,8 +1,8 @@
 // How the tests start Chromium: which one, and with a WebGPU that works without a graphics card.
 import { findInstalledBrowser } from './find-browser.mjs';
 
-/** `test.mjs` has looked already and names what it found; a developer's own run looks here. */
-const executablePath = process.env.INKSTONE_BROWSER || findInstalledBrowser();
+/** `npm test` has looked already and names what it found in CHROMIUM_PATH; a developer's own run looks here. */
+const executablePath = findInstalledBrowser();
 
 /** Playwright's `launchOptions`. Without an installed browser Playwright takes its own. */
 export const chromiumOptions = {

@@ -71,6 +71,8 @@ async function runUnitTests() {
   await phase('unit and kernel tests (vitest)', async () => {
     const driver = await ensureVulkanDriver();
     console.log(`Vulkan driver for Dawn: ${driver ?? "the system's own"}`);
+    const browser = await ensureBrowser();
+    console.log(`Browser: ${browser ?? 'none, the tests that need one are skipped'}`);
     const report = join(reports, 'vitest.json');
     const skips = join(reports, 'vitest-skips.json');
     await runPackage(
@@ -84,7 +86,11 @@ async function runUnitTests() {
       ],
       {
         timeoutMs: minutes(15),
-        env: { INKSTONE_SKIPS_FILE: skips, ...(driver ? { VK_DRIVER_FILES: driver } : {}) },
+        env: {
+          INKSTONE_SKIPS_FILE: skips,
+          ...(driver ? { VK_DRIVER_FILES: driver } : {}),
+          ...(browser ? { CHROMIUM_PATH: browser } : {}),
+        },
       },
     );
     return readVitestResults(report, skips);
@@ -102,7 +108,7 @@ async function playwright(title, browser, args) {
         timeoutMs: minutes(15),
         env: {
           PLAYWRIGHT_JSON_OUTPUT_FILE: report,
-          INKSTONE_BROWSER: browser,
+          CHROMIUM_PATH: browser,
           INKSTONE_PORT: String(await findFreePort()),
         },
       },
@@ -118,8 +124,8 @@ async function runBrowserTests() {
     total.failed.push('tests in a browser (there is no Chromium)');
     return;
   }
-  console.log(`Browser: ${browser}`);
   await playwright('rooms in a browser (playwright)', browser, ['-c', 'tests/browser']);
+  await playwright('pages over a stand-in engine (playwright)', browser, ['-c', 'tests/ui']);
   if (isBuilt) await playwright('end-to-end tests (playwright)', browser, ['--project=e2e']);
   else total.failed.push('end-to-end tests (there is no built page)');
 }

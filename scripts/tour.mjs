@@ -18,7 +18,7 @@ async function main() {
   const ok = await runPackage(
     '@playwright/test/cli.js',
     ['test', '--project=tour', '--reporter=list'],
-    { env: { INKSTONE_BROWSER: browser, INKSTONE_PORT: String(await findFreePort()) } },
+    { env: { CHROMIUM_PATH: browser, INKSTONE_PORT: String(await findFreePort()) } },
   );
   if (existsSync(out))
     for (const name of readdirSync(out).sort()) console.log(join('tests', 'e2e', 'out', name));

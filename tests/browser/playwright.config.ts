@@ -1,8 +1,6 @@
 /** `npx playwright test -c tests/browser`: the inference room in Chromium with a software GPU. */
-import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
-
-const systemChromium = '/usr/bin/chromium';
+import { chromiumOptions } from '../../scripts/chromium-options.mjs';
 
 export default defineConfig({
   testDir: '.',
@@ -13,11 +11,8 @@ export default defineConfig({
   reporter: 'list',
   use: {
     baseURL: 'http://localhost:4179',
-    launchOptions: {
-      executablePath: existsSync(systemChromium) ? systemChromium : undefined,
-      args: ['--no-sandbox', '--enable-unsafe-webgpu'],
-    },
-    channel: existsSync(systemChromium) ? undefined : 'chromium',
+    channel: chromiumOptions.executablePath ? undefined : 'chromium',
+    launchOptions: chromiumOptions,
   },
   webServer: {
     command: 'node serve.mjs',
