@@ -27,6 +27,12 @@ const CHECKS = {
     'human',
   ],
   'types of workers': ['typescript/bin/tsc', '-p', 'workers/tsconfig.json', '--noEmit'],
+  'types of the service worker': [
+    'typescript/bin/tsc',
+    '-p',
+    'src/service-worker/tsconfig.json',
+    '--noEmit',
+  ],
   'types of tests': ['typescript/bin/tsc', '-p', 'tests/tsconfig.json', '--noEmit'],
   eslint: ['eslint/bin/eslint.js', '.'],
   prettier: ['prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
