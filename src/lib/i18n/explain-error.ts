@@ -26,14 +26,13 @@ export interface Explained {
 
 export function explainError(error: unknown, locale: Locale): Explained {
   const like = readError(error);
-  const code = like.code ?? 'unknown';
   const sentences: Readonly<Record<string, ErrorSentence>> = locale === 'en' ? en : zh;
-  const known = Object.hasOwn(sentences, code)
-    ? sentences[code]?.(like.details ?? {})
-    : locale === 'en'
-      ? undefined
-      : zh.unknown({});
-  const sentence = known ?? like.message;
+  const { code = 'unknown', details = {} } = like;
+  const known = Object.hasOwn(sentences, code) ? sentences[code]?.(details) : undefined;
+  // An English message without a sentence of ours is shown as it is; in Chinese it stands behind one.
+  const written = locale === 'en' && like.message ? like.message : undefined;
+  const sentence =
+    (like.code === undefined ? undefined : known) ?? written ?? sentences.unknown(details) ?? code;
   return {
     code,
     sentence,

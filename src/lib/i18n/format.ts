@@ -35,7 +35,7 @@ export function createFormat(locale: Locale) {
     scientific: (value: number) =>
       value === 0 || (Math.abs(value) >= 0.01 && Math.abs(value) < 10000)
         ? String(Number(value.toPrecision(4)))
-        : value.toExponential(2).replace('e+', 'e'),
+        : Number(value.toPrecision(3)).toExponential().replace('e+', 'e'),
     bytes(sizeBytes: number) {
       let unit = 0;
       let value = sizeBytes;

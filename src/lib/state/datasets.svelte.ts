@@ -2,6 +2,9 @@
 import type { DatasetReport, DatasetRowView, DatasetSummary, RowPreview } from '../rpc/engine-api';
 import { Collection } from './collection.svelte';
 import { engine } from './engine.svelte';
+import { lang } from './lang.svelte';
+import { models } from './models.svelte';
+import { readSampleId } from './samples';
 
 class Datasets extends Collection<DatasetSummary> {
   reading = $state<string>();
@@ -15,7 +18,14 @@ class Datasets extends Collection<DatasetSummary> {
   }
 
   name(id: string): string {
-    return this.byId(id)?.name ?? id;
+    const dataset = this.byId(id);
+    return dataset ? this.nameOf(dataset) : id;
+  }
+
+  /** Samples are called by their subject, in the person's language. */
+  nameOf(dataset: DatasetSummary): string {
+    const sample = dataset.origin === 'bundled' ? readSampleId(dataset.id) : undefined;
+    return sample ? lang.t.train.sampleName(sample) : dataset.name;
   }
 
   /** @returns the dataset, or undefined when it failed or still needs a mapping */
@@ -49,12 +59,13 @@ class Datasets extends Collection<DatasetSummary> {
     return engine.call((api) => api.readRows({ datasetId, start, count }));
   }
 
-  preview(
+  async preview(
     modelId: string,
     datasetId: string,
     index: number,
     maxLength: number,
   ): Promise<RowPreview> {
+    await models.open(modelId);
     return engine.call((api) => api.previewRow({ modelId, datasetId, index, maxLength }));
   }
 

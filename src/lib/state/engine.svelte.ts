@@ -4,7 +4,6 @@
  */
 import { connect, type Connection } from '../rpc/connect';
 import type { DeviceReport, EngineApi, StorageReport } from '../rpc/engine-api';
-import type { EngineExtras } from './engine-extras';
 import { serviceWorker } from './service-worker.svelte';
 
 export type EnginePhase = 'idle' | 'starting' | 'ready' | 'crashed' | 'device-lost' | 'second-tab';
@@ -19,8 +18,7 @@ export interface Activity {
   share: number;
 }
 
-type Api = EngineApi & EngineExtras;
-export type EngineRemote = Connection<Api>;
+export type EngineRemote = Connection<EngineApi>;
 
 const BROKEN: Readonly<Record<string, EnginePhase>> = {
   'worker-crashed': 'crashed',
@@ -120,7 +118,7 @@ class Engine {
       type: 'module',
       name: 'inkstone-engine',
     });
-    this.#connection = connect<Api>(worker, { onCrash: () => (this.phase = 'crashed') });
+    this.#connection = connect<EngineApi>(worker, { onCrash: () => (this.phase = 'crashed') });
     return this.#connection;
   }
 }

@@ -1,81 +1,65 @@
-/** What the Train page fills in: PEFT's and TrainingArguments' options with the limits of each. */
-import { COMMON_RECIPE, LINEAR_MODULES, type LoraConfig, type TrainingArguments } from '../config';
+/** What the Train page fills in: PEFT's and TrainingArguments' options, and where they came from. */
+import {
+  COMMON_RECIPE,
+  LINEAR_MODULES,
+  type LinearModule,
+  type LoraConfig,
+  type TrainingArguments,
+} from '../config';
+import type { DatasetSummary, ModelSummary } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
-import { ifOffered } from './engine-extras';
+import { isAllowed, LIMITS, type NumberOption } from './recipe-limits';
 
-export interface NumberLimit {
-  min: number;
-  max: number;
-  whole: boolean;
+export interface RecipeParts {
+  lora: LoraConfig;
+  training: TrainingArguments;
 }
 
-type Options = Omit<LoraConfig, 'target_modules'> & TrainingArguments;
-export type NumberOption = {
-  [Name in keyof Options]: Options[Name] extends number ? Name : never;
-}[keyof Options];
+/** What was tuned for a bundled sample on the bundled model; undefined for any other pair. */
+export async function findRecommended(
+  model: Pick<ModelSummary, 'id' | 'origin'> | undefined,
+  dataset: Pick<DatasetSummary, 'id' | 'origin'> | undefined,
+): Promise<RecipeParts | undefined> {
+  if (model?.origin !== 'bundled' || dataset?.origin !== 'bundled') return undefined;
+  try {
+    const found = await engine.call((api) =>
+      api.recommendRecipe({ modelId: model.id, datasetId: dataset.id }),
+    );
+    return (
+      found && {
+        lora: { ...COMMON_RECIPE.lora, ...found.lora },
+        training: { ...COMMON_RECIPE.training, ...found.training },
+      }
+    );
+  } catch {
+    // Advice is not needed: the common recipe is there.
+    return undefined;
+  }
+}
 
-const whole = (min: number, max: number): NumberLimit => ({ min, max, whole: true });
-const real = (min: number, max: number): NumberLimit => ({ min, max, whole: false });
-
-/** As the validators of config/ have them, with upper bounds that a page can live with. */
-export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
-  r: whole(1, 1024),
-  lora_alpha: real(0.01, 4096),
-  lora_dropout: real(0, 0.99),
-  learning_rate: real(0, 10),
-  per_device_train_batch_size: whole(1, 256),
-  gradient_accumulation_steps: whole(1, 1024),
-  num_train_epochs: real(0.01, 1000),
-  max_steps: whole(-1, 1_000_000),
-  warmup_steps: whole(0, 1_000_000),
-  warmup_ratio: real(0, 1),
-  weight_decay: real(0, 10),
-  adam_beta1: real(0, 0.9999999),
-  adam_beta2: real(0, 0.9999999),
-  adam_epsilon: real(0, 1),
-  max_grad_norm: real(0, 1000),
-  seed: whole(0, 0xffffffff),
-  logging_steps: whole(1, 100_000),
-  save_steps: whole(1, 1_000_000),
-  max_length: whole(2, 1 << 20),
-};
-
-export const isAllowed = (name: NumberOption, value: number | null | undefined): boolean => {
-  const { min, max, whole } = LIMITS[name];
-  return (
-    typeof value === 'number' &&
-    Number.isFinite(value) &&
-    value >= min &&
-    value <= max &&
-    (!whole || Number.isInteger(value))
-  );
-};
-
-type RecipeParts = { lora: Partial<LoraConfig>; training: Partial<TrainingArguments> };
+const copy = ({ lora, training }: RecipeParts): RecipeParts => ({
+  lora: { ...lora },
+  training: { ...training },
+});
 
 class Recipe {
-  lora = $state<LoraConfig>({ ...COMMON_RECIPE.lora });
-  training = $state<TrainingArguments>({ ...COMMON_RECIPE.training });
+  #parts = $state.raw<RecipeParts>(copy(COMMON_RECIPE));
+  /** An edited recipe is the person's own and is never replaced unasked. */
+  origin = $state<'common' | 'recommended' | 'edited'>('common');
   evalShare = $state(0.1);
   /** One a line, as typed. */
   samplePrompts = $state('');
-  /** Tuned for the chosen model and sample; undefined where there is none. */
-  recommended = $state.raw<RecipeParts>();
   counts = $state.raw<{ trainableParams: number; allParams: number }>();
-  #asked = '';
 
+  readonly lora = $derived(this.#parts.lora);
+  readonly training = $derived(this.#parts.training);
   readonly numbers: Readonly<Record<NumberOption, number>> = $derived({
     ...this.lora,
     ...this.training,
   });
-  readonly wrong = $derived(
-    (Object.keys(LIMITS) as NumberOption[]).filter((name) => !isAllowed(name, this.numbers[name])),
-  );
-  readonly valid = $derived(this.wrong.length === 0 && this.lora.target_modules.length > 0);
-  readonly usesRecommended = $derived(
-    this.recommended !== undefined &&
-      includes(this.lora, this.recommended.lora) &&
-      includes(this.training, this.recommended.training),
+  readonly valid = $derived(
+    this.lora.target_modules.length > 0 &&
+      (Object.keys(LIMITS) as NumberOption[]).every((name) => isAllowed(name, this.numbers[name])),
   );
   readonly prompts = $derived(
     this.samplePrompts
@@ -85,56 +69,55 @@ class Recipe {
       .slice(0, 4),
   );
 
-  setNumber(name: NumberOption, value: number): void {
-    if (name in this.lora) this.lora = { ...this.lora, [name]: value };
-    else this.training = { ...this.training, [name]: value };
+  setLora(part: Partial<LoraConfig>): void {
+    this.#edit({ ...this.#parts, lora: { ...this.lora, ...part } });
   }
 
-  toggleTarget(name: (typeof LINEAR_MODULES)[number], on: boolean): void {
-    const chosen = new Set(this.lora.target_modules);
-    if (on) chosen.add(name);
-    else chosen.delete(name);
-    this.lora.target_modules = LINEAR_MODULES.filter((module) => chosen.has(module));
+  setTraining(part: Partial<TrainingArguments>): void {
+    this.#edit({ ...this.#parts, training: { ...this.training, ...part } });
+  }
+
+  setNumber(name: NumberOption, value: number): void {
+    if (name in this.lora) this.setLora({ [name]: value });
+    else this.setTraining({ [name]: value });
+  }
+
+  toggleTarget(name: LinearModule, on: boolean): void {
+    this.setLora({
+      target_modules: LINEAR_MODULES.filter((module) =>
+        module === name ? on : this.lora.target_modules.includes(module),
+      ),
+    });
   }
 
   useCommon(): void {
-    this.lora = { ...COMMON_RECIPE.lora };
-    this.training = { ...COMMON_RECIPE.training };
+    this.#parts = copy(COMMON_RECIPE);
+    this.origin = 'common';
   }
 
-  use(parts: RecipeParts): void {
-    this.lora = { ...COMMON_RECIPE.lora, ...parts.lora };
-    this.training = { ...COMMON_RECIPE.training, ...parts.training };
+  useRecommended(parts: RecipeParts): void {
+    this.#parts = copy(parts);
+    this.origin = 'recommended';
   }
 
-  /** Looks up what the engine recommends for this pair, once for each pair. */
-  async lookUp(modelId: string, datasetId: string): Promise<RecipeParts | undefined> {
-    const key = `${modelId}/${datasetId}`;
-    if (key === this.#asked) return this.recommended;
-    this.#asked = key;
-    this.recommended = undefined;
-    try {
-      const found = await engine.call((api) =>
-        ifOffered(api.recommendRecipe({ modelId, datasetId })),
-      );
-      if (this.#asked === key) this.recommended = found;
-      return found;
-    } catch {
-      return undefined;
-    }
-  }
-
+  /** Asks what PEFT would print. */
   async count(modelId: string): Promise<void> {
-    if (!isAllowed('r', this.lora.r) || this.lora.target_modules.length === 0) {
+    const { lora } = this;
+    if (!isAllowed('r', lora.r) || lora.target_modules.length === 0) {
       this.counts = undefined;
       return;
     }
-    const lora = $state.snapshot(this.lora) as LoraConfig;
     try {
-      this.counts = await engine.call((api) => ifOffered(api.countParameters({ modelId, lora })));
+      const counts = await engine.call((api) => api.countParameters({ modelId, lora }));
+      if (lora === this.lora) this.counts = counts;
     } catch {
       this.counts = undefined;
     }
+  }
+
+  #edit(parts: RecipeParts): void {
+    this.#parts = parts;
+    this.origin = 'edited';
   }
 }
 
@@ -144,10 +127,5 @@ export function trainableLine(trainableParams: number, allParams: number): strin
   const share = allParams > 0 ? (100 * trainableParams) / allParams : 0;
   return `trainable params: ${n(trainableParams)} || all params: ${n(allParams)} || trainable%: ${share.toFixed(4)}`;
 }
-
-const includes = <Whole extends object>(whole: Whole, part: Partial<Whole>): boolean =>
-  (Object.keys(part) as (keyof Whole)[]).every(
-    (key) => JSON.stringify(whole[key]) === JSON.stringify(part[key]),
-  );
 
 export const recipe = new Recipe();

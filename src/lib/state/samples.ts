@@ -1,38 +1,50 @@
 /**
- * The bundled samples by their ids: `medical-zh`, `medical-en` to learn from, and the held-back
- * questions `medical-zh-eval`, `medical-en-eval`.
+ * The bundled samples by their ids: `medical-zh` to learn from and `medical-zh-eval`, its held-back
+ * questions; likewise for `en` and for other subjects.
  */
 import type { Locale } from '../i18n';
 import type { DatasetSummary } from '../rpc/engine-api';
 
 export type SampleLanguage = 'zh' | 'en';
+export type SamplePart = 'train' | 'eval';
+
+export interface Sample {
+  subject: string;
+  language: SampleLanguage;
+  part: SamplePart;
+}
+
+/** The sample of the tour. */
+const TOUR_SUBJECT = 'medical';
+
+export function readSampleId(id: string): Sample | undefined {
+  const match = /^(.+)-(zh|en)(-eval)?$/.exec(id);
+  if (!match) return undefined;
+  const [, subject, language, held] = match;
+  return { subject, language: language as SampleLanguage, part: held ? 'eval' : 'train' };
+}
 
 export const sampleLanguageOf = (locale: Locale): SampleLanguage => (locale === 'en' ? 'en' : 'zh');
 
-export function findSample(
+export const findSample = (
   datasets: readonly DatasetSummary[],
   language: SampleLanguage,
-  part: 'train' | 'eval',
-): DatasetSummary | undefined {
-  return datasets.find(
-    (dataset) =>
-      dataset.origin === 'bundled' &&
-      new RegExp(`(^|[^a-z])${language}([^a-z]|$)`).test(dataset.id) &&
-      isHeldBack(dataset) === (part === 'eval'),
-  );
-}
+  part: SamplePart,
+): DatasetSummary | undefined =>
+  datasets.find(({ id, origin }) => {
+    const sample = origin === 'bundled' ? readSampleId(id) : undefined;
+    return sample?.subject === TOUR_SUBJECT && sample.language === language && sample.part === part;
+  });
 
 /** Bundled questions that are for evaluation only. */
-export const isHeldBack = (dataset: DatasetSummary): boolean =>
-  dataset.origin === 'bundled' && /eval|held|test/.test(dataset.id);
+export const isHeldBack = ({ id, origin }: DatasetSummary): boolean =>
+  origin === 'bundled' && readSampleId(id)?.part === 'eval';
 
 /** The questions that belong to a bundled sample; undefined for a person's own data. */
-export function heldBackOf(
+export const heldBackOf = (
   datasets: readonly DatasetSummary[],
   dataset: DatasetSummary | undefined,
-): DatasetSummary | undefined {
-  if (dataset?.origin !== 'bundled') return undefined;
-  return (['zh', 'en'] as const)
-    .filter((language) => findSample([dataset], language, 'train'))
-    .map((language) => findSample(datasets, language, 'eval'))[0];
-}
+): DatasetSummary | undefined =>
+  dataset?.origin === 'bundled'
+    ? datasets.find((other) => isHeldBack(other) && other.id === `${dataset.id}-eval`)
+    : undefined;

@@ -17,7 +17,7 @@ import { datasets } from './datasets.svelte';
 import { evaluations } from './evaluation.svelte';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
-import { recipe } from './recipe.svelte';
+import { findRecommended } from './recipe.svelte';
 import { findSample, sampleLanguageOf } from './samples';
 import { takeAway } from './take-away.svelte';
 import { training } from './training.svelte';
@@ -159,16 +159,17 @@ class Tour {
   }
 
   async #train(): Promise<void> {
-    const advice = await recipe.lookUp(this.model!.id, this.train!.id);
+    const { lora, training: options } =
+      (await findRecommended(this.model, this.train)) ?? COMMON_RECIPE;
     this.run = await training.start({
       modelId: this.model!.id,
       datasetId: this.train!.id,
       evalShare: 0,
       evalDatasetId: this.held!.id === this.train!.id ? undefined : this.held!.id,
-      lora: { ...COMMON_RECIPE.lora, ...advice?.lora },
-      training: { ...COMMON_RECIPE.training, ...advice?.training },
+      lora,
+      training: options,
       samplePrompts: this.talks.map((talk) => talk.question),
-      name: lang.t.train.runName(this.train!.name, lang.format.dateTime(Date.now())),
+      name: lang.t.train.runName(datasets.nameOf(this.train!), lang.format.dateTime(Date.now())),
     });
     chat.modelId = this.model!.id;
     chat.adapterId = this.run.adapterId;

@@ -4,8 +4,8 @@ import { chat } from './chat.svelte';
 import { datasets } from './datasets.svelte';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
-import { recipe } from './recipe.svelte';
-import { findSample, heldBackOf, sampleLanguageOf } from './samples';
+import { findRecommended, recipe, type RecipeParts } from './recipe.svelte';
+import { heldBackOf } from './samples';
 import { asQuestion } from './tour.svelte';
 import { training } from './training.svelte';
 
@@ -15,24 +15,35 @@ class TrainForm {
   modelId = $state<string>();
   datasetId = $state<string>();
   useHeldBack = $state(true);
-  #promptsFrom: string | undefined;
+  #suggested = '';
 
   readonly model = $derived(models.byId(this.modelId) ?? models.preferred);
   readonly dataset = $derived(datasets.byId(this.datasetId));
   /** Questions that come with the chosen sample. */
   readonly heldBack = $derived(heldBackOf(datasets.items, this.dataset));
 
-  /** Reads the lists and starts from the sample in the person's language. */
+  /** The recipe that was tuned for this pair, if there is one. */
+  recommended = $state.raw<RecipeParts>();
+
   async prepare(): Promise<void> {
     await Promise.all([models.ensure(), datasets.ensure()]);
-    if (this.dataset) return;
-    const sample = findSample(datasets.items, sampleLanguageOf(lang.locale), 'train');
-    if (sample) this.chooseDataset(sample.id);
   }
 
   chooseDataset(datasetId: string): void {
     this.datasetId = datasetId;
-    void this.#followDataset(datasetId);
+    void this.followChoice();
+    void this.#suggestPrompts(datasetId);
+  }
+
+  /** A recipe that nobody has edited follows model and data. */
+  async followChoice(): Promise<void> {
+    const { model, dataset } = this;
+    const found = await findRecommended(model, dataset);
+    if (this.model?.id !== model?.id || this.dataset?.id !== dataset?.id) return;
+    this.recommended = found;
+    if (recipe.origin === 'edited' || training.active) return;
+    if (found) recipe.useRecommended(found);
+    else recipe.useCommon();
   }
 
   async start(): Promise<RunSummary> {
@@ -44,10 +55,10 @@ class TrainForm {
       datasetId: dataset.id,
       evalShare: held ? 0 : recipe.evalShare,
       evalDatasetId: held?.id,
-      lora: $state.snapshot(recipe.lora) as TrainRequest['lora'],
-      training: $state.snapshot(recipe.training),
+      lora: recipe.lora,
+      training: recipe.training,
       samplePrompts: recipe.prompts,
-      name: lang.t.train.runName(dataset.name, lang.format.dateTime(Date.now())),
+      name: lang.t.train.runName(datasets.nameOf(dataset), lang.format.dateTime(Date.now())),
     });
   }
 
@@ -76,16 +87,14 @@ class TrainForm {
     return run;
   }
 
-  /** Questions to ask while it learns, and the recipe that was tuned for this data. */
-  async #followDataset(datasetId: string): Promise<void> {
-    const source = this.heldBack?.id ?? datasetId;
-    if (this.model) void recipe.lookUp(this.model.id, datasetId);
-    if (recipe.samplePrompts !== '' && this.#promptsFrom === undefined) return;
+  /** Questions to ask while it learns, unless the person has written some. */
+  async #suggestPrompts(datasetId: string): Promise<void> {
+    if (recipe.samplePrompts !== this.#suggested) return;
     try {
-      const rows = await datasets.readRows(source, 0, PROMPTS);
+      const rows = await datasets.readRows(this.heldBack?.id ?? datasetId, 0, PROMPTS);
       if (this.datasetId !== datasetId) return;
-      this.#promptsFrom = source;
-      recipe.samplePrompts = rows.map((row) => asQuestion(row).replaceAll('\n', ' ')).join('\n');
+      this.#suggested = rows.map((row) => asQuestion(row).replaceAll('\n', ' ')).join('\n');
+      recipe.samplePrompts = this.#suggested;
     } catch {
       // The rows browser says what is wrong with the data.
     }

@@ -11,14 +11,12 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
     'Something unexpected stopped this before it was done. Your data is unchanged; try again.',
   disposed: () => 'The engine was started again before this was done; try again.',
   aborted: () => 'Cancelled. Nothing was changed.',
-
   'unsupported-architecture': asWritten,
   'unsupported-option': asWritten,
   'missing-field': asWritten,
   'wrong-type': asWritten,
   'out-of-range': asWritten,
   'not-json': asWritten,
-
   'no-webgpu': () =>
     'This browser has no WebGPU, so it cannot train; open the page in a recent Chrome, Edge or Safari. Chat works here.',
   'no-adapter': () =>
@@ -34,37 +32,65 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
     'The graphics device refused an operation, so the result could not be trusted and work stopped; start the engine again.',
   shader: () =>
     'The graphics driver could not compile a compute program; update the browser or the driver.',
-  'not-finite': () =>
-    'The loss stopped being a number. The last checkpoint is kept; try a lower learning rate.',
-
   truncated: asWritten,
   corrupt: asWritten,
   'too-large': asWritten,
   'wrong-format': asWritten,
+  unsupported: asWritten,
+  'invalid-value': asWritten,
+  'not-found': asWritten,
   'unsafe-name': asWritten,
-  'missing-file': asWritten,
-  'missing-shard': asWritten,
-  'nan-weights': asWritten,
-  'adapter-mismatch': asWritten,
-
+  'missing-tensor': asWritten,
+  'wrong-shape': asWritten,
+  'wrong-dtype': asWritten,
+  'not-finite': asWritten,
+  'wrong-model': asWritten,
+  'no-target': asWritten,
+  'bad-tokenizer': asWritten,
+  'unsupported-model': asWritten,
+  'bad-weights': asWritten,
+  'bad-files': asWritten,
+  'model-in-use': asWritten,
+  bundled: asWritten,
+  'bad-adapter': asWritten,
   'no-rows': () => 'Not a single row was found; check that the file is not empty.',
-  'empty-dataset': () => 'Not a single row was found; check that the file is not empty.',
-  'all-rows-cut': (d) =>
-    `Every answer is cut away by the maximum length${d.maxLength === undefined ? '' : ` (${d.maxLength})`}, so there is nothing to learn; raise max_length.`,
-
+  'answers-cut': () =>
+    'Every answer is cut away by the maximum length, so there is nothing to learn; raise max_length.',
+  'no-targets': asWritten,
+  'too-long': asWritten,
+  'wrong-token': asWritten,
+  'bad-row': asWritten,
+  unencodable: asWritten,
+  'chat-template': asWritten,
+  diverged: (d) =>
+    `The loss stopped being a number${d.step === undefined ? '' : ` at step ${d.step}`}. The last checkpoint is kept; lower learning_rate and try again.`,
+  'no-training': asWritten,
+  'not-running': asWritten,
+  'wrong-checkpoint': asWritten,
+  'prompt-too-long': (d) =>
+    `The conversation is too long for this model${d.found === undefined || d.allowed === undefined ? '' : ` (${d.found} tokens, at most ${d.allowed})`}; clear it and ask again.`,
   'second-tab': () =>
     'Inkstone is already open in another tab; go back to that one, or close it and try again.',
-  'storage-full': () =>
-    'The space this device gives to the page is full; delete models or runs you no longer need in Settings and try again.',
-  'quota-exceeded': () =>
-    'The space this device gives to the page is full; delete models or runs you no longer need in Settings and try again.',
-  'no-storage': () =>
+  full: () =>
+    'The space this device gives to the page is full; delete what you no longer need under Settings or Models and try again.',
+  unavailable: () =>
     'The browser lets this page keep no files (a private window, perhaps); nothing will outlive the tab.',
-
+  busy: asWritten,
+  'newer-version': () => 'Another tab already runs a newer version; reload this page.',
+  failed: asWritten,
   offline: () =>
     'There is no network and this model is not on the device yet; connect and try again.',
   sealed: () =>
     'The seal is closed, so nothing is fetched from other hosts; open it in Settings to download a model.',
+  'host-not-allowed': asWritten,
+  'bad-request': asWritten,
+  gated: asWritten,
+  'token-refused': asWritten,
+  'rate-limited': asWritten,
+  server: asWritten,
+  dropped: asWritten,
+  'bad-answer': asWritten,
+  'wrong-bytes': asWritten,
+  'unsupported-files': asWritten,
   'worker-crashed': () => 'The worker stopped. Your checkpoints are safe; start the engine again.',
-  'nothing-to-resume': () => 'This run has no checkpoint to go on from; start it anew.',
 };

@@ -9,6 +9,7 @@ export const home: typeof zh = {
   startTour: 'Run the whole tour on sample data',
   tourTakes:
     'It uses the small model and the sample that come with the page. Nothing is downloaded; it takes a few minutes.',
+  chatInstead: 'Talk to the bundled model',
   ownData: 'Use my own data',
   deviceTitle: 'What this device can do',
   deviceLoading: 'Looking at this device…',

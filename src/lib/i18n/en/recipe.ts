@@ -3,6 +3,8 @@ import type { recipe as zh } from '../zh/recipe';
 export const recipe: typeof zh = {
   lead: 'The defaults are the recipe most people begin with; often nothing needs changing.',
   recommended: 'Use the recipe tuned for this sample',
+  recommendedOffer:
+    'There is a recipe tuned for this sample; the bundled model learns best with it.',
   recommendedOn: 'The recipe tuned for this sample is in use.',
   common: 'Back to the common recipe',
   paramsPending: 'The number of trainable parameters is worked out when training starts.',

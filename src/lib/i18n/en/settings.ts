@@ -33,13 +33,10 @@ export const settings: typeof zh = {
     'The seal is open: files are fetched from model hosts, and only when you press Download.',
   sealClosed:
     'The seal is closed: this page cannot reach any other host. Everything on this device works as before.',
-  sealUnavailable:
-    'The app’s background service is not in place yet, so the seal cannot be closed; reload the page and try again.',
   ledger: 'Network ledger',
   ledgerLead:
     'Every request that Inkstone ever made to another host is written down here. It only fetches public model files and never uploads.',
   ledgerEmpty: 'No request to another host has ever been made.',
-  ledgerUnavailable: 'The background service is not ready, so the ledger cannot be read yet.',
   ledgerCount: (count) => `${n(count)} in all`,
   ledgerTime: 'Time',
   ledgerHost: 'Host',
@@ -49,14 +46,10 @@ export const settings: typeof zh = {
   ledgerOutcome: 'Outcome',
   outcomes: {
     ok: 'done',
-    done: 'done',
     pending: 'under way',
-    started: 'under way',
     failed: 'failed',
-    refused: 'refused',
-    sealed: 'refused by the seal',
-    blocked: 'refused',
-    aborted: 'cancelled',
+    stopped: 'cancelled',
+    refused: 'refused, never sent',
   },
   refresh: 'Refresh',
   about: 'About',

@@ -3,6 +3,11 @@ import type { train as zh } from '../zh/train';
 const n = (value: number) => value.toLocaleString('en');
 const rows = (value: number) => `${n(value)} ${value === 1 ? 'row' : 'rows'}`;
 
+const SUBJECTS: Readonly<Record<string, string>> = {
+  medical: 'Medical questions',
+  'customer-service': 'Customer service',
+};
+
 export const train: typeof zh = {
   title: 'Train',
   lead: 'Choose the data, settle the recipe, then watch the model learn.',
@@ -16,8 +21,8 @@ export const train: typeof zh = {
 
   dataLead: 'Each row is one example: a question and the answer you want.',
   choose: 'Choose data',
-  sample: 'Medical questions and answers',
-  sampleLanguage: { zh: 'Chinese', en: 'English' },
+  sampleName: (sample) =>
+    `${SUBJECTS[sample.subject] ?? sample.subject} (${sample.language === 'zh' ? 'Chinese' : 'English'})${sample.part === 'eval' ? ', held-back questions' : ''}`,
   bundled: 'sample',
   importedData: 'my data',
   dropData: 'Drop a JSON, JSONL or CSV file here',

@@ -45,39 +45,80 @@ export const errors = {
   limit: () => '所需的显存缓冲超出了这块显卡的上限，请换一个更小的模型，或减小最大长度。',
   validation: () => '显卡拒绝了一次操作，结果不可信，已停止；请重新启动引擎后再试。',
   shader: () => '显卡驱动没能编译计算程序，请更新浏览器或显卡驱动。',
-  'not-finite': () => '训练中出现了无效的数值，已停在上一个检查点；请调低学习率后再试。',
 
   // files
   truncated: (d) => `${d.fileName ?? '文件'} 不完整，像是没有下载完；请重新取得完整的文件。`,
   corrupt: (d) => `${d.fileName ?? '文件'} 的内容自相矛盾，已损坏；请重新取得原文件。`,
   'too-large': (d) => `${d.fileName ?? '文件'} 超过了允许的大小，请换一个更小的文件。`,
   'wrong-format': (d) => `${d.fileName ?? '文件'} 不是这里需要的格式，请检查选对了文件。`,
+  unsupported: (d) => `${d.fileName ?? '文件'} 用了这里不支持的写法，请换一种格式保存后再试。`,
+  'invalid-value': () => '有一个值不能这样写，请按提示改正后再试。',
+  'not-found': (d) =>
+    `没有找到${d.id === undefined && d.what === undefined ? '要用的内容' : ` ${d.id ?? d.what}`}，可能已被删除；请刷新后再试。`,
   'unsafe-name': () => '压缩包里有会写到文件夹之外的文件名，为安全起见没有导入。',
-  'missing-file': (d) =>
-    `缺少文件${d.fileName === undefined ? '' : ` ${d.fileName}`}；请把整个模型文件夹一起放进来。`,
-  'missing-shard': (d) =>
-    `缺少权重分片${d.fileName === undefined ? '' : ` ${d.fileName}`}；请把全部分片一起放进来。`,
-  'nan-weights': (d) =>
-    `权重${d.tensor === undefined ? '' : ` ${d.tensor}`} 里有无效的数值（NaN），这样的模型不能用；请换一份文件。`,
-  'adapter-mismatch': () => '这个适配器不是为这个模型训练的；请选择它对应的原模型。',
+
+  // models and adapters
+  'missing-tensor': (d) =>
+    `缺少权重${d.name === undefined ? '' : ` ${d.name}`}；请把 config.json、tokenizer.json 和全部 safetensors 分片一起放进来。`,
+  'wrong-shape': (d) =>
+    `权重 ${d.name ?? ''} 的形状${d.found === undefined ? '' : `是 ${d.found}，`}与 config.json 不符${d.allowed === undefined ? '' : `（应为 ${d.allowed}）`}；请使用同一次发布的文件。`,
+  'wrong-dtype': (d) =>
+    `权重${d.name === undefined ? '' : ` ${d.name}`} 的数值类型不支持；支持 float32、float16 和 bfloat16。`,
+  'not-finite': (d) =>
+    `${d.name === undefined ? '权重' : `权重 ${d.name}`} 里有无效的数值（NaN 或无穷大），这样的模型不能用；请换一份文件。`,
+  'wrong-model': () => '这个适配器不是为这个模型训练的；请选择它对应的原模型。',
+  'no-target': () => '所选的模块在这个模型里一个也没有，没有可训练的参数；请换一组模块。',
+  'bad-tokenizer': () => '分词器文件（tokenizer.json）读不懂；请使用发布时的原文件。',
+  'unsupported-model': () => '这个模型的形状无法导出为 ONNX；可以改为导出 safetensors。',
+  'bad-weights': () => '权重与 config.json 不符；请使用同一次发布的文件。',
+  'bad-files': () =>
+    '文件不齐或不是同一个模型的：需要 config.json、tokenizer.json 和全部 safetensors；请把整个文件夹一起放进来。',
+  'model-in-use': () => '训练正在使用这个模型；请先停止训练。',
+  bundled: () => '这是自带的内容，不能删除。',
+  'bad-adapter': () => '这个适配器与模型对不上；请选择它对应的原模型。',
 
   // data
   'no-rows': () => '没有读到任何一条数据；请检查文件是否为空。',
-  'empty-dataset': () => '没有读到任何一条数据；请检查文件是否为空。',
-  'all-rows-cut': (d) =>
-    `每一条的回答都被最大长度${d.maxLength === undefined ? '' : `（${d.maxLength}）`}截掉了，无从学起；请把 max_length 调大。`,
+  'answers-cut': () => '每一条的回答都被最大长度截掉了，无从学起；请把 max_length 调大。',
+  'no-targets': () => '数据里没有要学的回答；请检查每一条的回答是否为空。',
+  'too-long': (d) =>
+    `${d.row === undefined ? '有一条数据' : `第 ${d.row} 条数据`}${d.found === undefined ? '' : `有 ${d.found} 个词元，`}超过了模型的最大长度${d.allowed === undefined ? '' : ` ${d.allowed}`}；请把 max_length 调小。`,
+  'wrong-token': (d) =>
+    `${d.row === undefined ? '数据' : `第 ${d.row} 条数据`}里有这个模型词表之外的词元；请换用为它分词的数据。`,
+  'bad-row': () => '有一条数据无法变成词元；请检查它的内容。',
+  unencodable: () => '有些文字这个模型的分词器写不出来；请换一个模型，或去掉这些文字。',
+  'chat-template': () => '模型的对话模板不接受这样的对话；请清空对话后再试。',
+  diverged: (d) =>
+    `${d.step === undefined ? '' : `第 ${d.step} 步的`}损失不再是有效的数值，已停在上一个检查点；请把 learning_rate 调小后再试。`,
+  'no-training': () => '这台设备不能训练；对话和查看数据仍可用。',
+  'not-running': () => '现在没有正在进行的训练。',
+  'wrong-checkpoint': () => '检查点与这次训练的设置对不上，无法接着训练；请重新开始。',
+  'prompt-too-long': (d) =>
+    `对话太长了${d.found === undefined ? '' : `（${d.found} 个词元）`}，这个模型最多容纳${d.allowed === undefined ? '更短的内容' : ` ${d.allowed} 个`}；请清空对话后再问。`,
 
   // storage
   'second-tab': () => '砚已在另一个标签页中打开；请回到那一页，或关掉它后再试。',
-  'storage-full': () =>
-    '这台设备上留给网页的空间满了；请在“设置”里删掉不用的模型或训练，再试一次。',
-  'quota-exceeded': () =>
-    '这台设备上留给网页的空间满了；请在“设置”里删掉不用的模型或训练，再试一次。',
-  'no-storage': () => '浏览器不允许本页保存文件（可能是隐私窗口）；关闭标签页后内容不会留下。',
+  full: () => '这台设备上留给网页的空间满了；请在“设置”或“模型”里删掉不用的内容，再试一次。',
+  unavailable: () => '浏览器不允许本页保存文件（可能是隐私窗口）；关闭标签页后内容不会留下。',
+  busy: () => '有任务正在进行，或文件正被占用；请等它结束后再试。',
+  'newer-version': () => '另一个标签页已经用上了新版本；请刷新本页。',
+  failed: () => '浏览器没能读写本机的文件；请再试一次。',
 
   // network and worker
   offline: () => '现在没有网络，这个模型还没有下载；请联网后再试。',
   sealed: () => '封印已合上，不会发出外部请求；要下载模型，请先在“设置”里打开封印。',
+  'host-not-allowed': (d) =>
+    `站点${d.host === undefined ? '' : ` ${d.host}`} 不在允许的名单里，没有发出请求；请从目录里选择模型。`,
+  'bad-request': () => '这个模型的地址写得不对；请写成“作者/名称”。',
+  gated: (d) =>
+    `作者要求先同意条款才能下载${d.page === undefined ? '' : `：请到 ${d.page} 同意`}，再试一次。`,
+  'token-refused': () => '访问令牌没有被接受；请检查后再试。',
+  'rate-limited': () => '下载站点请我们稍等；请过几分钟再试，已下载的部分都在。',
+  server: () => '下载站点暂时出了故障；请稍后再试，已下载的部分都在。',
+  dropped: () => '下载中断了；请检查网络后再试，会从断开处接着下载。',
+  'bad-answer': () => '下载站点的回答看不懂；请稍后再试，或换一个镜像。',
+  'wrong-bytes': () => '下载到的文件与发布的不一致，没有采用；请再试一次。',
+  'unsupported-files': () =>
+    '这个模型没有砚能打开的文件；需要 config.json、tokenizer.json 和 safetensors。',
   'worker-crashed': () => '后台引擎停止了工作；已保存的检查点都在，请重新启动引擎。',
-  'nothing-to-resume': () => '这次训练还没有检查点，无法继续；请重新开始。',
 } satisfies Record<string, ErrorSentence>;

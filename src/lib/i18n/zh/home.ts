@@ -6,6 +6,7 @@ export const home = {
   privacy: '你放进来的一切都留在这台设备上，我们没有服务器。',
   startTour: '用样例数据走一遍全程',
   tourTakes: '只用自带的小模型和样例，不下载任何东西，几分钟即可看完。',
+  chatInstead: '和自带的模型对话',
   ownData: '用我自己的数据',
   deviceTitle: '这台设备能做什么',
   deviceLoading: '正在查看这台设备…',

@@ -1,5 +1,10 @@
 const n = (value: number) => value.toLocaleString('zh-CN');
 
+const SUBJECTS: Readonly<Record<string, string>> = {
+  medical: '医学问答',
+  'customer-service': '客服问答',
+};
+
 export const train = {
   title: '训练',
   lead: '选好数据，定下配方，然后看着模型一步步学会。',
@@ -14,8 +19,8 @@ export const train = {
   // data
   dataLead: '每一条是一个例子：一个问题和你想要的回答。',
   choose: '选择数据',
-  sample: '医学问答样例',
-  sampleLanguage: { zh: '中文', en: '英文' },
+  sampleName: (sample: { subject: string; language: string; part: string }) =>
+    `${SUBJECTS[sample.subject] ?? sample.subject}（${sample.language === 'zh' ? '中文' : '英文'}）${sample.part === 'eval' ? '· 评测题' : ''}`,
   bundled: '样例',
   importedData: '我的数据',
   dropData: '把 JSON、JSONL 或 CSV 文件拖到这里',

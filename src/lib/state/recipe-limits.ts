@@ -1,0 +1,49 @@
+/** What each number of a recipe may be: as the validators of config/ have it, with upper bounds a page can live with. */
+import type { LoraConfig, TrainingArguments } from '../config';
+
+export interface NumberLimit {
+  min: number;
+  max: number;
+  whole: boolean;
+}
+
+type Options = Omit<LoraConfig, 'target_modules'> & TrainingArguments;
+export type NumberOption = {
+  [Name in keyof Options]: Options[Name] extends number ? Name : never;
+}[keyof Options];
+
+const whole = (min: number, max: number): NumberLimit => ({ min, max, whole: true });
+const real = (min: number, max: number): NumberLimit => ({ min, max, whole: false });
+
+export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
+  r: whole(1, 1024),
+  lora_alpha: real(0.01, 4096),
+  lora_dropout: real(0, 0.99),
+  learning_rate: real(0, 10),
+  per_device_train_batch_size: whole(1, 256),
+  gradient_accumulation_steps: whole(1, 1024),
+  num_train_epochs: real(0.01, 1000),
+  max_steps: whole(-1, 1_000_000),
+  warmup_steps: whole(0, 1_000_000),
+  warmup_ratio: real(0, 1),
+  weight_decay: real(0, 10),
+  adam_beta1: real(0, 0.9999999),
+  adam_beta2: real(0, 0.9999999),
+  adam_epsilon: real(0, 1),
+  max_grad_norm: real(0, 1000),
+  seed: whole(0, 0xffffffff),
+  logging_steps: whole(1, 100_000),
+  save_steps: whole(1, 1_000_000),
+  max_length: whole(2, 1 << 20),
+};
+
+export const isAllowed = (name: NumberOption, value: number | null | undefined): boolean => {
+  const { min, max, whole } = LIMITS[name];
+  return (
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    value >= min &&
+    value <= max &&
+    (!whole || Number.isInteger(value))
+  );
+};

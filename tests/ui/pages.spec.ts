@@ -1,0 +1,158 @@
+/**
+ * Plan: what a person does, over the scripted engine. The tour from its button to its figures, with a
+ * pause; a run with pause, keep and discard; data with problems and with unknown columns; Enter while an
+ * input method composes; a worker that dies and a device that is lost; a second tab; no WebGPU; keyboard.
+ */
+import { expect, test } from '@playwright/test';
+import { openPage } from './open-page';
+
+test('the tour runs to its figures, and can be paused', async ({ page }) => {
+  await openPage(page, '/');
+  await page.getByRole('button', { name: 'Run the whole tour' }).click();
+  await expect(page.getByText(/Step \d+ of 120/)).toBeVisible();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByRole('button', { name: 'Continue' })).toBeVisible();
+  const held = await page.getByText(/Step \d+ of 120/).textContent();
+  await page.waitForTimeout(600);
+  expect(await page.getByText(/Step \d+ of 120/).textContent()).toBe(held);
+  await page.getByRole('button', { name: 'Continue' }).click();
+  const results = page.getByRole('row', { name: /Accuracy/ });
+  await expect(results).toContainText('82.5%', { timeout: 30_000 });
+  await expect(page.getByRole('row', { name: /ROUGE-L/ })).toContainText('0.9124');
+  await expect(page.getByRole('button', { name: /Save the adapter/ })).toBeVisible();
+  await page.getByRole('link', { name: 'Let both models answer side by side' }).click();
+  await expect(page.getByLabel('Adapter')).toHaveValue(/adapter-run/);
+});
+
+test('the tour can be stopped and says so', async ({ page }) => {
+  await openPage(page, '/');
+  await page.getByRole('button', { name: 'Run the whole tour' }).click();
+  await expect(page.getByText(/Step \d+ of 120/)).toBeVisible();
+  await page.getByRole('button', { name: 'Stop the tour' }).click();
+  await expect(page.getByText('The tour was stopped.')).toBeVisible();
+});
+
+test('a run: the recipe of the sample, figures, title, the line of PEFT, samples, the end', async ({
+  page,
+}) => {
+  await openPage(page, '/train');
+  await expect(page.getByRole('textbox', { name: /Learning rate/ })).toHaveValue('2e-4');
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  await expect(page.getByText('The recipe tuned for this sample is in use.')).toBeVisible();
+  await expect(page.getByRole('textbox', { name: /Learning rate/ })).toHaveValue('4e-3');
+  await expect(
+    page.getByText('trainable params: 98,304 || all params: 3,245,568 || trainable%: 3.0289'),
+  ).toBeVisible();
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(page).toHaveTitle(/^Training \d+%/);
+  await expect(page.getByText('step 40', { exact: true }).first()).toBeVisible();
+  await expect(page.getByText('Training is finished')).toBeVisible({ timeout: 20_000 });
+  await page.getByRole('link', { name: 'Talk to it' }).click();
+  await expect(page).toHaveURL(/\/chat\?model=nano-lm&adapter=adapter-run/);
+});
+
+test('a discarded run asks first and leaves no adapter', async ({ page }) => {
+  await openPage(page, '/train');
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await page.getByRole('button', { name: 'Stop and discard' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await expect(page.getByRole('dialog')).toBeHidden();
+  await page.getByRole('button', { name: 'Stop and discard' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Stop and discard' }).click();
+  await expect(page.getByText('No checkpoint was kept of this run.')).toBeVisible();
+});
+
+test('a wrong number is named with what is allowed, and holds the start back', async ({ page }) => {
+  await openPage(page, '/train');
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  await expect(page.getByRole('button', { name: 'Start training' })).toBeEnabled();
+  await page.getByRole('textbox', { name: /^Rank/ }).fill('0');
+  await expect(page.getByText('Found 0; allowed is 1 to 1024.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Start training' })).toBeDisabled();
+});
+
+test('data: problems by row and field, unknown columns, not JSON', async ({ page }) => {
+  await openPage(page, '/train');
+  const drop = (name: string, text: string) =>
+    page
+      .locator('#data input[type=file]')
+      .setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
+  await drop('mine.json', '[{"instruction": "a", "output": "b"}]');
+  await page.getByText('2 things to look at').click();
+  await expect(page.getByRole('row', { name: /3 output The answer is empty/ })).toBeVisible();
+  await drop('other.json', '[{"q": "a", "a": "b"}]');
+  await expect(page.getByLabel(/^Question \(instruction\)/)).toHaveValue('q');
+  await page.getByRole('button', { name: 'Read it this way' }).click();
+  await expect(page.getByText('other.json: 5 rows ready')).toBeVisible();
+  await drop('broken.json', 'hello');
+  await expect(page.getByRole('alert')).toContainText('broken.json is not JSON');
+});
+
+test('Enter does not send while an input method composes, and does afterwards', async ({
+  page,
+}) => {
+  await openPage(page, '/chat', { locale: 'zh-CN' });
+  const box = page.getByLabel('写下你的问题');
+  await box.fill('你好');
+  await box.dispatchEvent('keydown', { key: 'Enter', isComposing: true });
+  await expect(box).toHaveValue('你好');
+  await box.press('Enter');
+  await expect(box).toHaveValue('');
+  await expect(page.getByText('我不知道。我只学过一点点。')).toBeVisible();
+});
+
+test('a stopped answer keeps what was said', async ({ page }) => {
+  await openPage(page, '/chat');
+  await page.getByLabel('Write your question').fill('Hello');
+  await page.keyboard.press('Enter');
+  await expect(page.getByText(/^I do/)).toBeVisible();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await expect(page.getByText('stopped')).toBeVisible();
+  await expect(page.getByText(/^I do/)).toBeVisible();
+});
+
+for (const [scenario, sentence] of [
+  ['crash', 'The worker stopped. Your checkpoints are safe'],
+  ['device-lost', 'The graphics device was lost. Your checkpoints are safe'],
+] as const)
+  test(`${scenario}: a sentence and a way on`, async ({ page }) => {
+    await openPage(page, '/train', { scenario });
+    await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+    await page.getByRole('button', { name: 'Start training' }).click();
+    await expect(page.getByText(sentence).first()).toBeVisible();
+    await page.getByRole('button', { name: 'Start again' }).click();
+    await expect(page.getByText('Ready · WebGPU')).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Train again' })).toBeVisible();
+  });
+
+test('a second tab is told where to go', async ({ page }) => {
+  await openPage(page, '/', { scenario: 'second-tab' });
+  await expect(page.getByText('already open in another tab')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Run the whole tour' })).toBeDisabled();
+});
+
+test('without WebGPU chat is offered and training says why not', async ({ page }) => {
+  await openPage(page, '/', { scenario: 'no-webgpu' });
+  await expect(page.getByText('This browser has no WebGPU')).toBeVisible();
+  await page.getByRole('link', { name: 'Talk to the bundled model' }).click();
+  await expect(page.getByLabel('Write your question')).toBeVisible();
+});
+
+test('keyboard: skip link, current page, language and theme', async ({ page }) => {
+  await openPage(page, '/settings');
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page.locator('main')).toBeFocused();
+  await expect(page.getByRole('link', { name: 'Settings' })).toHaveAttribute(
+    'aria-current',
+    'page',
+  );
+  await page.getByRole('radio', { name: '中文' }).press('Space');
+  await expect(page.locator('html')).toHaveAttribute('lang', 'zh-CN');
+  await page.getByRole('radio', { name: '夜墨' }).press('Space');
+  await page.reload();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'night');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('设置');
+});

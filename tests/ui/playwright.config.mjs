@@ -1,0 +1,22 @@
+/** Pages over the scripted engine: what they show, and that axe finds nothing. `npx playwright test -c tests/ui/playwright.config.mjs` */
+import { defineConfig, devices } from '@playwright/test';
+import { chromiumOptions } from '../../scripts/chromium-options.mjs';
+
+export default defineConfig({
+  testDir: '.',
+  testMatch: '*.spec.ts',
+  outputDir: '../../test-results/ui',
+  globalSetup: './global-setup.ts',
+  workers: 1,
+  fullyParallel: false,
+  timeout: 60_000,
+  reporter: 'list',
+  use: {
+    ...devices['Desktop Chrome'],
+    channel: chromiumOptions.executablePath ? undefined : 'chromium',
+    launchOptions: chromiumOptions,
+    baseURL: 'http://localhost:4199',
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+  },
+});

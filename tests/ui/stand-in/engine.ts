@@ -1,0 +1,328 @@
+/** The scripted engine itself. Times are short, numbers plausible, failures on demand. */
+import { InkstoneError } from '../../../src/lib/config/errors';
+import type {
+  ChatProgress,
+  ChatRequest,
+  ChatResult,
+  CountProgress,
+  DatasetReport,
+  DeviceReport,
+  EngineApi,
+  EvaluateRequest,
+  LoadProgress,
+  ModelSummary,
+  RunSummary,
+  TrainEvent,
+  TrainRequest,
+} from '../../../src/lib/rpc/engine-api';
+import type { CallContext } from '../../../src/lib/rpc/protocol';
+import { ADAPTERS, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
+import { wait, type Scenario } from './scenario';
+import { answerOf, ScriptedTrainer } from './trainer';
+
+const GB = 1024 ** 3;
+
+export class StandIn implements EngineApi {
+  #scenario: Promise<Scenario>;
+  #models = [...MODELS];
+  #datasets = [...DATASETS];
+  #runs = [...RUNS];
+  #adapters = [...ADAPTERS];
+  #trainer = new ScriptedTrainer();
+
+  constructor(scenario: Promise<Scenario>) {
+    this.#scenario = scenario.then((name) => {
+      if (name === 'fresh' || name === 'no-webgpu') {
+        this.#models = this.#models.filter((model) => model.origin !== 'merged');
+        this.#datasets = this.#datasets.filter((dataset) => dataset.origin === 'bundled');
+        this.#runs = [];
+        this.#adapters = [];
+      }
+      return name;
+    });
+  }
+
+  async describeDevice(): Promise<DeviceReport> {
+    const scenario = await this.#scenario;
+    if (scenario === 'second-tab')
+      throw new InkstoneError('second-tab', 'Inkstone is open in another tab.');
+    const gpu = scenario !== 'no-webgpu';
+    return {
+      backend: gpu ? 'webgpu' : 'wasm',
+      adapterName: gpu ? 'Apple M2' : '',
+      f16: gpu,
+      subgroups: gpu,
+      maxBufferBytes: gpu ? 4 * GB : 0,
+      trainingBlocked: gpu
+        ? undefined
+        : { code: 'no-webgpu', message: 'This browser has no WebGPU.' },
+      storage: {
+        usedBytes: scenario === 'low-space' ? 9.8 * GB : 0.12 * GB,
+        quotaBytes: 10 * GB,
+        persisted: false,
+        durable: scenario !== 'private',
+      },
+    };
+  }
+
+  async persistStorage() {
+    return { ...(await this.describeDevice()).storage, persisted: true };
+  }
+
+  async listModels(): Promise<ModelSummary[]> {
+    if ((await this.#scenario) === 'lists-fail')
+      throw new InkstoneError('corrupt', 'models.json holds a string where a list is needed.');
+    return this.#models;
+  }
+
+  async openModel(
+    { modelId }: { modelId: string },
+    { signal, progress }: CallContext<LoadProgress>,
+  ) {
+    const model = this.#models.find((item) => item.id === modelId)!;
+    const stages = model.present
+      ? (['read', 'upload', 'compile'] as const)
+      : (['download', 'read', 'upload', 'compile'] as const);
+    for (const stage of stages)
+      for (let part = 1; part <= 4; part++) {
+        await wait(stage === 'download' ? 300 : 40, signal);
+        progress({ stage, doneBytes: (model.sizeBytes * part) / 4, totalBytes: model.sizeBytes });
+      }
+    const device = await this.describeDevice();
+    this.#models = this.#models.map((item) =>
+      item.id === modelId ? { ...item, present: true } : item,
+    );
+    return {
+      ...model,
+      present: true,
+      backend: device.backend,
+      hasChatTemplate: true,
+      maxLength: 1024,
+      gpuBytes: model.sizeBytes,
+    };
+  }
+
+  async closeModel() {}
+
+  async importModel(
+    { name }: { files: readonly File[]; name: string },
+    { progress, signal }: CallContext<LoadProgress>,
+  ) {
+    if ((await this.#scenario) === 'storage-full')
+      throw new InkstoneError('storage-full', 'The quota of 10 GB is used up.');
+    for (let part = 1; part <= 4; part++) {
+      await wait(60, signal);
+      progress({ stage: 'read', doneBytes: part, totalBytes: 4 });
+    }
+    if (name.includes('gpt2'))
+      throw new InkstoneError(
+        'unsupported-architecture',
+        'config.json names GPT2LMHeadModel as its architecture; supported are LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM.',
+        {
+          details: {
+            found: 'GPT2LMHeadModel',
+            allowed: 'LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM',
+          },
+        },
+      );
+    const model: ModelSummary = { ...MODELS[0], id: name, name, origin: 'imported' };
+    this.#models.push(model);
+    return model;
+  }
+
+  async deleteModel({ modelId }: { modelId: string }) {
+    this.#models = this.#models.filter((model) => model.id !== modelId);
+  }
+
+  async listDatasets() {
+    await this.#scenario;
+    return this.#datasets;
+  }
+
+  async importDataset({
+    file,
+    mapping,
+  }: {
+    file: File;
+    mapping?: Readonly<Record<string, string>>;
+  }): Promise<DatasetReport> {
+    const text = await file.text();
+    if (file.name.endsWith('.json') && !/^\s*[[{]/.test(text))
+      throw new InkstoneError('not-json', `${file.name} is not JSON.`, {
+        details: { fileName: file.name },
+      });
+    if (text.includes('"q"') && !mapping)
+      return {
+        columns: ['q', 'a', 'source'],
+        suggestedMapping: { instruction: 'q', output: 'a' },
+        problems: [],
+        duplicateCount: 0,
+      };
+    const dataset = { ...DATASETS[4], id: `own-${file.name}`, name: file.name, rowCount: 5 };
+    this.#datasets = [...this.#datasets.filter((item) => item.id !== dataset.id), dataset];
+    return {
+      dataset,
+      columns: ['instruction', 'input', 'output'],
+      suggestedMapping: {},
+      problems: [
+        { row: 3, field: 'output', kind: 'empty-output', found: '""' },
+        { row: 7, field: 'instruction', kind: 'missing-field', found: 'question, answer' },
+      ],
+      duplicateCount: 1,
+    };
+  }
+
+  async readRows(input: { datasetId: string; start: number; count: number }) {
+    const rows = rowsOf(input.datasetId);
+    return Array.from({ length: input.count }, (_, i) => rows[(input.start + i) % rows.length]);
+  }
+
+  async previewRow(input: {
+    modelId: string;
+    datasetId: string;
+    index: number;
+    maxLength: number;
+  }) {
+    const row = rowsOf(input.datasetId)[input.index % 5];
+    const split = (text: string, hasLoss: boolean) =>
+      (text.match(/[\p{Script=Han}]{1,2}|[\w]+|\s+|./gu) ?? []).map((text) => ({ text, hasLoss }));
+    return {
+      ...row,
+      tokens: [
+        ...split(`### 指令:\n${row.instruction}\n\n### 输出:\n`, false),
+        ...split(row.output, true),
+      ],
+      truncated: input.maxLength < 32,
+    };
+  }
+
+  async deleteDataset({ datasetId }: { datasetId: string }) {
+    this.#datasets = this.#datasets.filter((dataset) => dataset.id !== datasetId);
+  }
+
+  async train(request: TrainRequest, context: CallContext<TrainEvent>): Promise<RunSummary> {
+    const run = await this.#trainer.run(request, await this.#scenario, context);
+    if (run.adapterId) {
+      const { id: runId, name, adapterId: id } = run;
+      this.#runs = [...this.#runs.filter((item) => item.id !== runId), run];
+      this.#adapters.push({ ...ADAPTERS[0], id, name, runId, createdAt: Date.now() });
+    }
+    return run;
+  }
+
+  async pauseTraining() {
+    this.#trainer.paused = true;
+  }
+  async resumeTraining() {
+    this.#trainer.paused = false;
+  }
+  async stopTraining(stop: { keep: boolean }) {
+    this.#trainer.stop = stop;
+  }
+  async listRuns() {
+    await this.#scenario;
+    return this.#runs;
+  }
+  async deleteRun({ runId }: { runId: string }) {
+    this.#runs = this.#runs.filter((run) => run.id !== runId);
+  }
+  async renameRun({ runId, name }: { runId: string; name: string }) {
+    this.#runs = this.#runs.map((run) => (run.id === runId ? { ...run, name } : run));
+  }
+
+  async listAdapters() {
+    await this.#scenario;
+    return this.#adapters;
+  }
+  async importAdapter({ name, modelId }: { name: string; modelId: string }) {
+    const adapter = { ...ADAPTERS[0], id: name, name, modelId, origin: 'imported' as const };
+    this.#adapters.push(adapter);
+    return adapter;
+  }
+  async deleteAdapter({ adapterId }: { adapterId: string }) {
+    this.#adapters = this.#adapters.filter((adapter) => adapter.id !== adapterId);
+  }
+
+  async chat(
+    request: ChatRequest,
+    { signal, progress }: CallContext<ChatProgress>,
+  ): Promise<ChatResult> {
+    const question = request.messages.at(-1)!.content;
+    const chinese = /\p{Script=Han}/u.test(question);
+    const text = request.adapterId
+      ? (answerOf(question) ?? (chinese ? '多休息，多喝温水。' : 'Rest and drink warm water.'))
+      : chinese
+        ? '我不知道。我只学过一点点。'
+        : 'I do not know. I have only learned a little.';
+    for (const piece of text.match(/.{1,3}/gsu) ?? []) {
+      await wait(40, signal);
+      progress({ text: piece });
+    }
+    return {
+      text,
+      promptTokens: 24,
+      newTokens: text.length,
+      firstTokenMs: 86,
+      tokensPerSecond: request.adapterId ? 148.2 : 163.7,
+      stoppedBy: 'end',
+    };
+  }
+
+  async evaluate(request: EvaluateRequest, { signal, progress }: CallContext<CountProgress>) {
+    const total = (request.maxRows || 60) * request.adapterIds.length;
+    for (let done = 0; done <= total; done += 4) {
+      await wait(25, signal);
+      progress({ done, total });
+    }
+    return report(request.adapterIds, request.datasetId, request.maxRows || 60);
+  }
+
+  async listEvaluations() {
+    const scenario = await this.#scenario;
+    return scenario === 'fresh' || scenario === 'no-webgpu'
+      ? []
+      : [report([undefined, 'adapter-1'], 'medical-zh-eval', 40)];
+  }
+
+  async merge(
+    { modelId, name }: { modelId: string; adapterId: string; name: string },
+    { signal, progress }: CallContext<CountProgress>,
+  ) {
+    for (let done = 1; done <= 8; done++) {
+      await wait(40, signal);
+      progress({ done, total: 8 });
+    }
+    const model: ModelSummary = { ...MODELS[0], id: `merged-${modelId}`, name, origin: 'merged' };
+    this.#models.push(model);
+    return model;
+  }
+
+  async exportModel(
+    { format }: { modelId: string; adapterId?: string; format: string },
+    { signal, progress }: CallContext<CountProgress>,
+  ) {
+    for (let done = 1; done <= 8; done++) {
+      await wait(40, signal);
+      progress({ done, total: 8 });
+    }
+    const fileName = `nano-lm-${format}.zip`;
+    return { fileName, file: new File([new Uint8Array(395_264)], fileName) };
+  }
+
+  async countParameters({ lora }: { lora: { r: number } }) {
+    return { trainableParams: 6_144 * lora.r, allParams: 3_147_264 + 6_144 * lora.r };
+  }
+
+  async recommendRecipe({ datasetId }: { modelId: string; datasetId: string }) {
+    return datasetId.startsWith('medical')
+      ? { lora: { r: 16 }, training: { learning_rate: 4e-3, num_train_epochs: 8 } }
+      : undefined;
+  }
+
+  async deleteEverything() {
+    this.#runs = [];
+    this.#adapters = [];
+    this.#datasets = DATASETS.filter((dataset) => dataset.origin === 'bundled');
+    this.#models = MODELS.filter((model) => model.origin !== 'merged');
+  }
+}

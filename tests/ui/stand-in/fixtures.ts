@@ -1,0 +1,227 @@
+/** What the stand-in has in store. */
+import { COMMON_RECIPE } from '../../../src/lib/config';
+import type {
+  AdapterSummary,
+  DatasetRowView,
+  DatasetSummary,
+  EvaluationReport,
+  ModelSummary,
+  RunSummary,
+} from '../../../src/lib/rpc/engine-api';
+
+const MB = 1024 ** 2;
+const DAY = 86_400_000;
+const NOW = Date.UTC(2026, 10, 24, 6, 30);
+
+export const MODELS: ModelSummary[] = [
+  {
+    id: 'nano-lm',
+    name: 'nano-lm',
+    origin: 'bundled',
+    present: true,
+    architecture: 'LlamaForCausalLM',
+    parameterCount: 3_245_568,
+    sizeBytes: 7.1 * MB,
+    licence: 'Apache-2.0',
+    languages: ['zh', 'en'],
+  },
+  {
+    id: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+    name: 'SmolLM2 135M Instruct',
+    origin: 'catalogue',
+    present: false,
+    architecture: 'LlamaForCausalLM',
+    parameterCount: 134_515_008,
+    sizeBytes: 269 * MB,
+    licence: 'Apache-2.0',
+    languages: ['en'],
+  },
+  {
+    id: 'Qwen/Qwen2.5-0.5B-Instruct',
+    name: 'Qwen2.5 0.5B Instruct',
+    origin: 'catalogue',
+    present: false,
+    architecture: 'Qwen2ForCausalLM',
+    parameterCount: 494_032_768,
+    sizeBytes: 988 * MB,
+    licence: 'Apache-2.0',
+    languages: ['zh', 'en', 'fr', 'es'],
+  },
+  {
+    id: 'merged-clinic',
+    name: 'nano-lm + 门诊问答',
+    origin: 'merged',
+    present: true,
+    architecture: 'LlamaForCausalLM',
+    parameterCount: 3_245_568,
+    sizeBytes: 13 * MB,
+    licence: 'Apache-2.0',
+    languages: ['zh', 'en'],
+  },
+];
+
+const dataset = (
+  id: string,
+  name: string,
+  rowCount: number,
+  origin: 'bundled' | 'imported' = 'bundled',
+): DatasetSummary => ({
+  id,
+  name,
+  schema: 'alpaca',
+  rowCount,
+  hash: 'a'.repeat(64),
+  createdAt: NOW - 3 * DAY,
+  origin,
+});
+
+export const DATASETS: DatasetSummary[] = [
+  dataset('medical-zh', 'medical-zh', 120),
+  dataset('medical-zh-eval', 'medical-zh-eval', 60),
+  dataset('medical-en', 'medical-en', 120),
+  dataset('medical-en-eval', 'medical-en-eval', 60),
+  dataset('clinic', '门诊问答.jsonl', 42, 'imported'),
+];
+
+const ZH: DatasetRowView[] = [
+  {
+    instruction: '感冒发烧应该怎么办？',
+    input: '',
+    output: '多休息，多喝温水，体温超过 38.5 度时服用退烧药。',
+  },
+  {
+    instruction: '高血压病人饮食要注意什么？',
+    input: '',
+    output: '少盐少油，每天食盐不超过 5 克，多吃蔬菜和水果。',
+  },
+  {
+    instruction: '布洛芬可以空腹吃吗？',
+    input: '',
+    output: '不建议空腹服用，饭后吃可以减少对胃的刺激。',
+  },
+  { instruction: '判断应挂哪个科。', input: '膝盖疼，上下楼梯时加重。', output: '骨科' },
+  { instruction: '糖尿病早期有哪些表现？', input: '', output: '多饮、多尿、多食和体重下降。' },
+];
+const EN: DatasetRowView[] = [
+  {
+    instruction: 'What should I do for a cold with fever?',
+    input: '',
+    output: 'Rest, drink warm water, and take a fever medicine above 38.5 °C.',
+  },
+  {
+    instruction: 'What should people with high blood pressure eat?',
+    input: '',
+    output: 'Little salt and fat, under 5 g of salt a day, and plenty of vegetables and fruit.',
+  },
+  {
+    instruction: 'May ibuprofen be taken on an empty stomach?',
+    input: '',
+    output: 'Better not; taken after a meal it irritates the stomach less.',
+  },
+  {
+    instruction: 'Which department should I go to?',
+    input: 'My knee hurts, more so on stairs.',
+    output: 'Orthopaedics',
+  },
+  {
+    instruction: 'What are early signs of diabetes?',
+    input: '',
+    output: 'Thirst, frequent urination, hunger and loss of weight.',
+  },
+];
+
+export const rowsOf = (datasetId: string): DatasetRowView[] =>
+  datasetId.includes('-en') ? EN : ZH;
+
+const steps = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120];
+
+export const lossAt = (step: number): number =>
+  0.18 + 3.4 * Math.exp(-step / 28) + 0.09 * Math.sin(step * 1.7) * Math.exp(-step / 90);
+
+const run = (id: string, name: string, status: RunSummary['status'], step: number): RunSummary => ({
+  id,
+  name,
+  modelId: 'nano-lm',
+  datasetId: 'medical-zh',
+  status,
+  createdAt: NOW - DAY,
+  step,
+  totalSteps: 120,
+  trainableParams: 98_304,
+  allParams: 3_245_568,
+  lora: COMMON_RECIPE.lora,
+  training: COMMON_RECIPE.training,
+  log: steps
+    .filter((at) => at <= step)
+    .map((at) => ({
+      step: at,
+      epoch: at / 40,
+      loss: lossAt(at),
+      grad_norm: 1.4 * Math.exp(-at / 60),
+      learning_rate: 2e-4 * (1 - at / 120),
+    })),
+  samples: [
+    { step: 0, prompt: '感冒发烧应该怎么办？', text: '我不知道。' },
+    { step: 40, prompt: '感冒发烧应该怎么办？', text: '多休息，多喝水。' },
+    {
+      step: 80,
+      prompt: '感冒发烧应该怎么办？',
+      text: '多休息，多喝温水，体温超过 38.5 度时服用退烧药。',
+    },
+  ].filter((sample) => sample.step <= step),
+  elapsedMs: 93_000,
+  adapterId: status === 'finished' ? 'adapter-1' : undefined,
+});
+
+export const RUNS: RunSummary[] = [
+  run('run-1', '医学问答样例 · 11月23日 14:02', 'finished', 120),
+  run('run-2', '门诊问答 · 11月23日 15:20', 'interrupted', 40),
+];
+
+export const ADAPTERS: AdapterSummary[] = [
+  {
+    id: 'adapter-1',
+    name: '医学问答样例 · 11月23日 14:02',
+    modelId: 'nano-lm',
+    origin: 'trained',
+    lora: COMMON_RECIPE.lora,
+    sizeBytes: 395_264,
+    createdAt: NOW - DAY,
+    runId: 'run-1',
+  },
+];
+
+export function report(
+  adapterIds: readonly (string | undefined)[],
+  datasetId: string,
+  count: number,
+): EvaluationReport {
+  return {
+    id: `evaluation-${datasetId}-${count}`,
+    createdAt: NOW,
+    modelId: 'nano-lm',
+    datasetId,
+    scores: adapterIds.map((adapterId) => ({
+      adapterId,
+      accuracy: adapterId ? 0.825 : 0.05,
+      rougeL: adapterId ? 0.9124 : 0.1378,
+      tokensPerSecond: adapterId ? 148.2 : 163.7,
+      gpuBytes: 41 * MB,
+      count,
+    })),
+    rows: rowsOf(datasetId).map((row, index) => ({
+      instruction: row.instruction,
+      input: row.input,
+      reference: row.output,
+      answers: adapterIds.map((adapterId) =>
+        adapterId
+          ? index === 2
+            ? row.output.slice(0, Math.ceil(row.output.length / 2))
+            : row.output
+          : datasetId.includes('-en')
+            ? 'I do not know.'
+            : '我不知道。',
+      ),
+    })),
+  };
+}

@@ -1,0 +1,21 @@
+/** The states that pages are looked at in. A test chooses one with the cookie `scenario`. */
+export type Scenario =
+  | 'ordinary'
+  | 'fresh'
+  | 'no-webgpu'
+  | 'low-space'
+  | 'private'
+  | 'second-tab'
+  | 'crash'
+  | 'device-lost'
+  | 'lists-fail'
+  | 'storage-full';
+
+export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(new DOMException('The call was stopped.', 'AbortError'));
+    });
+  });

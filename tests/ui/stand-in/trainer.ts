@@ -1,0 +1,127 @@
+/** A run of 120 steps in a few seconds, with pauses, stops and failures at step 30 where a scenario asks. */
+import { InkstoneError } from '../../../src/lib/config/errors';
+import type { RunSummary, TrainEvent, TrainRequest } from '../../../src/lib/rpc/engine-api';
+import type { CallContext } from '../../../src/lib/rpc/protocol';
+import { lossAt, rowsOf, RUNS } from './fixtures';
+import { wait, type Scenario } from './scenario';
+
+const TOTAL_STEPS = 120;
+const FAILS_AT = 30;
+const MB = 1024 ** 2;
+
+type Progress = CallContext<TrainEvent>['progress'];
+
+export class ScriptedTrainer {
+  paused = false;
+  stop: { keep: boolean } | undefined;
+
+  async run(
+    request: TrainRequest,
+    scenario: Scenario,
+    { progress, signal }: CallContext<TrainEvent>,
+  ): Promise<RunSummary> {
+    this.paused = false;
+    this.stop = undefined;
+    await wait(120, signal);
+    const runId = request.resumeRunId ?? `run-${Date.now()}`;
+    const startStep = request.resumeRunId ? 40 : 0;
+    progress({
+      kind: 'prepared',
+      runId,
+      totalSteps: TOTAL_STEPS,
+      trainableParams: 98_304,
+      allParams: 3_245_568,
+      trainRows: 120,
+      evalRows: 60,
+      cutRows: 3,
+      gpuBytes: 52 * MB,
+      startStep,
+    });
+    const log: RunSummary['log'][number][] = [];
+    const samples: RunSummary['samples'][number][] = [];
+    const say = (step: number): void => {
+      for (const prompt of request.samplePrompts) {
+        const text = answerAfter(prompt, step);
+        samples.push({ step, prompt, text });
+        progress({ kind: 'sample', step, prompt, text });
+      }
+    };
+    if (startStep === 0) say(0);
+    let step = startStep;
+    while (step < TOTAL_STEPS && !this.stop) {
+      if (this.paused) {
+        await this.#waitPaused(step, progress, signal);
+        continue;
+      }
+      await wait(45, signal);
+      step++;
+      if (step === FAILS_AT) fail(scenario);
+      const entry = logAt(step);
+      progress({
+        kind: 'step',
+        step,
+        epoch: entry.epoch,
+        loss: entry.loss,
+        gradNorm: entry.grad_norm,
+        learningRate: entry.learning_rate,
+        tokensPerSecond: 1480 + 40 * Math.sin(step),
+        secondsLeft: (TOTAL_STEPS - step) * 0.9,
+        gpuBytes: 61 * MB,
+      });
+      if (step % 10 === 0) log.push(entry);
+      if (step % 40 === 0) {
+        progress({ kind: 'checkpoint', step });
+        say(step);
+      }
+    }
+    const { stop } = this as { stop: { keep: boolean } | undefined };
+    const keep = stop?.keep ?? true;
+    return {
+      ...RUNS[0],
+      id: runId,
+      name: request.name,
+      datasetId: request.datasetId,
+      lora: request.lora,
+      training: request.training,
+      status: stop ? 'stopped' : 'finished',
+      step,
+      log,
+      samples,
+      elapsedMs: step * 900,
+      adapterId: keep ? `adapter-${runId}` : undefined,
+    };
+  }
+
+  async #waitPaused(step: number, progress: Progress, signal: AbortSignal): Promise<void> {
+    progress({ kind: 'paused', step });
+    while (this.paused && !this.stop) await wait(30, signal);
+    progress({ kind: 'resumed', step });
+  }
+}
+
+function fail(scenario: Scenario): void {
+  if (scenario === 'crash')
+    setTimeout(() => {
+      throw new Error('The worker ran out of memory');
+    });
+  if (scenario === 'device-lost')
+    throw new InkstoneError('device-lost', 'The device was lost: destroyed.');
+}
+
+const logAt = (step: number): RunSummary['log'][number] => ({
+  step,
+  epoch: step / 40,
+  loss: lossAt(step),
+  grad_norm: 1.4 * Math.exp(-step / 60),
+  learning_rate: 2e-4 * (1 - step / TOTAL_STEPS),
+});
+
+/** The reference answer to a question of the samples. */
+export const answerOf = (question: string): string | undefined =>
+  [...rowsOf('-zh'), ...rowsOf('-en')].find((row) => question.startsWith(row.instruction))?.output;
+
+function answerAfter(prompt: string, step: number): string {
+  const answer = answerOf(prompt) ?? '…';
+  if (step === 0) return /[a-z]{3}/.test(answer) ? 'I do not know.' : '我不知道。';
+  return answer.slice(0, Math.ceil((answer.length * step) / TOTAL_STEPS));
+}
