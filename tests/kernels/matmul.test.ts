@@ -124,6 +124,31 @@ describe('matmul', () => {
             }
       });
 
+  it('takes a bias in 16 bits, whole and split, of odd length', async () => {
+    for (const [M, K, N] of [
+      [5, 9, 7],
+      [5, 600, 33],
+    ])
+      for (const dtype of ['f16', 'bf16'] as DType[])
+        for (const variant of availableMatmulVariants(gpu)) {
+          const a = randomMatrix(M, K, 1);
+          const b = randomMatrix(K, N, 2);
+          const bias = roundedTo(randomMatrix(1, N, 3), dtype);
+          const args = {
+            label: '/biased',
+            a: keep(upload(gpu, 'a', a)),
+            b: keep(upload(gpu, 'b', b)),
+            bias: keep(upload(gpu, 'bias', bias, dtype)),
+            variant,
+          };
+          const [out] = await runPlan(gpu, (plan) => [matmul(plan, args)]);
+          expect(relativeError(out, withBias(product(a, b), bias.data).data)).toBeLessThan(
+            TOLERANCE,
+          );
+          free();
+        }
+  });
+
   it('splits K only where a product is small and K is long, by shape alone', () => {
     expect(splitCount(8, 8, 100)).toBe(1);
     expect(splitCount(8, 576, 256)).toBe(2);
@@ -265,6 +290,11 @@ describe('matmul', () => {
           /wide\) has shape \[4,6\], \[4, 5\]/,
         ],
         ['out that is also b', (args) => ({ b: args.out }), /K = 6 and b/],
+        [
+          'a bias in u32',
+          () => ({ bias: tensor('ids', [5], 'u32') }),
+          /ids\) is u32, allowed are f32/,
+        ],
         ['accumulation into nothing', () => ({ out: undefined, accumulate: true }), /needs an out/],
         [
           'more rows than a has',

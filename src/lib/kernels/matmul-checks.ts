@@ -11,6 +11,8 @@ export interface MatmulSizes {
   /** Rows of op(a), of which `rows` may take part. */
   readonly aRows: number;
   readonly bType: WeightDType;
+  /** f32 where there is none. */
+  readonly biasType: WeightDType;
 }
 
 /** @throws KernelError `shape`, `dtype` */
@@ -32,8 +34,13 @@ export function checkMatmul(args: MatmulArgs): MatmulSizes {
     );
   const M = rows?.total ?? aRows;
   if (rows) checkRows(label, rows, a, aRows, args.transposeA ?? false);
+  const biasType = bias?.dtype ?? 'f32';
+  if (!isWeightDType(biasType))
+    throw new KernelError(
+      'dtype',
+      `${label}: bias (${bias?.label}) is ${biasType}, allowed are f32, f16 and bf16.`,
+    );
   if (bias) {
-    expectF32(label, 'bias', bias);
     if (elementCount(bias.shape) !== N)
       throw new KernelError(
         'shape',
@@ -43,7 +50,7 @@ export function checkMatmul(args: MatmulArgs): MatmulSizes {
   if (args.accumulate && !out)
     throw new KernelError('shape', `${label}: accumulate needs an out to add to.`);
   if (out) checkOut(args, out, M, N);
-  return { M, N, K, aRows, bType };
+  return { M, N, K, aRows, bType, biasType };
 }
 
 function checkOut(

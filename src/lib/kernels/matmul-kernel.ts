@@ -8,7 +8,7 @@ import SUBGROUP from './matmul-subgroup.wgsl?raw';
 import SUBGROUP_SKINNY from './matmul-subgroup-skinny.wgsl?raw';
 import TILED from './matmul-tiled.wgsl?raw';
 import type { MatmulVariant } from './matmul-variant';
-import { WEIGHT_PRELUDE, type WeightDType } from './weight';
+import { biasPrelude, weightPrelude, type WeightDType } from './weight';
 
 /** Elements from one row, and from one column, to the next. */
 export interface Strides {
@@ -42,8 +42,9 @@ export function matmulKernel(
   variant: MatmulVariant,
   { M, N }: Product,
   dtype: WeightDType,
+  biasType: WeightDType,
 ): MatmulKernel {
-  const prelude = SIZES + WEIGHT_PRELUDE[dtype];
+  const prelude = weightPrelude(dtype) + biasPrelude(biasType) + SIZES;
   switch (variant) {
     case 'tiled': {
       const [x, y] = N <= 16 ? [4, 16] : M <= 16 ? [32, 2] : [16, 8];

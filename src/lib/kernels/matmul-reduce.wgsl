@@ -18,7 +18,7 @@ struct ReduceSizes {
 }
 
 @group(0) @binding(0) var<storage, read> planes: array<f32>;
-@group(0) @binding(1) var<storage, read> bias: array<f32>;
+@group(0) @binding(1) var<storage, read> bias: array<BiasWord>;
 @group(0) @binding(2) var<storage, read> liveCount: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 @group(0) @binding(4) var<uniform> sizes: ReduceSizes;
@@ -46,7 +46,7 @@ fn main(
   let index = sizes.outOffset + row * sizes.outRowStride + column * sizes.outColumnStride;
   var value = bitcast<f32>(sizes.alpha) * sum;
   for (var i = 0u; i < sizes.biasTimes; i++) {
-    value += bias[column];
+    value += biasValue(bias[biasPlace(column)], column);
   }
   for (var i = 0u; i < sizes.accumulateTimes; i++) {
     value += out[index];

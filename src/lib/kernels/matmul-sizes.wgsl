@@ -44,7 +44,7 @@ struct MatmulSizes {
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<WeightWord>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<BiasWord>;
 @group(0) @binding(3) var<storage, read> liveCount: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 @group(0) @binding(5) var<uniform> sizes: MatmulSizes;
@@ -60,17 +60,18 @@ fn liveRows() -> u32 {
 // Elements at four places of b.
 fn weightQuad(index: vec4<u32>) -> vec4<f32> {
   return vec4<f32>(
-    weightElement(index.x),
-    weightElement(index.y),
-    weightElement(index.z),
-    weightElement(index.w),
+    weightValue(b[weightPlace(index.x)], index.x),
+    weightValue(b[weightPlace(index.y)], index.y),
+    weightValue(b[weightPlace(index.z)], index.z),
+    weightValue(b[weightPlace(index.w)], index.w),
   );
 }
 
 fn biasQuad(column: u32) -> vec4<f32> {
   var quad = vec4<f32>();
   for (var j = 0u; j < sizes.biasColumns; j++) {
-    quad[j] = bias[min(column + j, sizes.N - 1u)];
+    let index = min(column + j, sizes.N - 1u);
+    quad[j] = biasValue(bias[biasPlace(index)], index);
   }
   return quad;
 }

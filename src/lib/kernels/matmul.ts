@@ -8,6 +8,7 @@ import { checkMatmul } from './matmul-checks';
 import { betterSwapped, matmulKernel, swapped, type Product } from './matmul-kernel';
 import REDUCE from './matmul-reduce.wgsl?raw';
 import { matmulVariantOf, type MatmulVariant } from './matmul-variant';
+import { biasPrelude } from './weight';
 
 /** A number of rows that is known only when the plan runs; rows after it cost almost nothing. */
 export interface MatmulRows {
@@ -33,7 +34,7 @@ export interface MatmulArgs {
   readonly b: Tensor;
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
-  /** (N), f32. */
+  /** (N); f32, f16 or bf16. */
   readonly bias?: Tensor;
   /** Factor of the product, before bias and out; 1 when left out. */
   readonly alpha?: number;
@@ -72,7 +73,7 @@ export function splitCount(M: number, N: number, K: number): number {
  */
 export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const { label, a, b, bias, rows } = args;
-  const { M, N, K, aRows, bType } = checkMatmul(args);
+  const { M, N, K, aRows, bType, biasType } = checkMatmul(args);
   const accumulate = args.accumulate ?? false;
   const variant = args.variant ?? matmulVariantOf(plan.gpu);
   const out = args.out ?? plan.tensor(`${label}/out`, [M, N]);
@@ -111,7 +112,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
     tile,
     block,
     threadsX = 1,
-  } = matmulKernel(variant, product, bType);
+  } = matmulKernel(variant, product, bType, biasType);
   plan.dispatch({
     label,
     kernel: { name, wgsl, constants },
@@ -148,7 +149,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const gridX = Math.min(groups, plan.gpu.device.limits.maxComputeWorkgroupsPerDimension);
   plan.dispatch({
     label: `${label}/reduce`,
-    kernel: { name: 'matmul-reduce', wgsl: REDUCE },
+    kernel: { name: `matmul-reduce-${biasType}`, wgsl: biasPrelude(biasType) + REDUCE },
     bindings: [read(target), biasOrAny, countOrAny, writeOut],
     uniforms: [
       product.M,

@@ -1,8 +1,11 @@
-// Right-hand matrix in bf16, two in a word, the first in the low half. `index` counts elements.
-// A bf16 is the upper half of an f32.
+// A weight stored in bf16, two in a word, the first in the low half: the word that holds element `index`,
+// and its value. A bf16 is the upper half of an f32.
 alias WeightWord = u32;
 
-fn weightElement(index: u32) -> f32 {
-  let word = b[index >> 1u];
+fn weightPlace(index: u32) -> u32 {
+  return index >> 1u;
+}
+
+fn weightValue(word: WeightWord, index: u32) -> f32 {
   return bitcast<f32>(select(word << 16u, word & 0xffff0000u, (index & 1u) == 1u));
 }

@@ -1,7 +1,12 @@
-// Right-hand matrix in f16, two in a word, the first in the low half. `index` counts elements.
+// A weight stored in f16, two in a word, the first in the low half: the word that holds element `index`,
+// and its value.
 alias WeightWord = u32;
 
-fn weightElement(index: u32) -> f32 {
-  let pair = unpack2x16float(b[index >> 1u]);
+fn weightPlace(index: u32) -> u32 {
+  return index >> 1u;
+}
+
+fn weightValue(word: WeightWord, index: u32) -> f32 {
+  let pair = unpack2x16float(word);
   return select(pair.x, pair.y, (index & 1u) == 1u);
 }

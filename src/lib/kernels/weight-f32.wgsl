@@ -1,6 +1,10 @@
-// Right-hand matrix in f32. `index` counts elements.
+// A weight stored in f32: the word that holds element `index`, and its value.
 alias WeightWord = f32;
 
-fn weightElement(index: u32) -> f32 {
-  return b[index];
+fn weightPlace(index: u32) -> u32 {
+  return index;
+}
+
+fn weightValue(word: WeightWord, index: u32) -> f32 {
+  return word;
 }

@@ -19,12 +19,21 @@ export interface WeightMatrix {
 /** Storage types a right-hand matrix may have. */
 export type WeightDType = 'f32' | 'f16' | 'bf16';
 
-/** WGSL that declares `alias WeightWord` and `weightElement(index)` for each storage type. */
-export const WEIGHT_PRELUDE: Readonly<Record<WeightDType, string>> = {
+const PRELUDE: Readonly<Record<WeightDType, string>> = {
   f32: WEIGHT_F32,
   f16: WEIGHT_F16,
   bf16: WEIGHT_BF16,
 };
+
+/** WGSL that declares `WeightWord`, `weightPlace(index)` and `weightValue(word, index)`. */
+export function weightPrelude(dtype: WeightDType): string {
+  return PRELUDE[dtype];
+}
+
+/** The same as `BiasWord`, `biasPlace` and `biasValue`: a bias may be stored otherwise than its weight. */
+export function biasPrelude(dtype: WeightDType): string {
+  return PRELUDE[dtype].replaceAll('Weight', 'Bias').replaceAll('weight', 'bias');
+}
 
 export function isWeightDType(dtype: DType): dtype is WeightDType {
   return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
