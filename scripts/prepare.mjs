@@ -69,7 +69,7 @@ function hashBuildInputs() {
 /** @returns {Promise<boolean>} false when the build failed */
 export async function buildPage() {
   const inputs = hashBuildInputs();
-  const ok = await runPackage('vite/bin/vite.js', ['build', '--logLevel', 'warn']);
+  const ok = await runPackage('vite/bin/vite.js', ['build'], { quiet: true });
   if (!ok) return false;
   mkdirSync(join(root, '.cache'), { recursive: true });
   writeFileSync(BUILD_STAMP, inputs);

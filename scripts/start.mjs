@@ -4,7 +4,6 @@ import { createServer } from 'node:net';
 import { parseArgs } from 'node:util';
 import { refuseOldNode } from './node-version.mjs';
 import { ensureBuilt, ensurePackages } from './prepare.mjs';
-import { root, run } from './run-process.mjs';
 
 const HOST = 'localhost';
 
@@ -28,12 +27,10 @@ async function main() {
       `Port ${port} is taken by another program. Choose another: npm start -- --port ${port + 1}`,
     );
   if (!(await ensurePackages()) || !(await ensureBuilt())) return 1;
-  process.on('SIGINT', () => {});
-  const ok = await run(process.execPath, [
-    `${root}/scripts/serve.mjs`,
-    ...['--host', HOST, '--port', String(port)],
-  ]);
-  return ok ? 0 : 1;
+  // The server is a program of its own; in this process, so that ending one ends both.
+  process.argv.splice(2, Infinity, '--host', HOST, '--port', String(port));
+  await import('./serve.mjs');
+  return 0;
 }
 
 process.exitCode = await main().catch((error) => {
