@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { InkstoneError } from '$lib/config';
+import { linearSites } from '$lib/decoder';
+import { initLora, layoutLora, readAdapter, writeAdapter } from '$lib/peft';
+import { goldenPath, openGolden } from '../goldens';
+
+const filesOf = (name: string) => ({
+  configJson: readFileSync(goldenPath(`models/${name}/adapter/adapter_config.json`), 'utf8'),
+  weights: new Uint8Array(
+    readFileSync(goldenPath(`models/${name}/adapter/adapter_model.safetensors`)),
+  ),
+});
+
+describe("PEFT's adapter files", () => {
+  it.each(['llama-tied', 'llama-untied-gqa', 'llama-bias', 'qwen2', 'qwen2-untied', 'qwen3'])(
+    '%s: what is read and written again has the same tensors, byte for byte',
+    async (name) => {
+      const { config } = await openGolden(name);
+      const sites = linearSites(config);
+      const files = filesOf(name);
+      const { config: lora, layout, values } = readAdapter(files, sites);
+      const written = writeAdapter(lora, layout, values, name);
+      const again = readAdapter(written, sites);
+      expect(again.config).toEqual(lora);
+      expect(again.values).toEqual(values);
+      expect(Buffer.from(written.weights).equals(Buffer.from(files.weights))).toBe(true);
+    },
+  );
+
+  it('refuses an adapter that was made for another model, naming the tensor and both shapes', async () => {
+    const { config } = await openGolden('llama-untied-gqa');
+    const wrong = () => readAdapter(filesOf('llama-tied'), linearSites(config));
+    expect(wrong).toThrow(/q_proj.lora_A.weight has shape \[4,32\], this model needs \[4,64\]/);
+    expect(wrong).toThrow(expect.objectContaining({ code: 'wrong-model' }));
+  });
+
+  it('refuses missing and surplus tensors and values that are no numbers', async () => {
+    const { config } = await openGolden('llama-tied');
+    const sites = linearSites(config);
+    const files = filesOf('llama-tied');
+    const more = files.configJson.replace('"q_proj"', '"q_proj", "o_proj"');
+    expect(() => readAdapter({ ...files, configJson: more }, sites)).toThrow(
+      expect.objectContaining({ code: 'missing-tensor' }),
+    );
+    const fewer = JSON.stringify({ ...JSON.parse(files.configJson), target_modules: ['q_proj'] });
+    expect(() => readAdapter({ ...files, configJson: fewer }, sites)).toThrow(
+      /v_proj.*no place for/,
+    );
+    const bad = files.weights.slice();
+    bad.set(new Uint8Array(Float32Array.of(NaN).buffer), bad.length - 4);
+    expect(() => readAdapter({ ...files, weights: bad }, sites)).toThrow(
+      expect.objectContaining({ code: 'not-finite' }),
+    );
+    expect(() => readAdapter(files, sites)).not.toThrow();
+  });
+
+  it('survives any damage with an error of ours', async () => {
+    const { config } = await openGolden('llama-tied');
+    const files = filesOf('llama-tied');
+    const damage = fc.tuple(fc.nat(files.weights.length - 1), fc.nat(255), fc.boolean());
+    fc.assert(
+      fc.property(damage, ([at, byte, cut]) => {
+        const weights = cut ? files.weights.slice(0, at) : files.weights.slice();
+        if (!cut) weights[at] = byte;
+        try {
+          readAdapter({ ...files, weights }, linearSites(config));
+        } catch (error) {
+          expect(error).toBeInstanceOf(InkstoneError);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('a fresh LoRA', () => {
+  it('has A uniform within 1/sqrt(in), B zero, and the base bias where biases are trained', async () => {
+    const { config } = await openGolden('llama-bias');
+    const sites = linearSites(config);
+    const lora = { ...readAdapter(filesOf('llama-bias'), sites).config, r: 8 };
+    const layout = layoutLora(sites, lora);
+    const values = await initLora(layout, 1, async (path) =>
+      new Float32Array(sites.find((site) => site.path === path)!.outFeatures).fill(0.5),
+    );
+    for (const { kind, shape, offset, count } of layout.parameters) {
+      const part = values.subarray(offset, offset + count);
+      if (kind === 'lora_B') expect(part.every((value) => value === 0)).toBe(true);
+      if (kind === 'bias') expect(part.every((value) => value === 0.5)).toBe(true);
+      if (kind !== 'lora_A') continue;
+      const bound = 1 / Math.sqrt(shape[1]);
+      expect(Math.max(...part.map(Math.abs))).toBeLessThanOrEqual(bound);
+      const variance = part.reduce((sum, value) => sum + value * value, 0) / count;
+      expect(variance / (bound ** 2 / 3)).toBeGreaterThan(0.8);
+      expect(variance / (bound ** 2 / 3)).toBeLessThan(1.2);
+    }
+    expect(await initLora(layout, 1, async () => new Float32Array(1))).not.toEqual(
+      await initLora(layout, 2, async () => new Float32Array(1)),
+    );
+  });
+
+  it('starts every parameter at a multiple of 256 bytes and lets only biases go without decay', async () => {
+    const { config } = await openGolden('llama-bias');
+    const layout = layoutLora(
+      linearSites(config),
+      readAdapter(filesOf('llama-bias'), linearSites(config)).config,
+    );
+    for (const { offset, kind } of layout.parameters) {
+      expect(offset % 64).toBe(0);
+      expect(offset < layout.decayCount).toBe(kind !== 'bias');
+    }
+  });
+});
