@@ -125,9 +125,9 @@ export function floatSource(source: TensorSource): (name: string) => Promise<Flo
   };
 }
 
-/** An adapter on the GPU as the session reads it, the trainer's own included: nothing is copied. */
+/** An adapter on the GPU as the session reads it, with the values that it has at this moment. */
 export function inputsOfState(state: LoraState): AdapterInputs {
-  return toInputs<Tensor>(state.config, state.layout.parameters, state.tensors());
+  return toInputs<Tensor>(state.config, state.layout.parameters, state.ownTensors());
 }
 
 function hostInputs({ layout, config, values }: LoadedAdapter): AdapterInputs {

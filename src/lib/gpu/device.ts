@@ -169,6 +169,24 @@ export class Gpu {
     }
   }
 
+  /** Copies on the GPU, in order with the work submitted before and after. */
+  copy(pairs: Iterable<{ from: Tensor; to: Tensor }>): void {
+    const encoder = this.device.createCommandEncoder({ label: 'copy' });
+    for (const { from, to } of pairs) {
+      const source = this.memoryOf(from);
+      const target = this.memoryOf(to);
+      const { sizeBytes } = from;
+      encoder.copyBufferToBuffer(
+        source.buffer,
+        source.offset,
+        target.buffer,
+        target.offset,
+        sizeBytes,
+      );
+    }
+    this.device.queue.submit([encoder.finish()]);
+  }
+
   /** A copy of the tensor's bytes once all submitted work is done. */
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     const { buffer, offset } = this.memoryOf(tensor);

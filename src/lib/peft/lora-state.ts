@@ -23,6 +23,7 @@ export class LoraState {
   /** Flat gradients and moments, (P) each; undefined for an adapter that is only used. */
   readonly training: TrainingTensors | undefined;
   readonly scale: number;
+  private readonly copies = new Map<string, Tensor>();
   private readonly byPath = new Map<string, Partial<Record<LoraParameterKind, LoraParameter>>>();
 
   constructor(
@@ -68,11 +69,22 @@ export class LoraState {
     return { value: this.view(bias, this.params), gradient: this.gradient(bias) };
   }
 
-  /** Each parameter's tensor under its PEFT key: what inference binds. */
-  tensors(): Map<string, Tensor> {
-    return new Map(
-      this.layout.parameters.map((parameter) => [parameter.key, this.view(parameter, this.params)]),
-    );
+  /**
+   * Each parameter under its PEFT key in a buffer of its own, with the values of this moment: ONNX
+   * Runtime binds whole buffers. The buffers stay the same from call to call.
+   */
+  ownTensors(): Map<string, Tensor> {
+    const pairs = this.layout.parameters.map((parameter) => {
+      const { key, shape } = parameter;
+      let to = this.copies.get(key);
+      if (!to) {
+        to = this.gpu.createTensor(`${key} (copy)`, shape);
+        this.copies.set(key, to);
+      }
+      return { from: this.view(parameter, this.params), to };
+    });
+    this.gpu.copy(pairs);
+    return new Map(this.copies);
   }
 
   async readParameters(): Promise<Float32Array> {
@@ -97,6 +109,8 @@ export class LoraState {
     const { training } = this;
     for (const tensor of [this.params, training?.grads, training?.m, training?.v])
       if (tensor) this.gpu.destroyTensor(tensor);
+    for (const tensor of this.copies.values()) this.gpu.destroyTensor(tensor);
+    this.copies.clear();
   }
 
   private gradient(parameter: LoraParameter): Tensor | undefined {
