@@ -46,6 +46,7 @@ export function prepareFixture(): Fixture {
     'src/lib/config',
     'src/lib/hub',
     'src/lib/storage',
+    'models/catalogue.json',
   ]) {
     cpSync(join(repository, part), join(app, part), { recursive: true });
   }

@@ -17,7 +17,7 @@ interface Handles {
   update?: { apply(): Promise<boolean> };
   holdRun(): Promise<void>;
   endRun(): void;
-  askWorker(message: { url?: string }): Promise<Record<string, unknown>>;
+  askWorker(message: { url?: string; repo?: string }): Promise<Record<string, unknown>>;
 }
 
 declare const handles: Handles;
@@ -39,7 +39,7 @@ describe.skipIf(!findChromium())('the service worker', () => {
     fixture = prepareFixture();
     first = await fixture.build('one');
     browser = await launchChromium();
-  });
+  }, 300_000);
 
   afterAll(async () => {
     await browser?.close();
@@ -201,6 +201,48 @@ describe.skipIf(!findChromium())('the service worker', () => {
     await page.evaluate(() => handles.app.setSeal(false));
     expect(await read(page, HUB)).toMatchObject({ status: 200 });
     expect(hubRequests).toHaveLength(1);
+  });
+
+  it('a worker downloads a model through it, under the policy, into storage, in the ledger once', async () => {
+    const golden = (name: string): Buffer => readFileSync(join(first, 'models/nano-lm', name));
+    const files: Record<string, Buffer> = {
+      'config.json': golden('config.json'),
+      'model.safetensors': golden('model.safetensors'),
+      'tokenizer.json': Buffer.from('{}'),
+    };
+    const headers = { 'Access-Control-Allow-Origin': '*' };
+    await context.route('https://huggingface.co/**', (route) => {
+      const { pathname } = new URL(route.request().url());
+      hubRequests.push(pathname);
+      const siblings = Object.entries(files).map(([rfilename, { length: size }]) => ({
+        rfilename,
+        size,
+      }));
+      if (pathname.startsWith('/api/')) {
+        return route.fulfill({ json: { sha: 'a'.repeat(40), siblings }, headers });
+      }
+      return route.fulfill({ body: files[pathname.split('/').at(-1) ?? ''], headers });
+    });
+    const download = () => page.evaluate(() => handles.askWorker({ repo: 'some/model' }));
+
+    await page.evaluate(() => handles.app.setSeal(true));
+    expect(await download()).toMatchObject({ code: 'sealed' });
+    expect(hubRequests).toEqual([]);
+    await page.evaluate(() => handles.app.setSeal(false));
+    expect(await download()).toEqual({
+      sizeBytes: Object.values(files).reduce((sum, { length }) => sum + length, 0),
+      kept: Object.keys(files).map((name) => `models/some--model/${name}`),
+    });
+    const entries = await ledger();
+    expect(entries.map(({ purpose, outcome }) => [purpose, outcome])).toEqual([
+      ['some/model/model.safetensors', 'ok'],
+      ['some/model/tokenizer.json', 'ok'],
+      ['some/model/config.json', 'ok'],
+      ['some/model', 'ok'],
+      ['some/model', 'refused'],
+    ]);
+    expect(entries[0].bytes).toBe(files['model.safetensors'].length);
+    expect(hubRequests).toHaveLength(4);
   });
 
   it('stays as it is under messages that it does not know', async () => {

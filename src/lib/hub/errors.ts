@@ -2,6 +2,8 @@
 import { InkstoneError } from '../config/errors';
 
 export type HubErrorCode =
+  /** A file of this page is neither kept nor to be had. */
+  | 'offline'
   /** The person closed the seal. */
   | 'sealed'
   | 'host-not-allowed'

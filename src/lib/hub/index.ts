@@ -7,6 +7,7 @@ export {
   type DownloadProgress,
   type DownloadRequest,
 } from './download';
+export { fetchOwn } from './fetch-own';
 export { HubError, type HubErrorCode } from './errors';
 export { DEFAULT_ENDPOINT, ENDPOINTS, isAllowedUrl } from './hosts';
 export {
