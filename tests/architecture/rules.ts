@@ -146,7 +146,7 @@ export const onlyHubReachesOut = onlyOwners({
     return (GLOBALS.has(owner) && FETCHERS.has(member)) || name === 'navigator.sendBeacon';
   },
   except: {
-    'src/lib/engine/bundled-files.ts': 'reads the bundled models and samples, same origin only',
+    'src/lib/engine/bundled.ts': 'reads the bundled models and samples, same origin only',
   },
 });
 
