@@ -5,7 +5,8 @@ import { chromiumOptions } from '../../scripts/chromium-options.mjs';
 export default defineConfig({
   testDir: '.',
   outputDir: '../../test-results/browser',
-  timeout: 300_000,
+  // A software GPU on a busy machine decodes a token a second.
+  timeout: 600_000,
   fullyParallel: false,
   workers: 1,
   reporter: 'list',

@@ -24,8 +24,6 @@ export interface Generated {
   readonly stoppedBy: 'end' | 'length' | 'signal';
 }
 
-export const now = () => performance.now();
-
 /** @throws InferenceError `session` */
 export async function generate(
   transformers: Transformers,
@@ -38,7 +36,7 @@ export async function generate(
   const sample = createSampler(sampling);
   const decoder = createStreamDecoder(tokenizer);
   const ids: number[] = [];
-  const begin = now();
+  const begin = performance.now();
   let firstAt = begin;
   let lastAt = begin;
   let text = '';
@@ -63,7 +61,7 @@ export async function generate(
         this.isPrompt = false;
         return;
       }
-      lastAt = now();
+      lastAt = performance.now();
       if (ids.length === 0) firstAt = lastAt;
       const id = Number(rows[0][0]);
       ids.push(id);

@@ -2,6 +2,7 @@
  * One ONNX Runtime session as transformers.js wants to see it: the usual inputs only, the weights and
  * an adapter's factors added at each run, failures kept apart, the cache's GPU memory accounted for.
  */
+import { InkstoneError } from '../config';
 import { InferenceError } from './errors';
 import { exclusively, type OrtSession, type OrtTensor } from './runtime';
 
@@ -58,6 +59,7 @@ export class GraphSession {
   rethrow(error: unknown): never {
     const cause = this.failure ?? error;
     this.failure = undefined;
+    if (cause instanceof InkstoneError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new InferenceError('session', `The model could not be run: ${reason.slice(0, 300)}`, {
       cause,
