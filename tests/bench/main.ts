@@ -42,20 +42,23 @@ export async function main(options: BenchOptions): Promise<number> {
   }
   const where = { adapter: gpu.adapterName, date: new Date().toISOString() };
   const records: BenchRecord[] = [];
+  const keep = (found: readonly BenchRecord[]) => {
+    records.push(...found);
+    for (const { metric, ours, peer, theirs, ratio } of found)
+      say(`  ${metric}: ours ${ours}, ${peer} ${theirs}, ratio ${ratio}`);
+  };
 
   for (const size of SIZES) {
     const name = `matmul/${size.join('x')}`;
-    say(`${name} ...`);
+    say(name);
     const figures = await measureMatmul(contenders, size);
-    records.push(...recordsOf(name, 'GFLOP/s', pick(figures, 'gflops'), where));
+    keep(recordsOf(name, 'GFLOP/s', pick(figures, 'gflops'), where));
   }
-  say('lora-step/nano-lm (compiling the peers takes minutes on a software GPU) ...');
+  say('lora-step/nano-lm (the peers compile for minutes on a software GPU)');
   const problem = await loraProblem(readFileSync(options.configFile, 'utf8'));
   const figures = await measureLora(contenders, problem, say);
-  records.push(
-    ...recordsOf('lora-step/nano-lm', 'tokens/s', pick(figures, 'tokensPerSecond'), where),
-    ...recordsOf('lora-step/nano-lm', 'compile s', pick(figures, 'compileSeconds'), where),
-  );
+  keep(recordsOf('lora-step/nano-lm', 'tokens/s', pick(figures, 'tokensPerSecond'), where));
+  keep(recordsOf('lora-step/nano-lm', 'compile s', pick(figures, 'compileSeconds'), where));
 
   const table = formatTable(records);
   say(`\n${table}`);
