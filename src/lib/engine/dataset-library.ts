@@ -69,7 +69,7 @@ export class DatasetLibrary {
       problems: mapped.problems.slice(0, MAX_PROBLEMS),
       duplicateCount: countDuplicates(mapped.rows),
     };
-    if (mapped.schema === 'unknown') return report;
+    if (mapped.schema === 'unknown' && dataset.records.length > 0) return report;
     if (mapped.rows.length === 0) throw noUsableRow(file.name, dataset, mapped);
     const id = newId('data');
     const summary: DatasetSummary = {

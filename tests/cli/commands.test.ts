@@ -1,0 +1,186 @@
+/** The command line in its own process, against the goldens: train, evaluate, merge, export, and its refusals. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseModelConfig } from '$lib/config';
+import { parseOnnx } from '$lib/formats';
+import { openAdapterFolder } from '../../src/cli/model-folder';
+import { goldenPath, readJson, readTensors, relativeL2 } from '../goldens';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+function inkstone(...words: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      ['scripts/inkstone.mjs', ...words],
+      { cwd: ROOT },
+      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+}
+
+describe('npm run inkstone', () => {
+  let out: string;
+  beforeAll(() => {
+    out = mkdtempSync(join(tmpdir(), 'inkstone-'));
+  });
+  afterAll(() => rmSync(out, { recursive: true }));
+
+  const name = 'cosine-warmup-clip-decay';
+  const folder = goldenPath(`training/${name}`);
+  const model = goldenPath(
+    `models/${readJson<{ model: string }>(`training/${name}/case.json`).model}`,
+  );
+
+  it("train: the Trainer's losses on stdout, PEFT's files and trainer_state.json in the folder", async () => {
+    const output = join(out, 'run');
+    const { code, stdout, stderr } = await inkstone(
+      ...['train', '--model', model, '--dataset', `${folder}/dataset.jsonl`],
+      ...['--config', `${folder}/config.json`, '--init-adapter', `${folder}/init-adapter`],
+      ...['--output', output],
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    const [first, ...lines] = stdout.trim().split('\n');
+    expect(first).toMatch(
+      /^trainable params: [\d,]+ \|\| all params: [\d,]+ \|\| trainable%: \d+\.\d{4}$/,
+    );
+    const expected = readJson<{ steps: { loss: number }[] }>(
+      `training/${name}/expected.json`,
+    ).steps;
+    const losses = lines.map((line) => (JSON.parse(line) as { loss: number }).loss);
+    expect(losses).toHaveLength(expected.length);
+    losses.forEach((loss, i) => expect(Math.abs(loss / expected[i].loss - 1)).toBeLessThan(2e-4));
+    const state = JSON.parse(readFileSync(join(output, 'trainer_state.json'), 'utf8'));
+    expect(state.log_history).toHaveLength(expected.length);
+    const config = parseModelConfig(readFileSync(`${model}/config.json`, 'utf8'));
+    const found = await openAdapterFolder(output, config);
+    const final = await openAdapterFolder(`${folder}/final-adapter`, config);
+    expect(relativeL2(found.values, final.values)).toBeLessThan(1e-3);
+  });
+
+  it('evaluate: mean loss and perplexity as JSON, with and without the adapter', async () => {
+    const words = ['evaluate', '--model', model, '--dataset', `${folder}/dataset.jsonl`];
+    const read = async (...more: string[]) => {
+      const { code, stdout } = await inkstone(...words, ...more);
+      expect(code).toBe(0);
+      return JSON.parse(stdout) as { loss: number; perplexity: number; tokens: number };
+    };
+    const base = await read();
+    const tuned = await read('--adapter', `${folder}/final-adapter`);
+    expect(base.perplexity).toBeCloseTo(Math.exp(base.loss), 6);
+    expect(tuned.loss).toBeLessThan(base.loss);
+    expect(tuned.tokens).toBe(base.tokens);
+  });
+
+  it("merge: PEFT's merged weights beside the model's own files", async () => {
+    const golden = goldenPath('models/qwen2');
+    const output = join(out, 'merged');
+    const { code } = await inkstone(
+      ...['merge', '--model', golden, '--adapter', `${golden}/adapter`, '--output', output],
+    );
+    expect(code).toBe(0);
+    const found = readTensors(join(output, 'model.safetensors'));
+    for (const [key, { floats }] of readTensors(`${golden}/merged.safetensors`))
+      expect(relativeL2(found.get(key)!.floats, floats), key).toBeLessThan(1e-6);
+    expect(readFileSync(join(output, 'config.json'), 'utf8')).toBe(
+      readFileSync(`${golden}/config.json`, 'utf8'),
+    );
+  });
+
+  it.each(['fp32', 'fp16', 'q4'])(
+    'export --dtype %s: a graph with its data beside it',
+    async (dtype) => {
+      const golden = goldenPath('models/llama-tied');
+      const output = join(out, `onnx-${dtype}`);
+      const { code, stderr } = await inkstone(
+        ...['export', '--model', golden, '--adapter', `${golden}/adapter`],
+        ...['--format', 'onnx', '--dtype', dtype, '--output', output],
+      );
+      expect([code, stderr]).toEqual([0, '']);
+      const file = `onnx/model${{ fp32: '', fp16: '_fp16', q4: '_q4' }[dtype]}.onnx`;
+      const graph = parseOnnx(new Uint8Array(readFileSync(join(output, file)))).graph;
+      expect(graph.inputs.map((input) => input.name)).toContain('input_ids');
+      expect(readFileSync(join(output, `${file}_data`)).length).toBeGreaterThan(0);
+    },
+  );
+
+  describe('refuses with one line on stderr and exit code 1', () => {
+    const bad = async (...words: string[]) => {
+      const { code, stderr } = await inkstone(...words);
+      expect(code).toBe(1);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      return stderr;
+    };
+    const write = (file: string, content: unknown) => {
+      const path = join(out, file);
+      writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+      return path;
+    };
+    const train = (changes: Partial<Record<'model' | 'dataset' | 'config', string>>) =>
+      bad(
+        ...[
+          'train',
+          '--model',
+          changes.model ?? model,
+          '--dataset',
+          changes.dataset ?? `${folder}/dataset.jsonl`,
+        ],
+        ...['--config', changes.config ?? `${folder}/config.json`, '--output', join(out, 'never')],
+      );
+
+    it.each([
+      [['fly'], /no command fly; there are train, evaluate, merge, export/],
+      [['merge', '--model', 'x'], /merge needs --adapter, --output/],
+      [
+        ['train', '--speed', '9'],
+        /Allowed: --model, --dataset, --config, --output, --init-adapter/,
+      ],
+      [['evaluate', '--model', 'nowhere', '--dataset', 'x'], /nowhere is no folder/],
+    ])('%j', async (words, message) => expect(await bad(...words)).toMatch(message));
+
+    it('settings that cannot be', async () => {
+      expect(await train({ config: write('rank.json', { r: 0 }) })).toMatch(
+        /r is 0, it must be at least 1/,
+      );
+      expect(await train({ config: write('text.json', 'r: 8') })).toMatch(/text.json is not JSON/);
+    });
+
+    it('data that is none', async () => {
+      expect(await train({ dataset: write('data.pdf', '%PDF-1.7 x') })).toMatch(/data.pdf/);
+      const unknown = write('token.jsonl', { input_ids: [1, 5000], labels: [1, 5000] });
+      expect(await train({ dataset: unknown })).toMatch(/token 5000, the model knows 0 to/);
+    });
+
+    it('a model of another architecture', async () => {
+      const other = mkdtempSync(join(out, 'gpt'));
+      writeFileSync(join(other, 'config.json'), '{"architectures": ["GPT2LMHeadModel"]}');
+      expect(await train({ model: other })).toMatch(
+        /GPT2LMHeadModel.*supported are LlamaForCausalLM/,
+      );
+    });
+
+    it("another model's adapter", async () => {
+      const adapter = goldenPath('models/llama-tied/adapter');
+      const words = [
+        'merge',
+        '--model',
+        goldenPath('models/qwen3'),
+        '--adapter',
+        adapter,
+        '--output',
+        out,
+      ];
+      expect(await bad(...words)).toMatch(/made for another model|no place for|has no/);
+    });
+  });
+});

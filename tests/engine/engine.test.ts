@@ -1,0 +1,275 @@
+/**
+ * The engine over memory instead of a browser's storage, on Dawn: what a person can do with data,
+ * runs, adapters and exports. Talking is the browser tests' part: ONNX Runtime's GPU needs one.
+ */
+import { createServer, type Server } from 'node:http';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { create, globals } from 'webgpu';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { COMMON_RECIPE } from '$lib/config';
+import { createEngine } from '$lib/engine';
+import { parseSafetensorsHeader, readZip } from '$lib/formats';
+import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
+import { holdLock, MemoryFiles, MemoryTables, RUN_LOCK } from '$lib/storage';
+
+Object.assign(globalThis, globals);
+const gpu = create([]) as unknown as GPU;
+
+/** Serves models/ and samples as the build does. */
+function serveBundled(): Promise<Server> {
+  const root = new URL('../../models/', import.meta.url);
+  const nano = [
+    'config.json',
+    'generation_config.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+    'model.safetensors',
+  ];
+  const server = createServer((request, response) => {
+    const path = (request.url ?? '').replace(/^\/models\//, '').replace(/^\//, '');
+    if (path === 'nano-lm/files.json') {
+      const files = nano.map((name) => ({
+        path: name,
+        sizeBytes: readFileSync(new URL(`nano-lm/${name}`, root)).length,
+      }));
+      return void response.end(JSON.stringify({ files }));
+    }
+    try {
+      response.end(readFileSync(new URL(path, root)));
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
+}
+
+const silent = () => ({ signal: new AbortController().signal, progress: () => {} });
+
+const alpaca = (rows: object[], name = 'rows.json') => new File([JSON.stringify(rows)], name);
+
+const ROWS = Array.from({ length: 8 }, (_, i) => ({
+  instruction: `问题${i}`,
+  input: '',
+  output: `答案${i}`,
+}));
+
+describe('the engine', () => {
+  let server: Server;
+  let files: MemoryFiles;
+  let tables: MemoryTables;
+  let engine: EngineApi;
+
+  const startOn = (entry: GPU | undefined) => {
+    const { port } = server.address() as AddressInfo;
+    return createEngine({ files, tables, gpu: entry, baseUrl: `http://127.0.0.1:${port}/` });
+  };
+  const start = () => startOn(gpu);
+
+  beforeAll(async () => {
+    server = await serveBundled();
+  });
+  afterAll(() => void server.close());
+  beforeEach(() => {
+    files = new MemoryFiles();
+    tables = new MemoryTables();
+    engine = start();
+  });
+
+  const request = (datasetId: string, changes: Partial<TrainRequest> = {}): TrainRequest => ({
+    modelId: 'nano-lm',
+    datasetId,
+    evalShare: 0,
+    lora: { ...COMMON_RECIPE.lora, r: 2 },
+    training: {
+      ...COMMON_RECIPE.training,
+      max_steps: 4,
+      per_device_train_batch_size: 2,
+      gradient_accumulation_steps: 1,
+      save_strategy: 'steps',
+      save_steps: 2,
+    },
+    samplePrompts: [],
+    name: 'a run',
+    ...changes,
+  });
+
+  const importRows = async (rows: object[] = ROWS) => {
+    const { dataset } = await engine.importDataset({ file: alpaca(rows) }, silent());
+    return dataset!.id;
+  };
+
+  it('lists the bundled model and samples, and recommends a recipe for the medical ones', async () => {
+    expect((await engine.listModels(undefined, silent())).map(({ id }) => id)).toEqual(['nano-lm']);
+    const names = (await engine.listDatasets(undefined, silent())).map(({ id }) => id);
+    expect(names).toEqual(expect.arrayContaining(['medical-zh', 'medical-en-eval']));
+    const recipe = await engine.recommendRecipe(
+      { modelId: 'nano-lm', datasetId: 'medical-en' },
+      silent(),
+    );
+    expect(recipe?.lora.r).toBeGreaterThan(0);
+    expect(recipe?.training.learning_rate).toBeGreaterThan(0);
+    const counts = await engine.countParameters(
+      { modelId: 'nano-lm', lora: COMMON_RECIPE.lora },
+      silent(),
+    );
+    expect(counts.allParams).toBeGreaterThan(counts.trainableParams);
+  });
+
+  it('trains, logs, checkpoints, keeps the adapter, and takes it away in three forms', async () => {
+    const events: TrainEvent[] = [];
+    const run = await engine.train(request(await importRows()), {
+      ...silent(),
+      progress: (event) => events.push(event),
+    });
+    expect(run).toMatchObject({ status: 'finished', step: 4, totalSteps: 4 });
+    expect(events.filter(({ kind }) => kind === 'step')).toHaveLength(4);
+    expect(events.filter(({ kind }) => kind === 'checkpoint')).toHaveLength(2);
+    const [adapter] = await engine.listAdapters(undefined, silent());
+    expect(adapter.id).toBe(run.adapterId);
+
+    const take = async (format: 'peft' | 'safetensors' | 'onnx') => {
+      const { file } = await engine.exportModel(
+        { modelId: 'nano-lm', adapterId: adapter.id, format },
+        silent(),
+      );
+      return new Map(
+        readZip(new Uint8Array(await file.arrayBuffer())).map((e) => [e.name, e.read()]),
+      );
+    };
+    const peft = await take('peft');
+    expect([...peft.keys()].sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    const merged = await take('safetensors');
+    const weights = merged.get('model.safetensors')!;
+    const header = parseSafetensorsHeader(weights, {
+      fileName: 'm',
+      fileSizeBytes: weights.length,
+    });
+    expect(header.tensors.some(({ name }) => name === 'model.norm.weight')).toBe(true);
+    expect(merged.has('tokenizer.json')).toBe(true);
+    expect((await take('onnx')).has('onnx/model.onnx_data')).toBe(true);
+
+    const kept = await engine.merge(
+      { modelId: 'nano-lm', adapterId: adapter.id, name: 'merged' },
+      silent(),
+    );
+    expect(kept).toMatchObject({ origin: 'merged', name: 'merged' });
+    const opened = await engine.openModel({ modelId: kept.id }, silent());
+    expect(opened.parameterCount).toBe(kept.parameterCount);
+  });
+
+  it('goes on from the last checkpoint after the tab was killed, to the same bytes', async () => {
+    const datasetId = await importRows();
+    const whole = await engine.train(request(datasetId), silent());
+    const bytesOf = async (id: string) =>
+      new Uint8Array(
+        await (await files.readFile(`adapters/${id}/adapter_model.safetensors`)).arrayBuffer(),
+      );
+    const expected = await bytesOf(whole.adapterId!);
+
+    const killed = start();
+    let runId = '';
+    const died = killed.train(request(datasetId), {
+      ...silent(),
+      progress: (event) => {
+        if (event.kind === 'prepared') runId = event.runId;
+        if (event.kind === 'step' && event.step === 3) throw new Error('the tab is gone');
+      },
+    });
+    await expect(died).rejects.toThrow('the tab is gone');
+    // As the record would be, had the tab really died.
+    const record = (await tables.get('runs', runId))!;
+    await tables.put('runs', { ...record, status: 'running' } as typeof record);
+    const again = start();
+    const listed = (await again.listRuns(undefined, silent())).find(({ id }) => id === runId)!;
+    expect(listed).toMatchObject({ status: 'interrupted' });
+    const resumed = await again.train(request(datasetId, { resumeRunId: runId }), silent());
+    expect(resumed).toMatchObject({ id: runId, status: 'finished', step: 4 });
+    expect(resumed.log.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+    expect(await bytesOf(resumed.adapterId!)).toEqual(expected);
+  });
+
+  it('pauses, goes on, stops and keeps, stops and discards', async () => {
+    const datasetId = await importRows();
+    const long = request(datasetId);
+    long.training = { ...long.training, max_steps: 50, save_strategy: 'no' };
+    const seen: string[] = [];
+    const kept = await engine.train(long, {
+      ...silent(),
+      progress: (event) => {
+        seen.push(event.kind);
+        if (event.kind === 'step' && event.step === 1)
+          void engine.pauseTraining(undefined, silent());
+        if (event.kind === 'paused')
+          setTimeout(() => void engine.resumeTraining(undefined, silent()), 50);
+        if (event.kind === 'step' && event.step === 3)
+          void engine.stopTraining({ keep: true }, silent());
+      },
+    });
+    expect(seen).toContain('paused');
+    expect(seen).toContain('resumed');
+    expect(kept).toMatchObject({ status: 'stopped', step: 3 });
+    expect(await engine.listAdapters(undefined, silent())).toHaveLength(1);
+    const gone = await engine.train(long, {
+      ...silent(),
+      progress: (event) => {
+        if (event.kind === 'step') void engine.stopTraining({ keep: false }, silent());
+      },
+    });
+    expect(gone.adapterId).toBeUndefined();
+    expect((await engine.listRuns(undefined, silent())).map(({ id }) => id)).toEqual([kept.id]);
+  });
+
+  it('refuses what cannot work, in one sentence, and leaves the data as it was', async () => {
+    const fail = async (work: Promise<unknown>) => {
+      const error = (await work.then(
+        () => undefined,
+        (reason: unknown) => reason,
+      )) as { code: string; message: string };
+      return `${error.code}: ${error.message}`;
+    };
+    const datasetId = await importRows();
+    const cut = request(datasetId);
+    cut.training = { ...cut.training, max_length: 2 };
+    expect(await fail(engine.train(cut, silent()))).toMatch(
+      /^answers-cut: All 8 rows lose their answer at max_length 2/,
+    );
+    const notJson = engine.importDataset({ file: new File(['%PDF-1.7'], 'a.pdf') }, silent());
+    expect(await fail(notJson)).toMatch(/a\.pdf/);
+    expect(await fail(engine.importDataset({ file: alpaca([]) }, silent()))).toMatch(/rows\.json/);
+    const other = await engine.importDataset(
+      { file: alpaca([{ frage: 'a', antwort: 'b' }]) },
+      silent(),
+    );
+    expect(other.dataset).toBeUndefined();
+    expect(other.columns).toEqual(['frage', 'antwort']);
+    const mapping = { instruction: 'frage', output: 'antwort' };
+    const mapped = await engine.importDataset(
+      { file: alpaca([{ frage: 'a', antwort: 'b' }]), mapping },
+      silent(),
+    );
+    expect(mapped.dataset?.rowCount).toBe(1);
+    const noWeights = [new File(['{}'], 'tokenizer.json')];
+    expect(await fail(engine.importModel({ files: noWeights, name: 'x' }, silent()))).toMatch(
+      /bad-files: There is no config.json/,
+    );
+    expect(await fail(engine.deleteModel({ modelId: 'nano-lm' }, silent()))).toMatch(/^bundled/);
+    expect(await fail(engine.openModel({ modelId: 'nowhere' }, silent()))).toMatch(/^not-found/);
+    await holdLock(RUN_LOCK, {}, async () => {
+      expect(await fail(engine.train(request(datasetId), silent()))).toMatch(/^second-tab/);
+    });
+    expect(await engine.readRows({ datasetId, start: 0, count: 100 }, silent())).toEqual(ROWS);
+  });
+
+  it('without WebGPU says why it cannot train, and still opens the model for talking', async () => {
+    engine = startOn(undefined);
+    const device = await engine.describeDevice(undefined, silent());
+    expect(device).toMatchObject({ backend: 'wasm', trainingBlocked: { code: 'no-webgpu' } });
+    await expect(engine.train(request(await importRows()), silent())).rejects.toMatchObject({
+      code: 'no-training',
+    });
+    expect(await engine.openModel({ modelId: 'nano-lm' }, silent())).toMatchObject({
+      backend: 'wasm',
+    });
+  });
+});
