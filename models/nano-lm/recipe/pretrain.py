@@ -55,9 +55,13 @@ def batches(tok, seed, mixture, tokens):
             yield torch.tensor([i + [0] * (n - len(i)) for i, _ in g]), torch.tensor([w + [0.0] * (n - len(w)) for _, w in g])
 
 
-def rate(step, steps, warm=100, fall=0.35):
+def rate(step, cycles, fall, warm=100):
+    """Warm-up, plateau, linear fall; cycles are the steps at which one ends and the next begins anew."""
+    end = next(c for c in cycles if step < c)
+    begin = max([c for c in cycles if c <= step], default=0)
+    at, steps = step - begin, end - begin
     start = int(steps * (1 - fall))
-    return min(1.0, (step + 1) / warm) * (1.0 if step < start else max(0.02, (steps - step) / (steps - start)))
+    return min(1.0, (at + 1) / warm) * (1.0 if at < start else max(0.02, (steps - at) / (steps - start)))
 
 
 def build_optimisers(model, muon_lr, adam_lr):
@@ -77,7 +81,7 @@ def mean_over_processes(model):
 
 
 def worker(rank, recipe, folder, work):
-    """recipe: seed, steps, fall, tokens, muon_lr, adam_lr, stages [[from step, mixture], ...]."""
+    """recipe: seed, cycles, fall, tokens, muon_lr, adam_lr, stages [[from step, mixture], ...]."""
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(recipe.get("port", 29611)))
     torch.set_num_threads(1)
     dist.init_process_group("gloo", rank=rank, world_size=PROCESSES)
@@ -95,12 +99,12 @@ def worker(rank, recipe, folder, work):
             o.load_state_dict(s)
     dist.barrier()
     seen, total, began = 0, 0.0, time.time()
-    for step in range(first, recipe["steps"]):
+    for step in range(first, recipe["cycles"][-1]):
         if step % CHUNK == 0 or step == first:
             mixture = [m for at, m in recipe["stages"] if at <= step][-1]
             source = batches(tok, recipe["seed"] * 1_000_003 + step * 10 + rank, mixture, recipe["tokens"])
         for o, lr in zip(opts, (recipe["muon_lr"], recipe["adam_lr"])):
-            o.param_groups[0]["lr"] = lr * rate(step, recipe["steps"], fall=recipe["fall"])
+            o.param_groups[0]["lr"] = lr * rate(step, recipe["cycles"], recipe["fall"])
         ids, w = next(source)
         w = w[:, 1:].reshape(-1)
         at = w.nonzero().squeeze(1)
@@ -120,7 +124,7 @@ def worker(rank, recipe, folder, work):
         if rank == 0 and (step + 1) % 50 == 0:
             print(f"step {step + 1} answer-loss {total / 50:.3f} tokens {seen} {seen / (time.time() - began):.0f}/s", flush=True)
             total = 0.0
-        if (step + 1) % CHUNK == 0 or step + 1 == recipe["steps"]:
+        if (step + 1) % CHUNK == 0 or step + 1 == recipe["cycles"][-1]:
             if rank == 0:
                 torch.save({"step": step + 1, "model": model.state_dict(), "optimisers": [o.state_dict() for o in opts]}, work / "new.pt")
                 os.replace(work / "new.pt", last)
@@ -129,7 +133,7 @@ def worker(rank, recipe, folder, work):
 
 
 def pretrain(recipe, folder, work):
-    """Trains (or goes on) until recipe["steps"]; the state is work/last.pt."""
+    """Trains (or goes on) until recipe["cycles"][-1]; the state is work/last.pt."""
     work.mkdir(parents=True, exist_ok=True)
     torch.multiprocessing.spawn(worker, (recipe, folder, work), nprocs=PROCESSES)
     return work / "last.pt"

@@ -7,7 +7,7 @@ NONE = {"zh": "资料里没有", "en": "Not in the passage"}
 
 
 def row(rng, lang):
-    facts = passage(rng, lang, rng.choice([1, 2, 2, 3, 3, 4]))
+    facts = passage(rng, lang, rng.choice([1, 2, 2, 3, 3]))
     e, k, v, _ = rng.choice(facts)
     if rng.random() < 0.25:
         v, taken, values = None, {(f[0], f[1]) for f in facts}, e

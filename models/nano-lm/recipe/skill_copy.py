@@ -61,11 +61,11 @@ def row(rng, lang):
         return {"instruction": rng.choice(REPEAT[lang]), "input": text, "output": text, "key": text}
     if kind == "look":
         keys = []
-        while len(keys) < rng.randint(2, 5):
+        while len(keys) < rng.randint(2, 4):
             w = word(rng, lang)
             if w not in keys:
                 keys.append(w)
-        values = [phrase(rng, lang, 3) for _ in keys]
+        values = [phrase(rng, lang, rng.choice([1, 1, 2, 3])) for _ in keys]
         link, stop = rng.choice([("：", "\n"), ("是", "。"), ("，", "；"), (" -> ", "\n")] if lang == "zh" else [(": ", "\n"), (" is ", ". "), (" = ", "; "), (" -> ", "\n")])
         text = stop.join(k + link + v for k, v in zip(keys, values))
         if rng.random() < 0.5:

@@ -6,7 +6,7 @@ Q = {"zh": "问题：", "en": "Question: "}
 
 
 def row(rng, lang):
-    facts = passage(rng, lang, rng.choice([1, 2, 2, 3, 3, 4]))
+    facts = passage(rng, lang, rng.choice([1, 2, 2, 3, 3]))
     e, k, v, _ = rng.choice(facts)
     text, q = ("" if lang == "zh" else " ").join(f[3] for f in facts), ask(rng, lang, e, k)
     if rng.random() < 0.5:

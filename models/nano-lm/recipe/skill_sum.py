@@ -19,7 +19,7 @@ def work(a, op, b):
 
 def numbers(rng, steps):
     n = 3 if rng.random() < 0.3 else 2
-    big = 9 if n == 3 and not steps else 99
+    big = (9 if n == 3 else 30) if not steps else 30 if n == 3 else 99
     if rng.random() < 0.3:
         big = min(big, 20)
     nums, ops = [rng.randint(0 if n == 2 else 1, big)], []
@@ -32,7 +32,7 @@ def numbers(rng, steps):
                 op = "+"
             else:
                 nums[0], x = x, nums[0]
-        if op == "+" and total + x > 198:
+        if op == "+" and total + x > 150:
             x %= 10
         total = nums[0] + x if op == "+" and len(nums) == 1 else nums[0] - x if len(nums) == 1 else total + x if op == "+" else total - x
         nums.append(x)
@@ -51,7 +51,7 @@ def story(rng, lang, nums, ops):
 
 
 def row(rng, lang, steps=None):
-    steps = rng.random() < 0.5 if steps is None else steps
+    steps = rng.random() < 0.35 if steps is None else steps
     nums, ops, total = numbers(rng, steps)
     sign = "".join(f" {o} {x}" for o, x in zip(ops, nums[1:]))
     if rng.random() < 0.35:
