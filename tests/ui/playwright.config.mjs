@@ -9,7 +9,9 @@ export default defineConfig({
   globalSetup: './global-setup.ts',
   workers: 1,
   fullyParallel: false,
-  timeout: 60_000,
+  // The first page of a run waits for Vite to transform every module.
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
   reporter: 'list',
   use: {
     ...devices['Desktop Chrome'],
@@ -18,5 +20,6 @@ export default defineConfig({
     baseURL: 'http://localhost:4199',
     locale: 'en-GB',
     timezoneId: 'UTC',
+    serviceWorkers: 'block',
   },
 });

@@ -2,6 +2,7 @@
 import type { ChatMessage, ChatResult, GenerationOptions } from '../rpc/engine-api';
 import { DEFAULT_GENERATION, streamAnswer } from './answer';
 import { readLocal, writeLocal } from './local-store';
+import { lang } from './lang.svelte';
 import { models } from './models.svelte';
 
 export type Column = 'base' | 'tuned';
@@ -44,10 +45,12 @@ class Chat {
   completed = $state.raw<{ turn: number; column: Column }>();
   #abort: AbortController | undefined;
 
+  /** The chosen model, else what pages start with. */
+  readonly model = $derived(models.byId(this.modelId) ?? models.preferred);
   readonly columns: readonly Column[] = $derived(this.adapterId ? ['base', 'tuned'] : ['base']);
 
   /** Answers one column after the other: both share one GPU. */
-  async send(question: string, modelId: string): Promise<void> {
+  async send(question: string): Promise<void> {
     if (this.busy || question.trim() === '') return;
     const abort = (this.#abort = new AbortController());
     this.busy = true;
@@ -63,7 +66,7 @@ class Chat {
     try {
       for (const column of columns) {
         const adapterId = column === 'tuned' ? this.adapterId : undefined;
-        await this.#answer(turn, column, modelId, adapterId, abort.signal);
+        await this.#answer(turn, column, adapterId, abort.signal);
       }
     } finally {
       this.busy = false;
@@ -102,7 +105,6 @@ class Chat {
   async #answer(
     turn: Turn,
     column: Column,
-    modelId: string,
     adapterId: string | undefined,
     signal: AbortSignal,
   ): Promise<void> {
@@ -114,6 +116,10 @@ class Chat {
     }
     answer.state = 'running';
     try {
+      // A question may come before the list of models is read.
+      await models.ensure();
+      const modelId = this.model?.id;
+      if (!modelId) throw models.error ?? new Error(lang.t.chat.noModels);
       await models.open(modelId);
       const { text, stopped, result } = await streamAnswer(
         {

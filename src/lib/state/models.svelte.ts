@@ -2,6 +2,7 @@
 import type { LoadProgress, ModelSummary, OpenModel } from '../rpc/engine-api';
 import { Collection } from './collection.svelte';
 import { engine, type Activity } from './engine.svelte';
+import { serviceWorker } from './service-worker.svelte';
 
 class Models extends Collection<ModelSummary> {
   current = $state.raw<OpenModel>();
@@ -38,6 +39,7 @@ class Models extends Collection<ModelSummary> {
         api.openModel({ modelId }, { signal: abort.signal, onProgress: this.#show(activity) }),
       );
       if (!this.byId(modelId)?.present) void this.refresh();
+      if (this.current.origin === 'bundled') void serviceWorker.keepBundled();
       return this.current;
     } finally {
       if (this.#abort === abort) {

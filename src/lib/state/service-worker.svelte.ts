@@ -47,7 +47,7 @@ class ServiceWorkerState {
 
   /** Keeps the bundled models and samples for going offline. */
   async keepBundled(): Promise<void> {
-    await this.#app?.keepBundled();
+    await this.#app?.keepBundled().catch(() => undefined);
   }
 }
 

@@ -5,6 +5,7 @@ import { datasets } from './datasets.svelte';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
 import { findRecommended, recipe, type RecipeParts } from './recipe.svelte';
+import { recallRequest } from './remembered-requests';
 import { heldBackOf } from './samples';
 import { asQuestion } from './tour.svelte';
 import { training } from './training.svelte';
@@ -64,13 +65,17 @@ class TrainForm {
 
   /** Goes on from the last checkpoint, with everything as it was. */
   resume(run: RunSummary): Promise<RunSummary> {
+    const held = heldBackOf(datasets.items, datasets.byId(run.datasetId));
     return this.#run({
+      // Without a memory of it, what a new run on this data would take.
+      evalShare: held ? 0 : recipe.evalShare,
+      evalDatasetId: held?.id,
+      samplePrompts: [...new Set(run.samples.map((sample) => sample.prompt))],
+      ...recallRequest(run.id),
       modelId: run.modelId,
       datasetId: run.datasetId,
-      evalShare: recipe.evalShare,
       lora: run.lora,
       training: run.training,
-      samplePrompts: [...new Set(run.samples.map((sample) => sample.prompt))],
       resumeRunId: run.id,
       name: run.name,
     });

@@ -2,12 +2,15 @@
 import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { adapters } from './adapters.svelte';
 import { engine, type Activity } from './engine.svelte';
+import { rememberRequest } from './remembered-requests';
 import { runs } from './runs.svelte';
 import { ScreenWake } from './screen-wake';
 
 export type TrainPhase = 'idle' | 'preparing' | 'running' | 'paused' | 'stopping' | 'ended';
 export type Prepared = Extract<TrainEvent, { kind: 'prepared' }>;
 export type StepEvent = Extract<TrainEvent, { kind: 'step' }>;
+/** A point of the curves, from a step's event or from the record of an earlier part of the run. */
+export type Point = Pick<StepEvent, 'step' | 'loss' | 'gradNorm' | 'learningRate'>;
 export type Sample = { step: number; prompt: string; text: string };
 export type Announcement =
   | { kind: 'start'; steps: number }
@@ -24,7 +27,7 @@ class Training {
   request = $state.raw<TrainRequest>();
   prepared = $state.raw<Prepared>();
   latest = $state.raw<StepEvent>();
-  points = $state.raw<readonly StepEvent[]>([]);
+  points = $state.raw<readonly Point[]>([]);
   samples = $state.raw<readonly Sample[]>([]);
   checkpointStep = $state<number>();
   result = $state.raw<RunSummary>();
@@ -33,7 +36,8 @@ class Training {
   wasHidden = $state(false);
   awake = $state(false);
 
-  #points: StepEvent[] = [];
+  #points: Point[] = [];
+  #latest: StepEvent | undefined;
   #redraw: ReturnType<typeof setTimeout> | undefined;
   #spoken = 0;
   #wake = new ScreenWake((awake) => (this.awake = awake));
@@ -96,6 +100,7 @@ class Training {
     this.prepared = this.latest = this.result = this.error = this.announcement = undefined;
     this.checkpointStep = undefined;
     this.points = this.#points = [];
+    this.#latest = undefined;
     this.samples = [];
     this.wasHidden = false;
     this.#spoken = 0;
@@ -105,11 +110,14 @@ class Training {
     switch (event.kind) {
       case 'prepared':
         this.prepared = event;
+        if (this.request) rememberRequest(event.runId, this.request);
+        if (event.startStep > 0) this.#recall(event);
         this.phase = 'running';
         this.announcement = { kind: 'start', steps: event.totalSteps };
         break;
       case 'step':
         this.#points.push(event);
+        this.#latest = event;
         this.#redraw ??= setTimeout(() => this.#draw(activity), REDRAW_MS);
         break;
       case 'sample':
@@ -130,11 +138,25 @@ class Training {
     }
   }
 
+  /** The part of a resumed run that is on record. */
+  #recall({ runId, startStep }: Prepared): void {
+    const run = runs.byId(runId);
+    this.#points = (run?.log ?? [])
+      .filter((entry) => entry.step <= startStep)
+      .map(({ step, loss, grad_norm, learning_rate }) => ({
+        step,
+        loss,
+        gradNorm: grad_norm,
+        learningRate: learning_rate,
+      }));
+    this.samples = (run?.samples ?? []).filter((sample) => sample.step <= startStep);
+  }
+
   #draw(activity?: Activity): void {
     clearTimeout(this.#redraw);
     this.#redraw = undefined;
     this.points = [...this.#points];
-    this.latest = this.points.at(-1);
+    this.latest = this.#latest;
     if (activity) activity.share = this.share;
     const part = Math.floor(this.share * SPOKEN_PARTS);
     if (this.latest && part > this.#spoken && part < SPOKEN_PARTS) {
