@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu, Tensor } from '$lib/gpu';
-import { attentionBackward, attentionForward, type AttentionOptions } from '$lib/kernels/attention';
+import {
+  attentionBackward,
+  attentionForward,
+  attentionVariants,
+  type AttentionOptions,
+} from '$lib/kernels/attention';
 import { KernelError } from '$lib/kernels/errors';
 import { PlanBuilder } from '$lib/gpu';
 import { requestTestGpu } from '../dawn';
@@ -59,10 +64,10 @@ describe('attention', () => {
     };
   };
 
-  async function run(s: AttentionCase, x = inputs(s)) {
+  async function run(s: AttentionCase, x = inputs(s), variant = attentionVariants(gpu)[0]) {
     const { dOut, ...qkv } = tensors(s, x);
     const [out, lse, dQ, dK, dV] = await runPlan(gpu, (plan) => {
-      const options = { label: '/attention', ...qkv, ...s };
+      const options = { label: '/attention', ...qkv, ...s, variant };
       const forward = attentionForward(plan, options);
       const gradients = attentionBackward(plan, { ...options, ...forward, dOut });
       return [forward.out, forward.lse, gradients.dQ, gradients.dK, gradients.dV];
@@ -71,16 +76,27 @@ describe('attention', () => {
     return { out, lse, dQ, dK, dV };
   }
 
+  /**
+   * The register kernels take lavapipe's compiler seconds for each head width. Where that driver runs the
+   * subgroup kernels, one width of each shape of tile stands for the others; elsewhere all widths run.
+   */
+  const variantsFor = (headDim: number) =>
+    attentionVariants(gpu).filter(
+      (variant, i) => i === 0 || variant !== 'register' || [24, 32, 96, 128].includes(headDim),
+    );
+
   async function compare(s: AttentionCase, tolerance = TOLERANCE, spread = 1) {
     const x = inputs(s, spread);
-    const actual = await run(s, x);
     const { out, lse } = attention(x.q, x.k, x.v, s);
     const { dQ, dK, dV } = attentionGradients(x.dOut, x.q, x.k, x.v, s);
-    for (const [name, expected] of Object.entries({ out, lse, dQ, dK, dV }))
-      expect(
-        relativeError(actual[name as keyof typeof actual], expected),
-        `${name} of ${JSON.stringify(s)}`,
-      ).toBeLessThan(tolerance);
+    for (const variant of variantsFor(s.headDim)) {
+      const actual = await run(s, x, variant);
+      for (const [name, expected] of Object.entries({ out, lse, dQ, dK, dV }))
+        expect(
+          relativeError(actual[name as keyof typeof actual], expected),
+          `${name} by ${variant} of ${JSON.stringify(s)}`,
+        ).toBeLessThan(tolerance);
+    }
   }
 
   it('has an oracle whose gradients are its finite differences', () => {
@@ -98,7 +114,7 @@ describe('attention', () => {
     await compare(shape(2, T, 2, 1, 32));
   });
 
-  it.each([8, 12, 24, 32, 64, 80, 96, 112, 128, 256])(
+  it.each([8, 12, 24, 32, 64, 80, 96, 128, 256])(
     'agrees with the oracle at head width %i',
     async (headDim) => {
       await compare(shape(1, 45, 2, 1, headDim));
@@ -112,7 +128,7 @@ describe('attention', () => {
     [7, 7],
     [14, 2],
   ])('agrees with %i query heads over %i key heads', async (heads, kvHeads) => {
-    await compare(shape(2, 37, heads, kvHeads, 16));
+    await compare(shape(2, 37, heads, kvHeads, 24));
   });
 
   it.each([1, 2, 5, 31, 32, 33, 47, 99, 100, 101, 5000])(

@@ -3,6 +3,10 @@
 // for each head of the group in order, so that the sums have one order.
 // dOut, q: (B * T, H * D)   k, v, dK, dV: (B * T, Hkv * D)   lse, delta: (B, H, T)
 // dK and dV are overwritten. Grid: tiles of keys, key heads, B.
+override D: u32;
+// Rows of a tile.
+override ROWS: u32;
+
 @group(0) @binding(0) var<storage, read> dOut: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;

@@ -2,6 +2,10 @@
 // The geometry is that of attention.wgsl.
 // dOut, q, dQ: (B * T, H * D)   k, v: (B * T, Hkv * D)   lse, delta: (B, H, T)
 // dQ is overwritten. Grid: tiles of queries, heads, B.
+override D: u32;
+// Rows of a tile.
+override ROWS: u32;
+
 @group(0) @binding(0) var<storage, read> dOut: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;

@@ -1,16 +1,12 @@
 // What the kernels of attention share; to be put before their texts.
-// Only D and ROWS shape the code; the rest are uniforms, so that models of one head width share a pipeline.
-override D: u32;
-// Rows of a workgroup's tile.
-override ROWS: u32;
-
+// Sizes are uniforms, so that models, lengths and windows share pipelines.
 struct Sizes {
   T: u32,
   H: u32,
   Hkv: u32,
   // Query i sees key j where j <= i and i - j < window.
   window: u32,
-  // D / 4 as a number the compiler does not know: unrolled loops take software adapters seconds to compile.
+  // D / 4. Loops over it do not unroll, which would take software adapters seconds to compile.
   quads: u32,
   // Bits of the factor of the scores.
   scale: u32,
@@ -23,10 +19,10 @@ const LN2 = 0.6931471805599453;
 
 // Index of a head's row in q and its like, and in k and its like; of the last row for those past the end.
 fn queryIndex(batch: u32, row: u32, head: u32) -> u32 {
-  return ((batch * sizes.T + min(row, sizes.T - 1u)) * sizes.H + head) * (D / 4u);
+  return ((batch * sizes.T + min(row, sizes.T - 1u)) * sizes.H + head) * sizes.quads;
 }
 fn keyIndex(batch: u32, row: u32, kvHead: u32) -> u32 {
-  return ((batch * sizes.T + min(row, sizes.T - 1u)) * sizes.Hkv + kvHead) * (D / 4u);
+  return ((batch * sizes.T + min(row, sizes.T - 1u)) * sizes.Hkv + kvHead) * sizes.quads;
 }
 
 fn four(first: u32) -> vec4<u32> {

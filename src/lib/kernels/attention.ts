@@ -3,12 +3,16 @@
  * the forward leaves one number a query and head (lse) from which the backward finds its weights again.
  * Batches are right-padded: causal order alone keeps padding out of real rows, and padding has dOut 0.
  */
-import { read, write, type PlanBuilder, type Tensor } from '../gpu';
+import { read, write, type Gpu, type PlanBuilder, type Tensor } from '../gpu';
 import { floatBits, foldGrid, requireCount, requireTensor } from './add-elementwise';
 import DELTA_WGSL from './attention-delta.wgsl?raw';
 import KEYS_WGSL from './attention-keys.wgsl?raw';
 import QUERIES_WGSL from './attention-queries.wgsl?raw';
 import SHAPE_WGSL from './attention-shape.wgsl?raw';
+import SUBGROUP_KEYS_WGSL from './attention-subgroup-keys.wgsl?raw';
+import SUBGROUP_QUERIES_WGSL from './attention-subgroup-queries.wgsl?raw';
+import SUBGROUP_SHAPE_WGSL from './attention-subgroup-shape.wgsl?raw';
+import SUBGROUP_FORWARD_WGSL from './attention-subgroup.wgsl?raw';
 import FORWARD_WGSL from './attention.wgsl?raw';
 import { KernelError } from './errors';
 
@@ -24,6 +28,17 @@ const NO_WINDOW = 0x80000000;
 
 const WORKGROUP = 64;
 
+/** Lanes of a subgroup, rows of a tile and dimensions of a chunk in the subgroup variant. */
+const SUBGROUP_LANES = 8;
+const SUBGROUP_ROWS = 16;
+const SUBGROUP_DIMENSIONS = 32;
+
+/**
+ * Two ways to the same numbers up to rounding: `register` runs everywhere, `subgroup` on adapters whose
+ * subgroups have exactly 8 lanes, which are CPUs (lavapipe), and is four times faster there.
+ */
+export type AttentionVariant = 'register' | 'subgroup';
+
 export interface AttentionShape {
   label: string;
   B: number;
@@ -37,6 +52,8 @@ export interface AttentionShape {
   scale: number;
   /** Query i sees key j where j <= i and i - j < slidingWindow; all earlier keys when left out. */
   slidingWindow?: number;
+  /** For tests and measurements; what the adapter runs fastest when left out. */
+  variant?: AttentionVariant;
 }
 
 export interface AttentionOptions extends AttentionShape {
@@ -48,6 +65,13 @@ export interface AttentionOptions extends AttentionShape {
   v: Tensor;
 }
 
+/** Variants that this device can run, the fastest first. */
+export function attentionVariants({ features, device }: Gpu): AttentionVariant[] {
+  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
+  const eightLanes = subgroupMinSize === SUBGROUP_LANES && subgroupMaxSize === SUBGROUP_LANES;
+  return features.subgroups && eightLanes ? ['subgroup', 'register'] : ['register'];
+}
+
 /**
  * @returns out (B * T, heads * headDim) and lse (B, heads, T), the log-sum-exp of the scaled scores
  * @throws KernelError
@@ -57,12 +81,13 @@ export function attentionForward(
   options: AttentionOptions,
 ): { out: Tensor; lse: Tensor } {
   const { label, q, k, v, B, T, heads } = options;
-  const { constants, uniforms, tiles, queryShape } = check(options);
+  const { uniforms, queryShape } = check(options);
+  const { kernels, tiles } = variantOf(plan, options);
   const out = plan.tensor(`${label}/out`, queryShape);
   const lse = plan.tensor(`${label}/lse`, [B, heads, T]);
   plan.dispatch({
     label,
-    kernel: { name: 'attention', wgsl: SHAPE_WGSL + FORWARD_WGSL, constants },
+    kernel: kernels.forward,
     bindings: [read(q), read(k), read(v), write(out), write(lse)],
     uniforms,
     grid: [tiles, heads, B],
@@ -89,7 +114,8 @@ export function attentionBackward(
 ): { dQ: Tensor; dK: Tensor; dV: Tensor } {
   const { label, dOut, q, k, v, out, lse, B, T, heads, kvHeads } = options;
   const where = `${label} (attention)`;
-  const { constants, uniforms, tiles, queryShape, keyShape } = check(options);
+  const { uniforms, queryShape, keyShape } = check(options);
+  const { kernels, tiles } = variantOf(plan, options);
   requireTensor(where, 'dOut', dOut, queryShape);
   requireTensor(where, 'out', out, queryShape);
   requireTensor(where, 'lse', lse, [B, heads, T]);
@@ -107,14 +133,14 @@ export function attentionBackward(
   const inputs = [dOut, q, k, v, lse, delta].map(read);
   plan.dispatch({
     label: `${label} backward`,
-    kernel: { name: 'attention-queries', wgsl: SHAPE_WGSL + QUERIES_WGSL, constants },
+    kernel: kernels.queries,
     bindings: [...inputs, write(dQ)],
     uniforms,
     grid: [tiles, heads, B],
   });
   plan.dispatch({
     label: `${label} backward`,
-    kernel: { name: 'attention-keys', wgsl: SHAPE_WGSL + KEYS_WGSL, constants },
+    kernel: kernels.keys,
     bindings: [...inputs, write(dK), write(dV)],
     uniforms,
     grid: [tiles, kvHeads, B],
@@ -144,13 +170,35 @@ function check(options: AttentionOptions) {
   requireTensor(where, 'q', q, queryShape);
   requireTensor(where, 'k', k, keyShape);
   requireTensor(where, 'v', v, keyShape);
-  const rows = Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
   const window = Math.min(options.slidingWindow ?? NO_WINDOW, NO_WINDOW);
   return {
-    constants: { D: headDim, ROWS: rows },
     uniforms: [T, heads, kvHeads, window, headDim / 4, floatBits(options.scale), B * T],
-    tiles: Math.ceil(T / rows),
     queryShape,
     keyShape,
+  };
+}
+
+/** The three kernels of a variant, and the workgroups that the rows of one head and sequence take. */
+function variantOf(plan: PlanBuilder, { T, headDim, variant }: AttentionOptions) {
+  if ((variant ?? attentionVariants(plan.gpu)[0]) === 'subgroup') {
+    const prelude = `enable subgroups;\n${SHAPE_WGSL}${SUBGROUP_SHAPE_WGSL}`;
+    return {
+      kernels: {
+        forward: { name: 'attention-subgroup', wgsl: prelude + SUBGROUP_FORWARD_WGSL },
+        queries: { name: 'attention-subgroup-queries', wgsl: prelude + SUBGROUP_QUERIES_WGSL },
+        keys: { name: 'attention-subgroup-keys', wgsl: prelude + SUBGROUP_KEYS_WGSL },
+      },
+      tiles: Math.ceil(T / SUBGROUP_ROWS) * Math.ceil(headDim / SUBGROUP_DIMENSIONS),
+    };
+  }
+  const rows = Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
+  const constants = { D: headDim, ROWS: rows };
+  return {
+    kernels: {
+      forward: { name: 'attention', wgsl: SHAPE_WGSL + FORWARD_WGSL, constants },
+      queries: { name: 'attention-queries', wgsl: SHAPE_WGSL + QUERIES_WGSL, constants },
+      keys: { name: 'attention-keys', wgsl: SHAPE_WGSL + KEYS_WGSL, constants },
+    },
+    tiles: Math.ceil(T / rows),
   };
 }

@@ -3,6 +3,10 @@
 // each score 4 queries against 4 keys, then hold 4 queries x 4 dimensions of the result.
 // q, out: (B * T, H * D)   k, v: (B * T, Hkv * D)   lse: (B, H, T), natural log-sum-exp of scaled scores
 // out and lse are overwritten. Grid: tiles of queries, heads, B.
+override D: u32;
+// Rows of a tile.
+override ROWS: u32;
+
 @group(0) @binding(0) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> k: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> v: array<vec4<f32>>;
