@@ -38,7 +38,7 @@ export async function openGolden(name: string) {
   const path = goldenPath(`models/${name}`);
   const model = await openModelFolder(path);
   const adapter = await openAdapterFolder(`${path}/adapter`, model.config);
-  return { path, ...model, adapter, forward: readTensors(`${path}/forward.safetensors`) };
+  return { ...model, adapter, forward: readTensors(`${path}/forward.safetensors`) };
 }
 
 /** ||a - b|| / ||b||, in float64. */

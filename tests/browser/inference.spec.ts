@@ -84,6 +84,18 @@ for (const name of ['llama-tied', 'mistral-sliding', 'qwen3', 'random-nano'])
     }
   });
 
+test('ONNX Runtime and our own forward agree over one copy of the weights', async ({ page }) => {
+  for (const name of ['nano-lm', 'llama-untied-gqa', 'mistral-sliding', 'qwen2', 'qwen3']) {
+    const lengths = name === 'nano-lm' ? [21, 33, 128] : [21, 33, 100];
+    for (const result of await run(page, 'ownForwardAgrees', name, lengths)) {
+      const { length, difference, generated, expected } = result;
+      console.log(name, length, difference);
+      expect(difference, `${name}, ${length} tokens`).toBeLessThan(REFERENCE_TOLERANCE);
+      expect(generated, `${name}, ${length} tokens`).toEqual(expected);
+    }
+  }
+});
+
 for (const length of [21, 33, 128])
   test(`the bundled model: both backends agree over ${length} tokens and 24 greedy steps`, async ({
     page,

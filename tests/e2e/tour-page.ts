@@ -12,7 +12,7 @@ export interface TourFigures {
 
 const WORDS = {
   en: { start: 'Run the whole tour', accuracy: /Accuracy/, speed: /speed|tokens/i },
-  'zh-CN': { start: '一键走完全程', accuracy: /准确率/, speed: /速度|词元/ },
+  'zh-CN': { start: '用样例数据走一遍全程', accuracy: /准确率/, speed: /速度|词元/ },
 } as const;
 
 /** Training and talking on a software GPU take minutes. */

@@ -16,6 +16,7 @@ import {
   randomNano,
   type TestModel,
 } from './models';
+import { openBoth } from './own-forward';
 import { openGpu, openSession } from './sessions';
 
 const GREEDY: TextGeneration = {
@@ -90,6 +91,30 @@ async function backendsAgree(name: string, lengths: readonly number[]) {
   }));
 }
 
+/** ONNX Runtime against our own forward over the same buffers: logits, then the choices of greedy decoding. */
+async function ownForwardAgrees(name: string, lengths: readonly number[]) {
+  const opened = await model(name);
+  const { vocabSize } = opened.config;
+  const both = await openBoth(opened);
+  const results = [];
+  for (const length of lengths) {
+    const promptIds = idsOfLength(length, vocabSize);
+    const difference = worst(await both.session.logits(promptIds), await both.ownLogits(promptIds));
+    const { ids } = await both.session.generate({ promptIds, generation: GREEDY });
+    const own = await both.ownLogits([...promptIds, ...ids]);
+    const expected = ids.map((_, i) => {
+      const at = (length + i - 1) * vocabSize;
+      return indexOfLargest(own.subarray(at, at + vocabSize));
+    });
+    results.push({ length, difference, generated: ids, expected });
+  }
+  await both.dispose();
+  return results;
+}
+
+const indexOfLargest = (row: Float32Array) =>
+  row.reduce((best, value, j) => (value > row[best] ? j : best), 0);
+
 /** Decoding with the cache against one forward pass over everything. */
 async function cacheAgrees(name: string, backend: Backend) {
   const opened = await model(name);
@@ -100,9 +125,7 @@ async function cacheAgrees(name: string, backend: Backend) {
   const logits = await open.session.logits([...promptIds, ...ids]);
   const expected = ids.map((_, i) => {
     const at = (promptIds.length + i - 1) * vocabSize;
-    return logits
-      .subarray(at, at + vocabSize)
-      .reduce((best, v, j, all) => (v > all[best] ? j : best), 0);
+    return indexOfLargest(logits.subarray(at, at + vocabSize));
   });
   await open.dispose();
   return { generated: ids, expected };
@@ -373,6 +396,7 @@ async function exportedFolder(name: string, dtype: ExportDtype, backend: Backend
 }
 
 export const scenarios = {
+  ownForwardAgrees,
   runtimeBuild,
   exportedFolder,
   goldenLogits,

@@ -1,0 +1,78 @@
+/** ONNX Runtime and our own decoder over the very same weight buffers. */
+import { ropeTables } from '../../../src/lib/config';
+import { Decoder, ModelWeights, NO_ADAPTER, type TensorSource } from '../../../src/lib/decoder';
+import { Arena, Gpu, PlanBuilder } from '../../../src/lib/gpu';
+import { TextSession } from '../../../src/lib/inference';
+import { createStepState } from '../../../src/lib/kernels/step-state';
+import type { TestModel } from './models';
+
+/** Both readers of one upload. */
+export async function openBoth({ weights: floats, ...model }: TestModel) {
+  const gpu = await Gpu.request(navigator.gpu);
+  const source: TensorSource = async (name) => {
+    const value = floats.get(name);
+    return (
+      value && {
+        dtype: 'F32',
+        shape: value.shape,
+        bytes: new Uint8Array(value.data.slice().buffer),
+      }
+    );
+  };
+  const weights = await ModelWeights.upload(gpu, model.config, source);
+  const session = await TextSession.create({
+    ...model,
+    gpu: { device: gpu, weights: weights.tensors },
+  });
+  return {
+    session,
+    ownLogits: (ids: readonly number[]) => ownLogits(gpu, model.config, weights, ids),
+    dispose: async () => {
+      await session.dispose();
+      weights.dispose();
+    },
+  };
+}
+
+/** (T, V) of one row of T tokens. */
+async function ownLogits(
+  gpu: Gpu,
+  config: TestModel['config'],
+  weights: ModelWeights,
+  ids: readonly number[],
+): Promise<Float32Array> {
+  const T = ids.length;
+  const tables = ropeTables(config, T);
+  const shape = [T, config.headDim / 2];
+  const integers = (name: string, values: readonly number[]) =>
+    gpu.createTensor(name, [T], 'i32', Int32Array.from(values));
+  const none = new Array<number>(T).fill(0);
+  const plan = new PlanBuilder(gpu, 'own forward');
+  const decoder = new Decoder(
+    plan,
+    {
+      config,
+      weights,
+      adapter: NO_ADAPTER,
+      rotary: {
+        cos: gpu.createTensor('cos', shape, 'f32', tables.cos),
+        sin: gpu.createTensor('sin', shape, 'f32', tables.sin),
+      },
+      batch: {
+        B: 1,
+        T,
+        ids: integers('ids', ids),
+        rowIndex: integers('rowIndex', none),
+        targets: integers('targets', none),
+      },
+      step: createStepState(gpu),
+    },
+    false,
+  );
+  const logits = plan.keep(decoder.logits());
+  const arena = new Arena(gpu, 'own forward');
+  await (await plan.build(arena)).run();
+  const values = await gpu.readFloats(logits);
+  arena.dispose();
+  return values;
+}
