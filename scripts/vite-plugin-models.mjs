@@ -1,12 +1,14 @@
 // Serves the bundled models at /models/NAME/** and the sample datasets at /samples/**, from the
 // `models` folder in development and copied into the build. Recipes and evaluation items stay behind.
-// `files.json` in each of these folders lists path, size and SHA-256 of the others.
+// `files.json` in each of these folders lists path, size and SHA-256 of the others, and
+// `/_app/workers.json` names the scripts and wasm files of workers.
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { isolationHeaders } from './content-security-policy.mjs';
 
 const SAMPLES = 'samples';
+const WORKER_FILES = '_app/immutable/workers';
 /** Of a Hugging Face folder; everything else in a model's folder is how it was made. */
 const MODEL_FILE = /^(.*\.(json|safetensors|jinja|onnx|onnx_data|txt)|LICENSE|README\.md)$/;
 const SAMPLE_FILE = /\.(json|jsonl|csv|txt)$/;
@@ -85,6 +87,21 @@ export function bundledModels(folder = 'models') {
       for (const [fileName, read] of collectFiles(folder)) {
         this.emitFile({ type: 'asset', fileName, source: read() });
       }
+    },
+
+    // What workers load is in no list that the service worker gets from the build.
+    writeBundle: {
+      order: 'post',
+      handler(options) {
+        if (this.environment.name !== 'client' || !options.dir) return;
+        const folder = join(options.dir, WORKER_FILES);
+        if (!existsSync(folder)) return;
+        const files = readdirSync(folder, { recursive: true })
+          .map((name) => `${WORKER_FILES}/${String(name).replaceAll('\\', '/')}`)
+          .filter((path) => statSync(join(options.dir, path)).isFile())
+          .sort();
+        writeFileSync(join(options.dir, '_app/workers.json'), JSON.stringify({ files }));
+      },
     },
   };
 }

@@ -1,8 +1,9 @@
 /** Answers what pages post. Anything else is ignored: other programs may share the origin. */
 import type { ServiceWorkerAnswer, ServiceWorkerMessage } from '../lib/hub/worker-messages';
 import { keepNow } from './caches';
+import { listWorkerFiles } from './worker-files';
 import { isClosed, readLedger, setClosed } from './foreign';
-import { bundledDigests, version, worker, workerFiles } from './scope';
+import { bundledDigests, version, worker } from './scope';
 
 export async function answerMessage(event: ExtendableMessageEvent): Promise<void> {
   const message = readMessage(event.data);
@@ -29,7 +30,7 @@ async function carryOut(message: ServiceWorkerMessage): Promise<unknown> {
     case 'keep':
       return keepAll(message.urls);
     case 'keep-bundled':
-      return keepAll([...bundledDigests.keys(), ...workerFiles]);
+      return keepAll([...bundledDigests.keys(), ...(await listWorkerFiles(message.gpu))]);
     case 'skip-waiting':
       await worker.skipWaiting();
       return true;
@@ -63,10 +64,11 @@ function readMessage(data: unknown): ServiceWorkerMessage | undefined {
       return 'urls' in data && Array.isArray(data.urls)
         ? { type, urls: data.urls.filter((url) => typeof url === 'string') }
         : undefined;
+    case 'keep-bundled':
+      return { type, gpu: 'gpu' in data && data.gpu === true };
     case 'sealed':
     case 'ledger':
     case 'version':
-    case 'keep-bundled':
     case 'skip-waiting':
       return { type };
     default:

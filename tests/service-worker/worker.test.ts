@@ -28,6 +28,7 @@ const HUB = 'https://huggingface.co/api/models/some/model?token=secret';
 describe.skipIf(!findChromium())('the service worker', () => {
   let fixture: Fixture;
   let first: string;
+  let second: string;
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
@@ -38,6 +39,7 @@ describe.skipIf(!findChromium())('the service worker', () => {
   beforeAll(async () => {
     fixture = prepareFixture();
     first = await fixture.build('one');
+    second = await fixture.build('two');
     browser = await launchChromium();
   }, 300_000);
 
@@ -136,25 +138,23 @@ describe.skipIf(!findChromium())('the service worker', () => {
     expect(await read(page, MODEL)).toMatchObject({ status: 200, size });
   });
 
-  it('keeps on request what the page will need, and says what it could not keep', async () => {
+  it('keeps on request what the page will need, workers and their wasm too', async () => {
     expect(await page.evaluate(() => handles.app.keepBundled())).toEqual([]);
-    const wasm = (await askWorker(page)).url as string;
-    const failed = await page.evaluate(
-      (url) => handles.app.keep([url, '/icon.svg', '/missing.bin', 'https://huggingface.co/x']),
-      wasm,
-    );
-    expect(failed).toEqual([`${server.origin}/missing.bin`, 'https://huggingface.co/x']);
-    expect(hubRequests).toEqual([]);
     await server.stop();
-    for (const path of [
-      MODEL,
-      '/models/nano-lm/files.json',
-      '/samples/medical.en.json',
-      '/icon.svg',
-    ]) {
+    for (const path of [MODEL, '/models/nano-lm/files.json', '/samples/medical.en.json']) {
       expect(await read(page, path)).toMatchObject({ status: 200 });
     }
     expect(await askWorker(page)).toMatchObject({ status: 200 });
+  });
+
+  it('keeps the files that a page names, and says what it could not keep', async () => {
+    const urls = [MODEL, '/icon.svg', '/missing.bin', 'https://huggingface.co/x'];
+    const failed = await page.evaluate((named) => handles.app.keep(named), urls);
+    expect(failed).toEqual([`${server.origin}/missing.bin`, 'https://huggingface.co/x']);
+    expect(hubRequests).toEqual([]);
+    await server.stop();
+    expect(await read(page, MODEL)).toMatchObject({ status: 200 });
+    expect(await read(page, '/icon.svg')).toMatchObject({ status: 200 });
   });
 
   const ledger = (): Promise<LedgerEntry[]> => page.evaluate(() => handles.app.readLedger());
@@ -299,7 +299,6 @@ describe.skipIf(!findChromium())('the service worker', () => {
   it('updates when asked, never during a run, and keeps models over the update', async () => {
     const model = await read(page, MODEL);
     const wasm = await askWorker(page);
-    const second = await fixture.build('two');
     const { port } = new URL(server.origin);
     await server.stop();
     server = await startServer(second, Number(port));

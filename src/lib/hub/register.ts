@@ -33,7 +33,7 @@ export interface App {
   setSeal(closed: boolean): Promise<void>;
   /** Caches same-origin URLs now. Answers with those that failed. */
   keep(urls: readonly string[]): Promise<string[]>;
-  /** Caches every bundled model and sample. */
+  /** Caches every bundled model and sample, and the workers with their runtime. */
   keepBundled(): Promise<string[]>;
   /** Of the worker in control; undefined without one. */
   version(): Promise<string | undefined>;
@@ -59,7 +59,8 @@ export function registerServiceWorker(options: RegisterOptions = {}): App {
     },
     keep: async (urls) =>
       (await ask(workers, { type: 'keep', urls: urls.map(absolute) })) ?? [...urls],
-    keepBundled: async () => (await ask(workers, { type: 'keep-bundled' })) ?? [],
+    keepBundled: async () =>
+      (await ask(workers, { type: 'keep-bundled', gpu: 'gpu' in navigator })) ?? [],
     version: () => ask(workers, { type: 'version' }),
   };
 }

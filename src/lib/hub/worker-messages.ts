@@ -18,7 +18,8 @@ export type ServiceWorkerMessage =
   | { type: 'ledger' }
   | { type: 'version' }
   | { type: 'keep'; urls: string[] }
-  | { type: 'keep-bundled' }
+  /** `gpu`: whether the browser has WebGPU, which decides the build of ONNX Runtime to keep. */
+  | { type: 'keep-bundled'; gpu: boolean }
   | { type: 'skip-waiting' };
 
 export type ServiceWorkerAnswer = { ok: true; value: unknown } | { ok: false; message: string };
