@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id
       let query1 = start + LANES + lane;
       let index0 = queryIndex(batch, query0, head);
       let index1 = queryIndex(batch, query1, head);
-      // Written out: without a value lavapipe keeps the last round's.
+      // Written out: Dawn's compiler (webgpu 0.6.2) does not clear a variable without a value again in each round.
       var s = Scores();
       var w = Scores();
       for (var d = 0u; d < sizes.quads; d++) {

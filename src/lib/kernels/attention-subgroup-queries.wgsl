@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var start = begin; start < end; start += TILE) {
     let key0 = keyIndex(batch, start + lane, kvHead);
     let key1 = keyIndex(batch, start + LANES + lane, kvHead);
-    // Written out: without a value lavapipe keeps the last round's.
+    // Written out: Dawn's compiler (webgpu 0.6.2) does not clear a variable without a value again in each round.
     var s = Scores();
     var w = Scores();
     for (var d = 0u; d < sizes.quads; d++) {
