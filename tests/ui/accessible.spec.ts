@@ -43,7 +43,7 @@ test('control: axe sees a field without a label', async ({ page }) => {
 
 for (const theme of ['light', 'night'] as const)
   test(`a run, from data to its end: ${theme}`, async ({ page }) => {
-    await openPage(page, '/train', { theme, width: 390 });
+    await openPage(page, '/train', { scenario: 'slow', theme, width: 390 });
     await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
     await page.getByText('What the model will see').click();
     await page.getByText('Everything else').click();

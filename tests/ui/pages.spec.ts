@@ -52,7 +52,7 @@ test('a run: the recipe of the sample, figures, title, the line of PEFT, samples
 });
 
 test('a discarded run asks first and leaves no adapter', async ({ page }) => {
-  await openPage(page, '/train');
+  await openPage(page, '/train', { scenario: 'slow' });
   await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
   await page.getByRole('button', { name: 'Start training' }).click();
   await page.getByRole('button', { name: 'Stop and discard' }).click();
@@ -99,16 +99,16 @@ test('Enter does not send while an input method composes, and does afterwards', 
   await expect(box).toHaveValue('你好');
   await box.press('Enter');
   await expect(box).toHaveValue('');
-  await expect(page.getByText('我不知道。我只学过一点点。')).toBeVisible();
+  await expect(page.getByText('我不知道。我只学过一点点。', { exact: true })).toBeVisible();
 });
 
 test('a stopped answer keeps what was said', async ({ page }) => {
-  await openPage(page, '/chat');
+  await openPage(page, '/chat', { scenario: 'slow' });
   await page.getByLabel('Write your question').fill('Hello');
   await page.keyboard.press('Enter');
   await expect(page.getByText(/^I do/)).toBeVisible();
   await page.getByRole('button', { name: 'Stop' }).click();
-  await expect(page.getByText('stopped')).toBeVisible();
+  await expect(page.getByText('stopped', { exact: true })).toBeVisible();
   await expect(page.getByText(/^I do/)).toBeVisible();
 });
 

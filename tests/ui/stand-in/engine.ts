@@ -254,8 +254,9 @@ export class StandIn implements EngineApi {
       : chinese
         ? '我不知道。我只学过一点点。'
         : 'I do not know. I have only learned a little.';
+    const pauseMs = (await this.#scenario) === 'slow' ? 4000 : 40;
     for (const piece of text.match(/.{1,3}/gsu) ?? []) {
-      await wait(40, signal);
+      await wait(pauseMs, signal);
       progress({ text: piece });
     }
     return {

@@ -1,6 +1,8 @@
 /** The states that pages are looked at in. A test chooses one with the cookie `scenario`. */
 export type Scenario =
   | 'ordinary'
+  /** Ordinary, with time to act while something goes on. */
+  | 'slow'
   | 'fresh'
   | 'no-webgpu'
   | 'low-space'

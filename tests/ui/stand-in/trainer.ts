@@ -53,7 +53,7 @@ export class ScriptedTrainer {
         await this.#waitPaused(step, progress, signal);
         continue;
       }
-      await wait(45, signal);
+      await wait(scenario === 'slow' ? 1500 : 45, signal);
       step++;
       if (step === FAILS_AT) fail(scenario);
       const entry = logAt(step);
