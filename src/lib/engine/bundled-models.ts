@@ -1,25 +1,25 @@
-/** What ships with the page, as the build sees it: models in `models/NAME`, data in `models/samples`. */
+/** What ships with the page and what a click brings: the catalogue, and the samples in `models/samples`. */
+import { CATALOGUE, type CatalogueEntry } from '../hub';
 import type { ModelSummary } from '../rpc/engine-api';
-import nanoConfig from '$models/nano-lm/config.json';
-import { countParameters } from '../decoder';
-import { readModelConfig } from '../config';
 
-const nano = readModelConfig(nanoConfig, 'models/nano-lm/config.json');
-const NANO_PARAMETERS = countParameters(nano);
+/** The catalogue as a page lists it; a hub model is present once its folder is stored. */
+export function summaryOf(entry: CatalogueEntry): ModelSummary {
+  const { id, name, origin, architecture, parameterCount, sizeBytes, licence, languages } = entry;
+  const bundled = origin === 'bundled';
+  return {
+    id,
+    name,
+    origin: bundled ? 'bundled' : 'catalogue',
+    present: bundled,
+    architecture,
+    parameterCount,
+    sizeBytes,
+    licence,
+    languages,
+  };
+}
 
-export const BUNDLED_MODELS: readonly ModelSummary[] = [
-  {
-    id: 'nano-lm',
-    name: 'nano-lm',
-    origin: 'bundled',
-    present: true,
-    architecture: nano.architecture,
-    parameterCount: NANO_PARAMETERS,
-    sizeBytes: 2 * NANO_PARAMETERS,
-    licence: 'apache-2.0',
-    languages: ['zh', 'en'],
-  },
-];
+export const CATALOGUE_MODELS: readonly ModelSummary[] = CATALOGUE.map(summaryOf);
 
 /** Bundled data sets: `SUBJECT-LANGUAGE`, with `-eval` for the questions held back from training. */
 export const BUNDLED_SAMPLES = ['medical', 'customer-service'].flatMap((subject) =>

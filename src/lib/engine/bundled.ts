@@ -1,32 +1,10 @@
 /** Files that ship with the page: read over the same origin, kept by the service worker. */
 import type { FolderAccess } from '../decoder';
-import { EngineError } from './errors';
+import { fetchOwn } from '../hub';
 
 /** Lists and sizes of a bundled folder, made at build time. */
 interface FileList {
   files: { path: string; sizeBytes: number }[];
-}
-
-/** @throws EngineError `offline` when the page's own server does not answer and nothing is cached */
-export async function fetchBundled(url: string, signal?: AbortSignal): Promise<Response> {
-  let response: Response | undefined;
-  try {
-    response = await fetch(url, { signal });
-  } catch (cause) {
-    if (signal?.aborted) throw cause;
-    throw offline(url, cause);
-  }
-  if (!response.ok) throw offline(url, response.status);
-  return response;
-}
-
-function offline(url: string, cause: unknown): EngineError {
-  const path = new URL(url).pathname;
-  return new EngineError(
-    'offline',
-    `${path} is not on this device yet and the page's server cannot be reached. Go online once, then it works offline.`,
-    { retryable: true, details: { path }, cause },
-  );
 }
 
 /** A bundled model as a folder; each file is fetched whole when it is first read, then kept in memory. */
@@ -54,7 +32,7 @@ export class BundledFolder implements FolderAccess {
   }
 
   private async files() {
-    this.listing ??= fetchBundled(`${this.url}files.json`, this.signal).then(
+    this.listing ??= fetchOwn(`${this.url}files.json`, this.signal).then(
       (response) => response.json() as Promise<FileList>,
     );
     return (await this.listing).files;
@@ -63,7 +41,7 @@ export class BundledFolder implements FolderAccess {
   private content(name: string): Promise<Uint8Array> {
     let content = this.contents.get(name);
     if (!content) {
-      content = fetchBundled(this.url + name, this.signal)
+      content = fetchOwn(this.url + name, this.signal)
         .then((response) => response.arrayBuffer())
         .then((buffer) => new Uint8Array(buffer));
       this.contents.set(name, content);

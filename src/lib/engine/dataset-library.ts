@@ -9,13 +9,13 @@ import {
   type FieldMapping,
   type MappedDataset,
 } from '../formats';
+import { fetchOwn } from '../hub';
 import type {
   DatasetReport,
   DatasetRowView,
   DatasetSchema,
   DatasetSummary,
 } from '../rpc/engine-api';
-import { fetchBundled } from './bundled';
 import { BUNDLED_SAMPLES, type BundledSample } from './bundled-models';
 import { newId, type EngineContext } from './context';
 import { EngineError, notFound } from './errors';
@@ -105,7 +105,7 @@ export class DatasetLibrary {
   }
 
   private async loadSample({ id, file }: BundledSample): Promise<LoadedSample> {
-    const response = await fetchBundled(`${this.context.baseUrl}samples/${file}`);
+    const response = await fetchOwn(`${this.context.baseUrl}samples/${file}`);
     const dataset = readDataset(await response.text(), { fileName: file });
     const summary: DatasetSummary = {
       id,

@@ -5,6 +5,7 @@
 import { DEFAULT_LORA_CONFIG, isJsonObject, type LoraConfig } from '../config';
 import { countParameters, linearSites } from '../decoder';
 import type { GpuError } from '../gpu';
+import { fetchOwn } from '../hub';
 import type { AdapterInputs } from '../inference';
 import { layoutLora } from '../peft';
 import type { CallContext } from '../rpc/protocol';
@@ -28,7 +29,6 @@ import {
 } from '../storage';
 import { encodeRow, previewRow } from '../text';
 import { AdapterLibrary } from './adapter-library';
-import { fetchBundled } from './bundled';
 import { BUNDLED_SAMPLES } from './bundled-models';
 import { EngineDevice, type EngineContext } from './context';
 import { DatasetLibrary, viewRow } from './dataset-library';
@@ -97,7 +97,13 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     signal: AbortSignal,
     progress: (update: LoadProgress) => void,
   ): Promise<LoadedModel> {
-    const summary = await models.get(modelId);
+    let summary = await models.get(modelId);
+    if (!summary.present)
+      summary = await models.download(summary, {
+        signal,
+        onProgress: (doneBytes, totalBytes) =>
+          progress({ stage: 'download', doneBytes, totalBytes }),
+      });
     progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
     const folder = await readModelFolder(models.folder(summary, signal));
     const device = await context.device.gpu();
@@ -169,7 +175,7 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
   async function recommendRecipe(datasetId: string): Promise<RecommendedRecipe | undefined> {
     const sample = BUNDLED_SAMPLES.find(({ id }) => id === datasetId);
     if (sample?.subject !== 'medical') return undefined;
-    const response = await fetchBundled(`${baseUrl}samples/${sample.subject}.config.json`);
+    const response = await fetchOwn(`${baseUrl}samples/${sample.subject}.config.json`);
     const recipe: unknown = await response.json();
     if (!isJsonObject(recipe)) return undefined;
     const isLora = (name: string) => name in DEFAULT_LORA_CONFIG;

@@ -8,8 +8,7 @@ export type EngineErrorCode =
   | 'bad-files'
   | 'model-in-use'
   | 'wrong-model'
-  | 'bundled'
-  | 'offline';
+  | 'bundled';
 
 export class EngineError extends InkstoneError<EngineErrorCode> {}
 

@@ -1,9 +1,10 @@
 /** Models on this device: bundled, imported, merged. Lists, opens their folders, adds, removes. */
 import type { FolderAccess } from '../decoder';
 import { openZip } from '../formats';
+import { downloadModel, findInCatalogue } from '../hub';
 import type { ModelSummary } from '../rpc/engine-api';
 import { BundledFolder } from './bundled';
-import { BUNDLED_MODELS } from './bundled-models';
+import { CATALOGUE_MODELS } from './bundled-models';
 import { newId, type EngineContext } from './context';
 import { EngineError, notFound } from './errors';
 import { checkComplete, DroppedFolder, readModelFolder, StoredFolder } from './model-folder';
@@ -24,7 +25,8 @@ export class ModelLibrary {
 
   async list(): Promise<ModelSummary[]> {
     const stored = await this.context.tables.list<ModelRecord>('models');
-    return [...BUNDLED_MODELS, ...stored];
+    const has = (id: string) => stored.some((model) => model.id === id);
+    return [...CATALOGUE_MODELS.filter(({ id }) => !has(id)), ...stored];
   }
 
   /** @throws EngineError `not-found` */
@@ -38,6 +40,23 @@ export class ModelLibrary {
     if (model.origin === 'bundled')
       return new BundledFolder(`${this.context.baseUrl}models/${model.id}/`, signal);
     return new StoredFolder(this.context.files, folderOf(model.id));
+  }
+
+  /**
+   * Brings a model of the catalogue onto this device; goes on where an earlier attempt broke off.
+   * @throws HubError `sealed`, `offline`, `gated` ...; StorageError `full`
+   */
+  async download(model: ModelSummary, options: CopyOptions): Promise<ModelSummary> {
+    const entry = findInCatalogue(model.id);
+    if (!entry?.repo) throw notFound('model', model.id);
+    const { repo, revision, id } = entry;
+    const { files, tables } = this.context;
+    const downloaded = await downloadModel({ repo, revision, id }, files, {
+      tables,
+      signal: options.signal,
+      onProgress: ({ doneBytes, totalBytes }) => options.onProgress(doneBytes, totalBytes),
+    });
+    return this.add({ ...model, present: true, sizeBytes: downloaded.sizeBytes });
   }
 
   /** Takes in a folder's files or one zip of them. Everything is checked before anything is kept. */
