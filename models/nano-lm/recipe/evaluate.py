@@ -106,6 +106,6 @@ if __name__ == "__main__":
     ap.add_argument("--limit", type=int, default=10**9)
     ap.add_argument("--show", action="store_true")
     a = ap.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(min(2, torch.get_num_threads()))
     model = AutoModelForCausalLM.from_pretrained(a.model, dtype=torch.float32)
     print(report(score(model, Tokenizer.from_file(str(a.model / "tokenizer.json")), Path(__file__).parents[1] / "eval", a.limit, a.show)))
