@@ -24,6 +24,13 @@ export const home: typeof zh = {
   bufferLimit: (bytes) =>
     `One buffer may take up to ${bytes}: room for models from a few million to a billion parameters.`,
   bufferSmall: (bytes) => `One buffer may take up to ${bytes}; choose one of the smaller models.`,
+  offline: 'Offline',
+  offlineReady:
+    'Works without a network: the page, the bundled model and the samples are on this device.',
+  offlinePreparing:
+    'The page, the bundled model and the samples are being kept on this device; after that it works without a network.',
+  offlineMissing:
+    'The files for working offline are not all here yet; open this page once more while you are online.',
   storage: 'Storage',
   storageGood: (free) => `About ${free} are free; models and runs are kept on this device.`,
   storageLow: (free) =>
