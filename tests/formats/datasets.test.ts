@@ -1,3 +1,4 @@
+/** Data sets from file to rows. One long file, because every format is held to the same tables of rows and refusals. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,3 +1,4 @@
+/** The safetensors header, index and writer. One long file, because each refusal stands beside the control that passes. */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

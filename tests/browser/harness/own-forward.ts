@@ -3,11 +3,34 @@ import { ropeTables } from '../../../src/lib/config';
 import { Decoder, ModelWeights, NO_ADAPTER, type TensorSource } from '../../../src/lib/decoder';
 import { Arena, Gpu, PlanBuilder } from '../../../src/lib/gpu';
 import { TextSession } from '../../../src/lib/inference';
+import { indexOfLargest } from '../../../src/lib/inference/sampler';
 import { createStepState } from '../../../src/lib/kernels/step-state';
+import { GREEDY, idsOfLength, openModel, worst } from './comparison';
 import type { TestModel } from './models';
 
+/** ONNX Runtime against our own forward over the same buffers: logits, then the choices of greedy decoding. */
+export async function ownForwardAgrees(name: string, lengths: readonly number[]) {
+  const opened = await openModel(name);
+  const { vocabSize } = opened.config;
+  const both = await openBoth(opened);
+  const results = [];
+  for (const length of lengths) {
+    const promptIds = idsOfLength(length, vocabSize);
+    const difference = worst(await both.session.logits(promptIds), await both.ownLogits(promptIds));
+    const { ids } = await both.session.generate({ promptIds, generation: GREEDY });
+    const own = await both.ownLogits([...promptIds, ...ids]);
+    const expected = ids.map((_, i) => {
+      const at = (length + i - 1) * vocabSize;
+      return indexOfLargest(own.subarray(at, at + vocabSize));
+    });
+    results.push({ length, difference, generated: ids, expected });
+  }
+  await both.dispose();
+  return results;
+}
+
 /** Both readers of one upload. */
-export async function openBoth({ weights: floats, ...model }: TestModel) {
+async function openBoth({ weights: floats, ...model }: TestModel) {
   const gpu = await Gpu.request(navigator.gpu);
   const source: TensorSource = async (name) => {
     const value = floats.get(name);

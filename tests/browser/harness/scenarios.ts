@@ -1,42 +1,13 @@
 /** What the browser tests ask of the inference room, each from a fresh worker. */
-import {
-  loadRuntime,
-  type Backend,
-  type GenerateResult,
-  type TextGeneration,
-} from '../../../src/lib/inference';
+import { loadRuntime, type Backend, type GenerateResult } from '../../../src/lib/inference';
+import { indexOfLargest } from '../../../src/lib/inference/sampler';
 import { Gpu } from '../../../src/lib/gpu';
 import { exportFolder, type ExportDtype } from '../../../src/lib/onnx-export';
 import { dequantizeQ4, quantizeQ4 } from '../../../src/lib/onnx-export/quantize-q4';
-import {
-  goldenRows,
-  openGolden,
-  openGoldenAdapter,
-  openNano,
-  randomNano,
-  type TestModel,
-} from './models';
-import { openBoth } from './own-forward';
+import { goldenRows, openGolden, openGoldenAdapter, randomNano, type TestModel } from './models';
+import { GREEDY, idsOfLength, openModel, worst } from './comparison';
+import { ownForwardAgrees } from './own-forward';
 import { openGpu, openSession } from './sessions';
-
-const GREEDY: TextGeneration = {
-  max_new_tokens: 24,
-  temperature: 0,
-  top_p: 1,
-  top_k: 0,
-  repetition_penalty: 1,
-  seed: 1,
-};
-
-function worst(a: Float32Array, b: Float32Array): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  let difference = 0;
-  for (let i = 0; i < a.length; i++) difference = Math.max(difference, Math.abs(a[i] - b[i]));
-  return difference;
-}
-
-const idsOfLength = (length: number, vocabSize: number) =>
-  Array.from({ length }, (_, i) => (i * 37 + 11) % vocabSize);
 
 /** Largest difference from PyTorch's logits, of the base and of the adapter, over the golden rows. */
 async function goldenLogits(name: string, backend: Backend) {
@@ -58,14 +29,9 @@ async function goldenLogits(name: string, backend: Backend) {
   return { ...result, errors };
 }
 
-async function model(name: string): Promise<TestModel> {
-  if (name === 'random-nano') return randomNano();
-  return name === 'nano-lm' ? openNano() : openGolden(name);
-}
-
 /** Logits and greedy tokens on both backends over prompts of these lengths. */
 async function backendsAgree(name: string, lengths: readonly number[]) {
-  const opened = await model(name);
+  const opened = await openModel(name);
   const runs = { webgpu: [], wasm: [] } as Record<
     Backend,
     { logits: Float32Array; tokens: readonly number[] }[]
@@ -91,33 +57,9 @@ async function backendsAgree(name: string, lengths: readonly number[]) {
   }));
 }
 
-/** ONNX Runtime against our own forward over the same buffers: logits, then the choices of greedy decoding. */
-async function ownForwardAgrees(name: string, lengths: readonly number[]) {
-  const opened = await model(name);
-  const { vocabSize } = opened.config;
-  const both = await openBoth(opened);
-  const results = [];
-  for (const length of lengths) {
-    const promptIds = idsOfLength(length, vocabSize);
-    const difference = worst(await both.session.logits(promptIds), await both.ownLogits(promptIds));
-    const { ids } = await both.session.generate({ promptIds, generation: GREEDY });
-    const own = await both.ownLogits([...promptIds, ...ids]);
-    const expected = ids.map((_, i) => {
-      const at = (length + i - 1) * vocabSize;
-      return indexOfLargest(own.subarray(at, at + vocabSize));
-    });
-    results.push({ length, difference, generated: ids, expected });
-  }
-  await both.dispose();
-  return results;
-}
-
-const indexOfLargest = (row: Float32Array) =>
-  row.reduce((best, value, j) => (value > row[best] ? j : best), 0);
-
 /** Decoding with the cache against one forward pass over everything. */
 async function cacheAgrees(name: string, backend: Backend) {
-  const opened = await model(name);
+  const opened = await openModel(name);
   const open = await openSession(opened, backend);
   const { vocabSize } = opened.config;
   const promptIds = idsOfLength(17, vocabSize);
@@ -275,7 +217,7 @@ interface Speed {
 
 /** Three answers of 32 tokens to a prompt of 64; the first warms up. */
 async function speed(name: string, backend: Backend): Promise<Speed> {
-  const opened = await model(name);
+  const opened = await openModel(name);
   const begin = performance.now();
   const open = await openSession(opened, backend);
   const createMs = performance.now() - begin;
@@ -293,7 +235,7 @@ async function speed(name: string, backend: Backend): Promise<Speed> {
 
 /** An answer of the bundled model to a real question. */
 async function ask(question: string, backend: Backend) {
-  const open = await openSession(await model('nano-lm'), backend);
+  const open = await openSession(await openModel('nano-lm'), backend);
   const pieces: string[] = [];
   const result = await open.session.generate({
     messages: [{ role: 'user', content: question }],
