@@ -59,6 +59,19 @@ class Datasets extends Collection<DatasetSummary> {
     return engine.call((api) => api.readRows({ datasetId, start, count }));
   }
 
+  /** A few rows from all over the data, as a person would ask them. */
+  async pickQuestions(dataset: DatasetSummary, count: number): Promise<string[]> {
+    const stride = Math.max(1, Math.floor(dataset.rowCount / count));
+    const picked = await Promise.all(
+      Array.from({ length: Math.min(count, dataset.rowCount) }, (_, place) =>
+        this.readRows(dataset.id, place * stride, 1),
+      ),
+    );
+    return picked
+      .flat()
+      .map(({ instruction, input }) => (input ? `${instruction}\n${input}` : instruction));
+  }
+
   async preview(
     modelId: string,
     datasetId: string,

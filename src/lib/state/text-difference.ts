@@ -36,3 +36,15 @@ export function markDifferences(answer: string, reference: string): TextPart[] {
   }
   return parts;
 }
+
+/** Whether an answer counts as the reference, by the rule of evaluation/accuracy.ts. */
+export const agrees = (answer: string, reference: string): boolean =>
+  toOneForm(answer) === toOneForm(reference);
+
+const toOneForm = (text: string): string =>
+  text
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/\s+/gu, ' ')
+    .replace(/^[\s\p{P}]+|[\s\p{P}]+$/gu, '')
+    .replace(/(?<=\p{Script=Han}) (?=\p{Script=Han})/gu, '');

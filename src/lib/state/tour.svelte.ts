@@ -4,7 +4,6 @@
  */
 import { COMMON_RECIPE } from '../config';
 import type {
-  DatasetRowView,
   DatasetSummary,
   EvaluationReport,
   ExportedFile,
@@ -137,8 +136,8 @@ class Tour {
     this.train = findSample(datasets.items, language, 'train');
     if (!this.train) throw datasets.error ?? new Error('No bundled sample was found.');
     this.held = findSample(datasets.items, language, 'eval') ?? this.train;
-    const rows = await datasets.readRows(this.held.id, 0, ASKED);
-    this.talks = rows.map((row) => ({ question: asQuestion(row), before: '', after: '' }));
+    const questions = await datasets.pickQuestions(this.held, ASKED);
+    this.talks = questions.map((question) => ({ question, before: '', after: '' }));
   }
 
   async #ask(when: 'before' | 'after'): Promise<void> {
@@ -197,9 +196,5 @@ class Tour {
     );
   }
 }
-
-/** A row as a person would ask it. */
-export const asQuestion = (row: Pick<DatasetRowView, 'instruction' | 'input'>): string =>
-  row.input ? `${row.instruction}\n${row.input}` : row.instruction;
 
 export const tour = new Tour();

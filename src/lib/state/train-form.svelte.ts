@@ -7,7 +7,6 @@ import { models } from './models.svelte';
 import { findRecommended, recipe, type RecipeParts } from './recipe.svelte';
 import { recallRequest } from './remembered-requests';
 import { heldBackOf } from './samples';
-import { asQuestion } from './tour.svelte';
 import { training } from './training.svelte';
 
 const PROMPTS = 2;
@@ -96,9 +95,10 @@ class TrainForm {
   async #suggestPrompts(datasetId: string): Promise<void> {
     if (recipe.samplePrompts !== this.#suggested) return;
     try {
-      const rows = await datasets.readRows(this.heldBack?.id ?? datasetId, 0, PROMPTS);
+      const source = this.heldBack ?? this.dataset;
+      const questions = source ? await datasets.pickQuestions(source, PROMPTS) : [];
       if (this.datasetId !== datasetId) return;
-      this.#suggested = rows.map((row) => asQuestion(row).replaceAll('\n', ' ')).join('\n');
+      this.#suggested = questions.map((text) => text.replaceAll('\n', ' ')).join('\n');
       recipe.samplePrompts = this.#suggested;
     } catch {
       // The rows browser says what is wrong with the data.

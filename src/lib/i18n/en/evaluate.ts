@@ -25,7 +25,8 @@ export const evaluate: typeof zh = {
   resultOf: (dataset, when) => `${dataset} · ${when}`,
   who_: 'Answered by',
   accuracy: 'Accuracy',
-  accuracyHint: 'Share of answers that equal the reference',
+  accuracyHint:
+    'Share of answers that equal the reference, whatever the case and the punctuation at the ends',
   rougeL: 'ROUGE-L',
   rougeLHint: 'How much of the longest common part fits the reference; 1 is a perfect fit',
   speed: 'Tokens/s',

@@ -23,7 +23,7 @@ export const evaluate = {
   resultOf: (dataset: string, when: string) => `${dataset} · ${when}`,
   who_: '作答者',
   accuracy: '准确率',
-  accuracyHint: '回答与参考答案完全一致的比例',
+  accuracyHint: '回答与参考答案一致的比例，不计大小写和首尾标点',
   rougeL: 'ROUGE-L',
   rougeLHint: '与参考答案最长公共部分的吻合程度，1 为完全吻合',
   speed: '词元/秒',
