@@ -4,7 +4,8 @@ try {
   const saved = JSON.parse(localStorage.getItem('inkstone.settings') ?? '{}');
   if (saved.theme === 'light' || saved.theme === 'night')
     document.documentElement.dataset.theme = saved.theme;
-  const languages = saved.locale === 'system' || !saved.locale ? navigator.languages : [saved.locale];
+  const languages =
+    saved.locale === 'system' || !saved.locale ? navigator.languages : [saved.locale];
   const first = languages.find((tag) => /^(zh|en)\b/i.test(tag));
   document.documentElement.lang = first && /^zh/i.test(first) ? 'zh-CN' : 'en';
 } catch {

@@ -34,7 +34,7 @@ describe('config.json', () => {
       original_max_position_embeddings: 64,
     };
     const old = read({ rope_scaling: scaling });
-    const { rope_theta: _, ...rest } = LLAMA;
+    const rest = { ...LLAMA, rope_theta: undefined };
     const fresh = readModelConfig({
       ...rest,
       rope_parameters: { ...scaling, rope_theta: 500000 },
@@ -44,7 +44,7 @@ describe('config.json', () => {
   });
 
   it('fills in what older files leave out', () => {
-    const { num_key_value_heads: _, ...rest } = LLAMA;
+    const rest = { ...LLAMA, num_key_value_heads: undefined };
     expect(readModelConfig(rest)).toMatchObject({ kvHeadCount: 4, headDim: 16, qkvBias: false });
   });
 
@@ -58,9 +58,9 @@ describe('config.json', () => {
       qkNorm: true,
       headDim: 24,
     });
-    expect(read({ architectures: ['MistralForCausalLM'], sliding_window: 8 }).slidingWindow).toEqual(
-      [8, 8],
-    );
+    expect(
+      read({ architectures: ['MistralForCausalLM'], sliding_window: 8 }).slidingWindow,
+    ).toEqual([8, 8]);
     const qwenSlides = { architectures: ['Qwen2ForCausalLM'], sliding_window: 8 };
     expect(read(qwenSlides).slidingWindow).toEqual([undefined, undefined]);
     expect(

@@ -49,7 +49,7 @@ describe('LoRA settings', () => {
 });
 
 describe('training arguments', () => {
-  it("read a fraction in warmup_steps as transformers 5 does, and the older warmup_ratio", () => {
+  it('read a fraction in warmup_steps as transformers 5 does, and the older warmup_ratio', () => {
     expect(readTrainingArguments({ warmup_steps: 0.1 }, 'c')).toMatchObject({
       warmup_steps: 0,
       warmup_ratio: 0.1,

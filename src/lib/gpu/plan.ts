@@ -2,7 +2,7 @@
  * A plan is a fixed list of dispatches over fixed shapes. Building it assigns memory by lifetime,
  * compiles every pipeline in parallel and makes every bind group; running it allocates nothing.
  */
-import { Arena, assignSlots, type Lifetime } from './arena';
+import { assignSlots, type Arena, type Lifetime } from './arena';
 import { BUFFER_USAGE, type Gpu } from './device';
 import { GpuError } from './errors';
 import type { Access, KernelSource, Pipeline } from './pipeline';
