@@ -40,8 +40,6 @@ export const home: typeof zh = {
   storageNotPersisted:
     'The browser may clear this data when space runs short; in Settings you can ask it not to.',
   blockedTitle: 'Training is not possible here',
-  whatCanBeDone:
-    'You can still chat with a model and look through data. To train, open this page in a recent Chrome, Edge or Safari.',
 
   tourTitle: 'The whole tour',
   tourSteps: {

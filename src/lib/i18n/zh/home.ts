@@ -31,8 +31,6 @@ export const home = {
     '这个窗口不保留数据（可能是隐私窗口）：关掉标签页，训练结果就没有了，请及时导出。',
   storageNotPersisted: '浏览器在空间紧张时可能清理数据，可在“设置”里请它长久保留。',
   blockedTitle: '这里不能训练',
-  whatCanBeDone:
-    '你仍然可以与模型对话、查看数据。要训练，请用较新的 Chrome、Edge 或 Safari 打开本页。',
 
   tourTitle: '全程演示',
   tourSteps: {
