@@ -40,7 +40,7 @@ export default defineConfig({
   },
   projects: [
     { name: 'e2e', testIgnore: 'tour.spec.ts', use: chromium },
-    { name: 'tour', testMatch: 'tour.spec.ts', timeout: 900_000, use: chromium },
+    { name: 'tour', testMatch: 'tour.spec.ts', timeout: 1_800_000, use: chromium },
   ],
   webServer: {
     command: `node scripts/serve.mjs --port ${port}`,

@@ -111,7 +111,7 @@ async function playwright(title, browser, args) {
       '@playwright/test/cli.js',
       ['test', ...args, '--pass-with-no-tests', '--reporter=list,json'],
       {
-        timeoutMs: minutes(15),
+        timeoutMs: minutes(45),
         env: {
           PLAYWRIGHT_JSON_OUTPUT_FILE: report,
           CHROMIUM_PATH: browser,

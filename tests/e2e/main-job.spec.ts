@@ -7,7 +7,7 @@ import { expect, test } from '@playwright/test';
 import { readZip } from '../../src/lib/formats';
 import { expectLearning, readTour, startTour, useLanguage, watchForeign } from './tour-page';
 
-test.describe.configure({ timeout: 900_000 });
+test.describe.configure({ timeout: 1_800_000 });
 
 test('tunes the bundled model in English until it answers what it was not shown', async ({
   page,

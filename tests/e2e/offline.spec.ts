@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { expect, test } from '@playwright/test';
 import { expectLearning, readTour, startTour, useLanguage } from './tour-page';
 
-test.describe.configure({ timeout: 900_000 });
+test.describe.configure({ timeout: 1_800_000 });
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0);

@@ -16,7 +16,7 @@ const WORDS = {
 } as const;
 
 /** Training and talking on a software GPU take minutes. */
-const TOUR_TIMEOUT_MS = 780_000;
+const TOUR_TIMEOUT_MS = 1_500_000;
 
 export async function useLanguage(page: Page, locale: TourLanguage): Promise<void> {
   await page.addInitScript((value) => {

@@ -131,7 +131,8 @@ export class Trainer {
     while (this.step < totalSteps && !signal?.aborted) {
       await gate?.();
       if (signal?.aborted) break;
-      onStep?.(await this.runStep());
+      const report = await this.runStep();
+      onStep?.(report);
       await afterStep?.(this.step);
       const due =
         args.save_strategy === 'epoch'
