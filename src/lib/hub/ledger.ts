@@ -45,6 +45,11 @@ interface Announcement extends TableRecord {
   time: number;
 }
 
+/** Requests that this thread has made. */
+let sequence = 0;
+
+const digits = (value: number): string => String(value).padStart(15, '0');
+
 export class Ledger {
   constructor(private readonly tables: Tables) {}
 
@@ -52,8 +57,8 @@ export class Ledger {
     const { host, pathname } = new URL(request.url);
     const time = Date.now();
     const entry: LedgerEntry = {
-      // Ids sort as the requests were made.
-      id: `${String(time).padStart(15, '0')}-${crypto.randomUUID()}`,
+      // Ids sort as the requests were made, several in one millisecond included.
+      id: `${digits(time)}-${digits(sequence++)}-${crypto.randomUUID()}`,
       schemaVersion: 1,
       time,
       method: request.method,
