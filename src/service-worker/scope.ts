@@ -17,10 +17,15 @@ export const workerPolicy = __WORKER_POLICY__;
 
 /** Too large for the first load; kept at first use. Workers hold the runtimes. */
 const HEAVY = /\.(wasm|onnx|onnx_data|safetensors|map)$/;
+/** For the install dialog and the README, never shown by a page. */
+const SCREENSHOTS = `${base}/screenshots/`;
 const WORKERS = `${base}/_app/immutable/workers/`;
 
 const isShell = (path: string): boolean =>
-  !HEAVY.test(path) && !path.startsWith(WORKERS) && !bundledDigests.has(path);
+  !HEAVY.test(path) &&
+  !path.startsWith(WORKERS) &&
+  !path.startsWith(SCREENSHOTS) &&
+  !bundledDigests.has(path);
 
 export const pages: ReadonlySet<string> = new Set(prerendered);
 

@@ -31,6 +31,8 @@ export class RunRecorder {
       name: before?.name ?? request.name,
       modelId: request.modelId,
       datasetId: request.datasetId,
+      evalShare: request.evalShare,
+      evalDatasetId: request.evalDatasetId,
       status: 'running',
       createdAt: before?.createdAt ?? Date.now(),
       step: trainer.step,

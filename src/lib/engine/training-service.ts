@@ -87,8 +87,10 @@ export class TrainingService {
     return this.current;
   }
 
-  private async run(request: TrainRequest, current: Current): Promise<RunSummary> {
+  private async run(asked: TrainRequest, current: Current): Promise<RunSummary> {
     const { runs, open } = this.parts;
+    const before = asked.resumeRunId ? await runs.get(asked.resumeRunId) : undefined;
+    const request = before ? { ...asked, ...settingsOf(before) } : asked;
     const gpu = await this.parts.context.device.requireGpu();
     const model = await open(request.modelId, current.stop);
     const { config, tokenizer } = model.folder;
@@ -97,7 +99,6 @@ export class TrainingService {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
     });
-    const before = request.resumeRunId ? await runs.get(request.resumeRunId) : undefined;
     const checkpoint = before && (await runs.loadCheckpoint(before.id, config));
     const trainer = await Trainer.create({
       gpu,
@@ -213,6 +214,23 @@ export class TrainingService {
     model.forgetAdapter(summary.id);
   }
 }
+
+/** A resumed run goes on with the rows and settings that it began with, whatever the page remembers. */
+const settingsOf = ({
+  modelId,
+  datasetId,
+  evalShare,
+  evalDatasetId,
+  lora,
+  training,
+}: RunSummary) => ({
+  modelId,
+  datasetId,
+  evalShare,
+  evalDatasetId,
+  lora,
+  training,
+});
 
 const adapterIdOf = (run: RunSummary) => run.id.replace(/^run-/, 'adapter-');
 

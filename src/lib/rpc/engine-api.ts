@@ -171,6 +171,9 @@ export interface RunSummary {
   name: string;
   modelId: string;
   datasetId: string;
+  /** Which rows were held back, so that a resumed run learns from the same ones. */
+  evalShare: number;
+  evalDatasetId?: string;
   status: RunStatus;
   createdAt: number;
   step: number;

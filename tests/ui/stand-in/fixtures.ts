@@ -143,6 +143,8 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
   name,
   modelId: 'nano-lm',
   datasetId: 'medical-zh',
+  evalShare: 0,
+  evalDatasetId: 'medical-zh-eval',
   status,
   createdAt: NOW - DAY,
   step,
