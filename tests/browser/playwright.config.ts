@@ -7,6 +7,7 @@ export default defineConfig({
   outputDir: '../../test-results/browser',
   // A software GPU on a busy machine decodes a token a second.
   timeout: 600_000,
+  retries: process.env.CI ? 1 : 0,
   fullyParallel: false,
   workers: 1,
   reporter: 'list',

@@ -11,6 +11,8 @@ export default defineConfig({
   fullyParallel: false,
   // The first page of a run waits for Vite to transform every module.
   timeout: 120_000,
+  // Vite's development server reloads every page when it finds a dependency it had not prepared.
+  retries: process.env.CI ? 1 : 0,
   expect: { timeout: 20_000 },
   reporter: 'list',
   use: {
