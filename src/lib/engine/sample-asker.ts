@@ -8,6 +8,8 @@ import type { RunRecorder } from './run-recorder';
 /** Questions are asked this many times in a run, and at its start. */
 const ROUNDS = 6;
 const MAX_NEW_TOKENS = 48;
+/** Answers may take this share of a run's time; where the GPU is slow they come less often. */
+const MAX_TIME_SHARE = 0.2;
 
 export interface SampleAskerOptions {
   readonly model: LoadedModel;
@@ -21,6 +23,8 @@ export interface SampleAskerOptions {
 /** Asks the same questions again and again, of the very parameters that are being trained. */
 export class SampleAsker {
   private readonly every: number;
+  private readonly startedAt = performance.now();
+  private spentMs = 0;
 
   constructor(private readonly options: SampleAskerOptions) {
     this.every = Math.max(1, Math.ceil(options.trainer.shape.totalSteps / ROUNDS));
@@ -28,16 +32,18 @@ export class SampleAsker {
 
   askWhenDue(step: number): Promise<void> | undefined {
     const { totalSteps } = this.options.trainer.shape;
-    const due = step % this.every === 0 || step === totalSteps;
-    return due ? this.ask(step) : undefined;
+    if (step === totalSteps) return this.ask(step);
+    const affordable = this.spentMs <= MAX_TIME_SHARE * (performance.now() - this.startedAt);
+    return step % this.every === 0 && affordable ? this.ask(step) : undefined;
   }
 
   async ask(step: number): Promise<void> {
     const { model, trainer, prompts, signal, emit, record } = this.options;
     if (prompts.length === 0) return;
+    const started = performance.now();
     const session = await model.talk();
     for (const prompt of prompts) {
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       const { text } = await session.generate({
         messages: [{ role: 'user', content: prompt }],
         generation: { ...GREEDY, max_new_tokens: MAX_NEW_TOKENS },
@@ -47,5 +53,6 @@ export class SampleAsker {
       record.sample(step, prompt, text);
       emit({ kind: 'sample', step, prompt, text });
     }
+    this.spentMs += performance.now() - started;
   }
 }
