@@ -16,8 +16,6 @@ export default defineConfig({
     environment: 'node',
     pool: 'forks',
     maxWorkers: 2,
-    // Some tests drive a Chromium or bind ports: on a busy machine a second try tells a fault from a stall.
-    retry: process.env.CI ? 1 : 0,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     env: driver ? { VK_DRIVER_FILES: driver } : {},

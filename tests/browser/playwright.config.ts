@@ -7,7 +7,6 @@ export default defineConfig({
   outputDir: '../../test-results/browser',
   // A software GPU on a busy machine decodes a token a second.
   timeout: 600_000,
-  retries: process.env.CI ? 1 : 0,
   fullyParallel: false,
   workers: 1,
   reporter: 'list',
