@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InkstoneError } from '$lib/config';
-import { linearSites } from '$lib/decoder';
-import { initLora, layoutLora, readAdapter, writeAdapter } from '$lib/peft';
+import { adaptedModel } from '$lib/decoder';
+import { initAdapter, layoutAdapter, readAdapter, writeAdapter } from '$lib/peft';
 import { goldenPath, openGolden } from '../goldens';
 
 const filesOf = (name: string) => ({
@@ -18,11 +18,12 @@ describe("PEFT's adapter files", () => {
     '%s: what is read and written again has the same tensors, byte for byte',
     async (name) => {
       const { config } = await openGolden(name);
-      const sites = linearSites(config);
+      const model = adaptedModel(config);
       const files = filesOf(name);
-      const { config: lora, layout, values } = readAdapter(files, sites);
-      const written = writeAdapter(lora, layout, values, name);
-      const again = readAdapter(written, sites);
+      const loaded = readAdapter(files, model);
+      const { config: lora, values } = loaded;
+      const written = writeAdapter(loaded, model, name);
+      const again = readAdapter(written, model);
       expect(again.config).toEqual(lora);
       expect(again.values).toEqual(values);
       expect(Buffer.from(written.weights).equals(Buffer.from(files.weights))).toBe(true);
@@ -31,29 +32,29 @@ describe("PEFT's adapter files", () => {
 
   it('refuses an adapter that was made for another model, naming the tensor and both shapes', async () => {
     const { config } = await openGolden('llama-untied-gqa');
-    const wrong = () => readAdapter(filesOf('llama-tied'), linearSites(config));
+    const wrong = () => readAdapter(filesOf('llama-tied'), adaptedModel(config));
     expect(wrong).toThrow(/q_proj.lora_A.weight has shape \[4,32\], this model needs \[4,64\]/);
     expect(wrong).toThrow(expect.objectContaining({ code: 'wrong-model' }));
   });
 
   it('refuses missing and surplus tensors and values that are no numbers', async () => {
     const { config } = await openGolden('llama-tied');
-    const sites = linearSites(config);
+    const model = adaptedModel(config);
     const files = filesOf('llama-tied');
     const more = files.configJson.replace('"q_proj"', '"q_proj", "o_proj"');
-    expect(() => readAdapter({ ...files, configJson: more }, sites)).toThrow(
+    expect(() => readAdapter({ ...files, configJson: more }, model)).toThrow(
       expect.objectContaining({ code: 'missing-tensor' }),
     );
     const fewer = JSON.stringify({ ...JSON.parse(files.configJson), target_modules: ['q_proj'] });
-    expect(() => readAdapter({ ...files, configJson: fewer }, sites)).toThrow(
+    expect(() => readAdapter({ ...files, configJson: fewer }, model)).toThrow(
       /v_proj.*no place for/,
     );
     const bad = files.weights.slice();
     bad.set(new Uint8Array(Float32Array.of(NaN).buffer), bad.length - 4);
-    expect(() => readAdapter({ ...files, weights: bad }, sites)).toThrow(
+    expect(() => readAdapter({ ...files, weights: bad }, model)).toThrow(
       expect.objectContaining({ code: 'not-finite' }),
     );
-    expect(() => readAdapter(files, sites)).not.toThrow();
+    expect(() => readAdapter(files, model)).not.toThrow();
   });
 
   it('survives any damage with an error of ours', async () => {
@@ -65,7 +66,7 @@ describe("PEFT's adapter files", () => {
         const weights = cut ? files.weights.slice(0, at) : files.weights.slice();
         if (!cut) weights[at] = byte;
         try {
-          readAdapter({ ...files, weights }, linearSites(config));
+          readAdapter({ ...files, weights }, adaptedModel(config));
         } catch (error) {
           expect(error).toBeInstanceOf(InkstoneError);
         }
@@ -78,11 +79,11 @@ describe("PEFT's adapter files", () => {
 describe('a fresh LoRA', () => {
   it('has A uniform within 1/sqrt(in), B zero, and the base bias where biases are trained', async () => {
     const { config } = await openGolden('llama-bias');
-    const sites = linearSites(config);
-    const lora = { ...readAdapter(filesOf('llama-bias'), sites).config, r: 8 };
-    const layout = layoutLora(sites, lora);
-    const values = await initLora(layout, 1, async (path) =>
-      new Float32Array(sites.find((site) => site.path === path)!.outFeatures).fill(0.5),
+    const model = adaptedModel(config);
+    const lora = { ...readAdapter(filesOf('llama-bias'), model).config, r: 8 };
+    const layout = layoutAdapter(model, lora);
+    const values = await initAdapter(layout, lora, 1, async (name) =>
+      new Float32Array(model.layers.find(({ path }) => `${path}.bias` === name)!.outFeatures).fill(0.5),
     );
     for (const { kind, shape, offset, count } of layout.parameters) {
       const part = values.subarray(offset, offset + count);
@@ -95,20 +96,22 @@ describe('a fresh LoRA', () => {
       expect(variance / (bound ** 2 / 3)).toBeGreaterThan(0.8);
       expect(variance / (bound ** 2 / 3)).toBeLessThan(1.2);
     }
-    expect(await initLora(layout, 1, async () => new Float32Array(1))).not.toEqual(
-      await initLora(layout, 2, async () => new Float32Array(1)),
+    expect(await initAdapter(layout, lora, 1, async () => new Float32Array(1))).not.toEqual(
+      await initAdapter(layout, lora, 2, async () => new Float32Array(1)),
     );
   });
 
   it('starts every parameter at a multiple of 256 bytes and lets only biases go without decay', async () => {
     const { config } = await openGolden('llama-bias');
-    const layout = layoutLora(
-      linearSites(config),
-      readAdapter(filesOf('llama-bias'), linearSites(config)).config,
-    );
-    for (const { offset, kind } of layout.parameters) {
+    const model = adaptedModel(config);
+    const { config: lora } = readAdapter(filesOf('llama-bias'), model);
+    const { parameters, groups } = layoutAdapter(model, lora);
+    for (const { offset, count, kind } of parameters) {
       expect(offset % 64).toBe(0);
-      expect(offset < layout.decayCount).toBe(kind !== 'bias');
+      const group = groups.find((g) => offset >= g.offset && offset < g.offset + g.count)!;
+      expect(offset + count).toBeLessThanOrEqual(group.offset + group.count);
+      expect(group.decay).toBe(kind !== 'bias');
+      expect(group.fast).toBe(kind !== 'lora_A');
     }
   });
 });

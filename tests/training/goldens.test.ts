@@ -1,7 +1,7 @@
 /** Twelve optimiser steps of transformers' Trainer with PEFT: each loss, norm and rate, and the final adapter. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readLoraConfig, readTrainingArguments, type JsonObject } from '$lib/config';
+import { readPeftConfig, readTrainingArguments, type JsonObject } from '$lib/config';
 import { ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
 import { Trainer, type StepReport, type TokenRow } from '$lib/training';
@@ -52,7 +52,7 @@ describe('training against the Trainer', () => {
       gpu,
       config,
       weights,
-      lora: readLoraConfig(settings, 'config.json'),
+      peft: readPeftConfig(settings, 'config.json'),
       args: readTrainingArguments(settings, 'config.json'),
       rows: readRows(`${folder}/dataset.jsonl`),
       initialValues: initial.values,

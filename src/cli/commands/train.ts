@@ -2,12 +2,13 @@
 import { join } from 'node:path';
 import {
   parseJsonObject,
-  readLoraConfig,
+  readPeftConfig,
   readTrainingArguments,
-  type LoraConfig,
+  type ModelConfig,
+  type PeftConfig,
 } from '$lib/config';
-import { linearSites, ModelWeights } from '$lib/decoder';
-import { layoutLora, PeftError, type LoadedAdapter } from '$lib/peft';
+import { adaptedModel, ModelWeights } from '$lib/decoder';
+import { layoutAdapter, PeftError, type LoadedAdapter } from '$lib/peft';
 import { TRAINER_STATE_FILE, Trainer, writeCheckpoint, type Checkpoint } from '$lib/training';
 import { readText, writeFileAtomically } from '../disk';
 import { requestNodeGpu } from '../gpu';
@@ -24,7 +25,7 @@ export interface TrainOptions {
 
 export async function train(options: TrainOptions): Promise<void> {
   const settings = parseJsonObject(await readText(options.config), options.config);
-  const lora = readLoraConfig(settings, options.config);
+  const peft = readPeftConfig(settings, options.config);
   const args = readTrainingArguments(settings, options.config);
   const model = await openModelFolder(options.model);
   const rows = await readRows(options.dataset, options.model, {
@@ -34,17 +35,17 @@ export async function train(options: TrainOptions): Promise<void> {
   const initial = options['init-adapter']
     ? await openAdapterFolder(options['init-adapter'], model.config)
     : undefined;
-  if (initial) requireSameShape(initial, lora, model.config);
+  if (initial) requireSameShape(initial, peft, model.config);
   const gpu = await requestNodeGpu();
   try {
     const { config } = model;
     const weights = await ModelWeights.upload(gpu, config, model.checkpoint.source);
     const initialValues = initial?.values;
-    const trainer = await Trainer.create({ gpu, config, weights, lora, args, rows, initialValues });
+    const trainer = await Trainer.create({ gpu, config, weights, peft, args, rows, initialValues });
     const { trainableCount } = trainer.layout;
     process.stdout.write(`${trainableParameters(trainableCount, trainer.allParams)}\n`);
     const save = async (checkpoint: Checkpoint, folder: string, only?: readonly string[]) => {
-      const files = writeCheckpoint(checkpoint, trainer.layout, lora, model.name);
+      const files = writeCheckpoint(checkpoint, peft, adaptedModel(config), model.name);
       for (const [name, bytes] of files)
         if (!only || only.includes(name)) await writeFileAtomically(join(folder, name), bytes);
     };
@@ -69,12 +70,8 @@ export async function train(options: TrainOptions): Promise<void> {
   }
 }
 
-function requireSameShape(
-  initial: LoadedAdapter,
-  lora: LoraConfig,
-  config: Parameters<typeof linearSites>[0],
-) {
-  const wanted = layoutLora(linearSites(config), lora).parameters;
+function requireSameShape(initial: LoadedAdapter, peft: PeftConfig, config: ModelConfig): void {
+  const wanted = layoutAdapter(adaptedModel(config), peft).parameters;
   const found = initial.layout.parameters;
   const differs = wanted.find(
     ({ key, shape }, index) =>
@@ -83,9 +80,14 @@ function requireSameShape(
   if (differs || wanted.length !== found.length)
     throw new PeftError(
       'wrong-model',
-      `The initial adapter (r ${initial.config.r}, target_modules ${initial.config.target_modules}, bias ${initial.config.bias}) does not fit the config (r ${lora.r}, target_modules ${lora.target_modules}, bias ${lora.bias}). Make them equal.`,
+      `The initial adapter (${summary(initial.config)}) does not fit the config (${summary(peft)}). Make them equal.`,
     );
 }
+
+const summary = (config: PeftConfig): string =>
+  Object.entries(config)
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(', ');
 
 /** As PEFT's `print_trainable_parameters` prints it. */
 export function trainableParameters(trainable: number, all: number): string {

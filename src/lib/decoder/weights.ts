@@ -96,6 +96,16 @@ export class ModelWeights {
     );
   }
 
+  /** A tensor's values as f32, whatever it is stored in. */
+  async readFloats(name: string): Promise<Float32Array> {
+    const tensor = this.get(name);
+    const bytes = await this.gpu.readBytes(tensor);
+    const count = elementCount(tensor.shape);
+    if (tensor.dtype === 'f32') return new Float32Array(bytes);
+    const stored = new Uint8Array(bytes, 0, 2 * count);
+    return tensorToFloat32(stored, tensor.dtype === 'f16' ? 'F16' : 'BF16');
+  }
+
   get gpuBytes(): number {
     let sum = 0;
     for (const tensor of this.tensors.values()) sum += tensor.sizeBytes;

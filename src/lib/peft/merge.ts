@@ -1,16 +1,23 @@
-/** The merge formula: W + scale * B A, and the trained bias in place of the base's. */
-
 /**
- * @param weight (out, in), changed in place
- * @param a (R, in)
- * @param b (out, R)
+ * The merge formulas, on one weight (out, in) in place, sums in float64. LoRA: W + s B A; DoRA: that with
+ * each row scaled to its trained magnitude; IA3: rows, or columns, times the learned factors.
  */
+
+export interface LowRank {
+  /** (R, in) */
+  readonly a: Float32Array;
+  /** (out, R) */
+  readonly b: Float32Array;
+  readonly scale: number;
+  readonly rank: number;
+  /** (out), DoRA's. */
+  readonly magnitude?: Float32Array;
+}
+
 export function mergeLora(
   weight: Float32Array,
-  a: Float32Array,
-  b: Float32Array,
-  scale: number,
-  [outFeatures, inFeatures, rank]: readonly [number, number, number],
+  [outFeatures, inFeatures]: readonly [number, number],
+  { a, b, scale, rank, magnitude }: LowRank,
 ): void {
   const row = new Float64Array(inFeatures);
   for (let o = 0; o < outFeatures; o++) {
@@ -22,6 +29,24 @@ export function mergeLora(
       for (let i = 0; i < inFeatures; i++) row[i] += factor * a[start + i];
     }
     const start = o * inFeatures;
-    for (let i = 0; i < inFeatures; i++) weight[start + i] += scale * row[i];
+    let norm = 0;
+    for (let i = 0; i < inFeatures; i++) {
+      row[i] = weight[start + i] + scale * row[i];
+      norm += row[i] * row[i];
+    }
+    const stretch = magnitude ? magnitude[o] / Math.sqrt(norm) : 1;
+    for (let i = 0; i < inFeatures; i++) weight[start + i] = stretch * row[i];
   }
+}
+
+/** @param factors (out) on rows for `output`, (in) on columns for `input` */
+export function mergeScaling(
+  weight: Float32Array,
+  [outFeatures, inFeatures]: readonly [number, number],
+  factors: Float32Array,
+  side: 'input' | 'output',
+): void {
+  for (let o = 0; o < outFeatures; o++)
+    for (let i = 0; i < inFeatures; i++)
+      weight[o * inFeatures + i] *= factors[side === 'output' ? o : i];
 }

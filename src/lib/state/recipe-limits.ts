@@ -30,6 +30,7 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   adam_beta1: real(0, 0.9999999),
   adam_beta2: real(0, 0.9999999),
   adam_epsilon: real(0, 1),
+  loraplus_lr_ratio: real(1, 10_000),
   max_grad_norm: real(0, 1000),
   seed: whole(0, 0xffffffff),
   logging_steps: whole(1, 100_000),

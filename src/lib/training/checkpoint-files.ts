@@ -1,13 +1,16 @@
 /** A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments, `trainer_state.json`. */
-import type { LoraConfig } from '../config';
+import { startsFromWeights, type LoraConfig, type PeftConfig } from '../config';
 import { parseSafetensorsHeader, serializeSafetensors, tensorToFloat32 } from '../formats';
 import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
+  fromPlainLora,
+  layoutAdapter,
   readAdapter,
+  toPlainLora,
   writeAdapter,
-  type LinearLayer,
-  type LoraLayout,
+  type AdaptedModel,
+  type LoadedAdapter,
 } from '../peft';
 import { TrainingError } from './errors';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
@@ -25,15 +28,29 @@ export const CHECKPOINT_FILES = [
 /** File name -> content. */
 export type CheckpointFiles = ReadonlyMap<string, Uint8Array>;
 
+/** The adapter as the world knows it: what PiSSA and OLoRA taught is a plain LoRA of twice the rank. */
+export function adapterOf(
+  { values, initial }: Pick<Checkpoint, 'values' | 'initial'>,
+  config: PeftConfig,
+  model: AdaptedModel,
+): LoadedAdapter {
+  if (initial && isFactored(config)) return toPlainLora(config, model, values, initial);
+  return { config, layout: layoutAdapter(model, config), values };
+}
+
+const isFactored = (config: PeftConfig): config is LoraConfig =>
+  config.peft_type === 'LORA' && startsFromWeights(config);
+
 export function writeCheckpoint(
   checkpoint: Checkpoint,
-  layout: LoraLayout,
-  config: LoraConfig,
+  config: PeftConfig,
+  model: AdaptedModel,
   baseModelName: string,
 ): CheckpointFiles {
-  const { values, moments, state, pendingLoss } = checkpoint;
+  const { moments, state, pendingLoss } = checkpoint;
   const encoder = new TextEncoder();
-  const { configJson, weights } = writeAdapter(config, layout, values, baseModelName);
+  const adapter = adapterOf(checkpoint, config, model);
+  const { configJson, weights } = writeAdapter(adapter, model, baseModelName);
   const flat = (name: string, data: Float32Array) => ({
     name,
     dtype: 'F32' as const,
@@ -54,13 +71,23 @@ export function writeCheckpoint(
   ]);
 }
 
-/** @throws TrainingError `wrong-checkpoint`; PeftError; FormatError; ConfigError */
-export function readCheckpoint(files: CheckpointFiles, layers: readonly LinearLayer[]): Checkpoint {
+/**
+ * @param config of the run that the checkpoint belongs to
+ * @throws TrainingError `wrong-checkpoint`; PeftError; FormatError; ConfigError
+ */
+export function readCheckpoint(
+  files: CheckpointFiles,
+  config: PeftConfig,
+  model: AdaptedModel,
+): Checkpoint {
   const text = (name: string) => new TextDecoder().decode(need(files, name));
-  const { values } = readAdapter(
+  const adapter = readAdapter(
     { configJson: text(ADAPTER_CONFIG_FILE), weights: need(files, ADAPTER_WEIGHTS_FILE) },
-    layers,
+    model,
   );
+  const { values, initial } = isFactored(config)
+    ? fromPlainLora(config, model, requireRank(adapter, config))
+    : { values: adapter.values, initial: undefined };
   const bytes = need(files, OPTIMIZER_FILE);
   const header = parseSafetensorsHeader(bytes, {
     fileName: OPTIMIZER_FILE,
@@ -79,10 +106,20 @@ export function readCheckpoint(files: CheckpointFiles, layers: readonly LinearLa
   };
   return {
     values,
+    initial,
     moments: { m: moment('exp_avg'), v: moment('exp_avg_sq') },
     state: parseTrainerState(text(TRAINER_STATE_FILE)),
     pendingLoss: readPendingLoss(header.metadata.pending_loss),
   };
+}
+
+function requireRank({ config: found, values }: LoadedAdapter, config: LoraConfig): Float32Array {
+  if (found.peft_type !== 'LORA' || found.r !== 2 * config.r)
+    throw new TrainingError(
+      'wrong-checkpoint',
+      `The checkpoint's adapter is not the plain LoRA of rank ${2 * config.r} that a run of rank ${config.r} with ${config.init_lora_weights} leaves. Resume with the settings that it was made with.`,
+    );
+  return values;
 }
 
 function readPendingLoss(text: string | undefined): { sum: number; count: number } {

@@ -32,6 +32,8 @@ export async function evaluateLoss(options: EvaluateLossOptions): Promise<LossRe
   const plans = new StepPlans({ gpu, config, weights, adapter, maxLength, training: false });
   try {
     await plans.planFor({ B: Math.min(batchSize, rows.length), T: maxLength });
+    await plans.prepare();
+    await plans.submitPreparation();
     let done = 0;
     for (const batchRows of chunk(rows, batchSize)) {
       signal?.throwIfAborted();

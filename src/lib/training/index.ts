@@ -11,6 +11,7 @@ export {
 } from './trainer';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
 export {
+  adapterOf,
   CHECKPOINT_FILES,
   readCheckpoint,
   writeCheckpoint,
