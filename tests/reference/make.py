@@ -1,6 +1,7 @@
 """Makes every golden under goldens/: `python tests/reference/make.py`. Running it twice writes identical bytes."""
 
 import shared  # noqa: F401  (sets the environment before transformers is imported)
+from methods import make_methods
 from models import make_models
 from schedules import make_schedules
 from training import make_training
@@ -8,3 +9,4 @@ from training import make_training
 make_schedules()
 make_models()
 make_training()
+make_methods()
