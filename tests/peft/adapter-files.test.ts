@@ -83,7 +83,9 @@ describe('a fresh LoRA', () => {
     const lora = { ...readAdapter(filesOf('llama-bias'), model).config, r: 8 };
     const layout = layoutAdapter(model, lora);
     const values = await initAdapter(layout, lora, 1, async (name) =>
-      new Float32Array(model.layers.find(({ path }) => `${path}.bias` === name)!.outFeatures).fill(0.5),
+      new Float32Array(model.layers.find(({ path }) => `${path}.bias` === name)!.outFeatures).fill(
+        0.5,
+      ),
     );
     for (const { kind, shape, offset, count } of layout.parameters) {
       const part = values.subarray(offset, offset + count);

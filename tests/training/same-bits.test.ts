@@ -56,7 +56,12 @@ describe('a run', () => {
 
   /** SHA-256 of each file: a difference shows by the file's name. */
   const bytesAfter = async (trainer: Trainer) => {
-    const files = writeCheckpoint(await trainer.checkpoint(), LORA, adaptedModel(golden.config), 'base');
+    const files = writeCheckpoint(
+      await trainer.checkpoint(),
+      LORA,
+      adaptedModel(golden.config),
+      'base',
+    );
     const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
     return Object.fromEntries([...files].map(([name, bytes]) => [name, digest(bytes)]));
   };
@@ -89,7 +94,12 @@ describe('a run', () => {
         onStep: ({ step }) => step === stopAt && stop.abort(),
       });
       expect(first.step).toBe(stopAt);
-      const files = writeCheckpoint(await first.checkpoint(), LORA, adaptedModel(golden.config), 'base');
+      const files = writeCheckpoint(
+        await first.checkpoint(),
+        LORA,
+        adaptedModel(golden.config),
+        'base',
+      );
       first.dispose();
       const second = await create(readCheckpoint(files, LORA, adaptedModel(golden.config)));
       expect(second.step).toBe(stopAt);

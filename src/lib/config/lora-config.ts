@@ -109,11 +109,7 @@ export function readTargets(
   if (value === 'all-linear') return [...LINEAR_MODULES];
   const list = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(list) || list.length === 0)
-    throw fields.wrong(
-      name,
-      value,
-      `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`,
-    );
+    throw fields.wrong(name, value, `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`);
   // PEFT writes `all-linear` out as full paths; which layers they name, the adapter's keys tell.
   const names = list.map((item) =>
     String(item).replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, ''),

@@ -97,7 +97,11 @@ function readIa3Config(fields: Fields): Ia3Config {
     : readTargets(fields, 'feedforward_modules', feedforward_modules);
   const stray = inner.find((module) => !targets.includes(module));
   if (stray && fields.has('feedforward_modules'))
-    throw fields.wrong('feedforward_modules', inner, `a subset of target_modules (${targets.join(', ')})`);
+    throw fields.wrong(
+      'feedforward_modules',
+      inner,
+      `a subset of target_modules (${targets.join(', ')})`,
+    );
   return {
     peft_type: 'IA3',
     target_modules: targets,

@@ -51,7 +51,15 @@ export function forwardLinear(
   const { plan, adapter } = context;
   const label = labelOf(site);
   const pair = adapter.lora(site.path);
-  const trace = { site, dropoutSite, x, read: x, unscaled: undefined, h: undefined, dora: undefined };
+  const trace = {
+    site,
+    dropoutSite,
+    x,
+    read: x,
+    unscaled: undefined,
+    h: undefined,
+    dora: undefined,
+  };
   if (pair?.magnitude) {
     const { out, trace: dora } = forwardDora(context, site, dropoutSite, x, pair);
     return { out, trace: { ...trace, dora } };
@@ -62,8 +70,7 @@ export function forwardLinear(
   const read = scaling?.side === 'input' ? scaled(x) : x;
   const weight = weightOf(context, site);
   const out = linearForward(plan, { label, x: read, weight, bias: biasOf(context, site) });
-  if (scaling?.side === 'output')
-    return { out: scaled(out), trace: { ...trace, unscaled: out } };
+  if (scaling?.side === 'output') return { out: scaled(out), trace: { ...trace, unscaled: out } };
   if (!pair) return { out, trace: { ...trace, read } };
   const dropped = dropInput(context, label, dropoutSite, x);
   const { a, b, scale } = pair;
@@ -105,7 +112,13 @@ export function backwardLinear(
   if (!pair) return below;
   if (below && pair.initial) {
     const { initial, scale } = pair;
-    loraBackwardInput(plan, { label: `${label}/initial`, dOut, ...initial, scale: -scale, dX: below });
+    loraBackwardInput(plan, {
+      label: `${label}/initial`,
+      dOut,
+      ...initial,
+      scale: -scale,
+      dX: below,
+    });
   }
   backwardPair(context, trace, pair, dOut, below);
   return below;

@@ -73,6 +73,7 @@ export function adaptedModel(config: ModelConfig): AdaptedModel {
     layers: linearSites(config),
     tensors: parameterShapes(config),
     layerCount: config.layerCount,
+    keyHeads: config.kvHeadCount,
     keyValueWidth: config.kvHeadCount * config.headDim,
   };
 }

@@ -4,11 +4,7 @@
  * and sliding window count as PEFT's cache does; what those rows attend to is thrown away.
  */
 import type { PlanBuilder, Tensor } from '../gpu';
-import {
-  attentionBackward,
-  attentionForward,
-  type AttentionOptions,
-} from '../kernels/attention';
+import { attentionBackward, attentionForward, type AttentionOptions } from '../kernels/attention';
 import { insertPrefix, prefixBackward, removePrefix } from '../kernels/prefix-rows';
 import type { Trained } from './trainable';
 

@@ -3,7 +3,13 @@
  * N rows, C columns.
  */
 import { elementCount, read, update, write, type PlanBuilder, type Tensor } from '../gpu';
-import { floatBits, foldGrid, matrixShape, requireElements, requireTensor } from './add-elementwise';
+import {
+  floatBits,
+  foldGrid,
+  matrixShape,
+  requireElements,
+  requireTensor,
+} from './add-elementwise';
 import COLUMN_DOT_WGSL from './column-dot.wgsl?raw';
 import COLUMN_SCALE_WGSL from './column-scale.wgsl?raw';
 import { KernelError } from './errors';
@@ -45,7 +51,12 @@ export function columnScale(plan: PlanBuilder, options: ColumnScaleOptions): Ten
   plan.dispatch({
     label,
     kernel: { name: 'column-scale', wgsl: COLUMN_SCALE_WGSL },
-    bindings: [read(x), read(factors), read(bias ?? factors), accumulate ? update(out) : write(out)],
+    bindings: [
+      read(x),
+      read(factors),
+      read(bias ?? factors),
+      accumulate ? update(out) : write(out),
+    ],
     uniforms: [elements, C, floatBits(shift), bias ? 1 : 0, accumulate ? 1 : 0],
     grid: foldGrid(Math.ceil(elements / WORKGROUP)),
   });

@@ -39,7 +39,10 @@ export function doraNorm(plan: PlanBuilder, options: DoraNormOptions): void {
     requireTensor(where, name, vector, [outFeatures]);
   plan.dispatch({
     label,
-    kernel: { name: `dora-norm-${tensor.dtype}`, wgsl: weightPrelude(tensor.dtype) + DORA_NORM_WGSL },
+    kernel: {
+      name: `dora-norm-${tensor.dtype}`,
+      wgsl: weightPrelude(tensor.dtype) + DORA_NORM_WGSL,
+    },
     bindings: [read(tensor), read(a), read(b), read(magnitude), write(factor), write(inverseNorm)],
     uniforms: [outFeatures, inFeatures, rank, floatBits(scale), HALF_GROUP],
     grid: foldGrid(outFeatures),

@@ -52,8 +52,8 @@ fn remove(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) grou
   if (i >= restSizes.elements) { return; }
   let c = i % restSizes.W;
   let row = i / restSizes.W;
-  let from = (row / restSizes.T) * (restSizes.P + restSizes.T) + restSizes.P + row % restSizes.T;
-  rest[i] = source[from * restSizes.W + c];
+  let origin = (row / restSizes.T) * (restSizes.P + restSizes.T) + restSizes.P + row % restSizes.T;
+  rest[i] = source[origin * restSizes.W + c];
 }
 
 // source: (B * (P + T), W)   rest: (P, stride), accumulates, batch after batch.

@@ -51,10 +51,10 @@ function fieldsOf(config: PeftConfig, model: AdaptedModel): Record<string, unkno
         target_modules: [...config.target_modules].sort(),
       };
     case 'PREFIX_TUNING':
-      // PEFT describes grouped-query models by their key heads: only the product of the two counts.
+      // PEFT describes a grouped-query model by its key heads.
       return {
         encoder_hidden_size: model.keyValueWidth,
-        num_attention_heads: 1,
+        num_attention_heads: model.keyHeads,
         num_layers: model.layerCount,
         num_transformer_submodules: 1,
         num_virtual_tokens: config.num_virtual_tokens,

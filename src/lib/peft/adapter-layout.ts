@@ -21,19 +21,14 @@ export interface AdaptedModel {
   /** Every tensor of the checkpoint, in its order. */
   readonly tensors: readonly { readonly name: string; readonly shape: readonly number[] }[];
   readonly layerCount: number;
+  readonly keyHeads: number;
   /** Width of a layer's keys, and of its values: key heads x head size. */
   readonly keyValueWidth: number;
 }
 
 /** `tensor`: one of the checkpoint's own, trained whole. */
 export type ParameterKind =
-  | 'lora_A'
-  | 'lora_B'
-  | 'lora_magnitude_vector'
-  | 'bias'
-  | 'ia3_l'
-  | 'prompt_embeddings'
-  | 'tensor';
+  'lora_A' | 'lora_B' | 'lora_magnitude_vector' | 'bias' | 'ia3_l' | 'prompt_embeddings' | 'tensor';
 
 export interface AdapterParameter {
   /** Key in adapter_model.safetensors. */
@@ -121,7 +116,12 @@ function layoutIa3(layout: LayoutBuilder, { layers }: AdaptedModel, config: Ia3C
   if (targets.length === 0) throw noTarget(config.target_modules);
   for (const { path, module, inFeatures, outFeatures } of targets) {
     const inner = config.feedforward_modules.includes(module);
-    layout.add(adapterKey(path, 'ia3_l'), path, 'ia3_l', inner ? [1, inFeatures] : [outFeatures, 1]);
+    layout.add(
+      adapterKey(path, 'ia3_l'),
+      path,
+      'ia3_l',
+      inner ? [1, inFeatures] : [outFeatures, 1],
+    );
   }
 }
 

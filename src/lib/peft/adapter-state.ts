@@ -100,7 +100,10 @@ export class AdapterState {
     const parameter = this.byPath.get(path)?.ia3_l;
     const trained = this.trained(parameter);
     if (!parameter || !trained) return undefined;
-    return { ...trained, side: parameter.shape[0] === 1 ? ('input' as const) : ('output' as const) };
+    return {
+      ...trained,
+      side: parameter.shape[0] === 1 ? ('input' as const) : ('output' as const),
+    };
   }
 
   /** A tensor of the checkpoint that is trained whole. */

@@ -1,11 +1,6 @@
 import { InkstoneError } from '../config/errors';
 
 export type PeftErrorCode =
-  | 'wrong-model'
-  | 'missing-tensor'
-  | 'not-finite'
-  | 'no-target'
-  | 'changed-base'
-  | 'cannot-merge';
+  'wrong-model' | 'missing-tensor' | 'not-finite' | 'no-target' | 'changed-base' | 'cannot-merge';
 
 export class PeftError extends InkstoneError<PeftErrorCode> {}

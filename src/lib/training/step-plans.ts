@@ -105,7 +105,11 @@ export class StepPlans {
 
   dispose(): void {
     this.preparation?.dispose();
-    for (const shape of this.shapes.values()) void shape.then((plan) => plan.dispose());
+    for (const shape of this.shapes.values())
+      void shape.then(
+        (plan) => plan.dispose(),
+        () => undefined,
+      );
     for (const tensor of this.owned) this.options.gpu.destroyTensor(tensor);
     this.arena.dispose();
   }

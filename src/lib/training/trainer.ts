@@ -6,7 +6,12 @@
  * A step is a function of (parameters, moments, rows, seed, step number) alone, so a run that is
  * resumed from a checkpoint ends in the same bits.
  */
-import { startsFromWeights, type ModelConfig, type PeftConfig, type TrainingArguments } from '../config';
+import {
+  startsFromWeights,
+  type ModelConfig,
+  type PeftConfig,
+  type TrainingArguments,
+} from '../config';
 import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
 import { ReadbackRing, type Gpu } from '../gpu';
 import { uploadStepState } from '../kernels/step-state';
@@ -256,7 +261,11 @@ function factorsOnly(layout: AdapterLayout, values: Float32Array): Float32Array 
   return initial;
 }
 
-function checkCheckpoint(layout: AdapterLayout, values: Float32Array, checkpoint?: Checkpoint): void {
+function checkCheckpoint(
+  layout: AdapterLayout,
+  values: Float32Array,
+  checkpoint?: Checkpoint,
+): void {
   const lengths = [values, checkpoint?.moments.m, checkpoint?.moments.v];
   if (lengths.some((array) => array && array.length !== layout.flatCount))
     throw new TrainingError(
