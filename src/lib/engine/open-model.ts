@@ -50,6 +50,8 @@ export class LoadedModel {
     const weights =
       gpu &&
       (await ModelWeights.upload(gpu, folder.config, folder.checkpoint.source, {
+        // ONNX Runtime reads float32; without it, the trainer alone reads what the file stores.
+        storage: talksOn === 'webgpu' ? 'f32' : 'stored',
         signal,
         onProgress: (doneBytes, totalBytes) => progress({ stage: 'upload', doneBytes, totalBytes }),
       }));
