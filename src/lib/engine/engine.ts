@@ -37,7 +37,7 @@ import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
 import { readModelFolder } from './model-folder';
 import { ModelLibrary } from './model-library';
-import { LoadedModel } from './open-model';
+import { chooseTalkBackend, LoadedModel, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
 import { TrainingService } from './training-service';
 
@@ -48,13 +48,21 @@ export interface EngineOptions {
   gpu: GPU | undefined;
   /** Folder of the page's own files, ending in `/`. */
   baseUrl: string;
+  /** What answers; `auto` unless a test asks for one of the two. */
+  talkOn?: TalkOn;
 }
 
 type Signal = Pick<CallContext, 'signal'>;
 
 const SILENT = () => {};
 
-export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): EngineApi {
+export function createEngine({
+  files,
+  tables,
+  gpu,
+  baseUrl,
+  talkOn = 'auto',
+}: EngineOptions): EngineApi {
   let opened: Promise<LoadedModel> | undefined;
   let openedId: string | undefined;
 
@@ -107,7 +115,8 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
     const folder = await readModelFolder(models.folder(summary, signal));
     const device = await context.device.gpu();
-    return LoadedModel.open(summary, folder, device, { signal, progress });
+    const talksOn = chooseTalkBackend(device, talkOn);
+    return LoadedModel.open(summary, folder, device, { talksOn, signal, progress });
   }
 
   async function close(model: Promise<LoadedModel> | undefined): Promise<void> {
@@ -128,7 +137,9 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     const { blocked } = context.device;
     return {
       backend: device ? 'webgpu' : 'wasm',
+      talksOn: chooseTalkBackend(device, talkOn),
       adapterName: device?.adapterName ?? '',
+      isSoftwareAdapter: device?.isSoftware ?? false,
       f16: device?.features.f16 ?? false,
       subgroups: device?.features.subgroups ?? false,
       maxBufferBytes: device?.device.limits.maxBufferSize ?? 0,

@@ -10,9 +10,14 @@ import type { ApiMethod } from './protocol';
 export type Backend = 'webgpu' | 'wasm';
 
 export interface DeviceReport {
+  /** `webgpu` where there is a usable adapter: only then can a model be trained. */
   backend: Backend;
+  /** What answers: `wasm` on a software adapter too, where it is far faster than WebGPU. */
+  talksOn: Backend;
   /** Empty without WebGPU. */
   adapterName: string;
+  /** WebGPU is computed by the processor: training works, slowly. */
+  isSoftwareAdapter: boolean;
   f16: boolean;
   subgroups: boolean;
   maxBufferBytes: number;
@@ -44,7 +49,10 @@ export interface ModelSummary {
 }
 
 export interface OpenModel extends ModelSummary {
+  /** `webgpu` where the model can be trained. */
   backend: Backend;
+  /** What answers, as in DeviceReport. */
+  talksOn: Backend;
   hasChatTemplate: boolean;
   maxLength: number;
   /** GPU memory that the weights take. */
