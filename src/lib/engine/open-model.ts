@@ -4,11 +4,12 @@
  * weights. On a software adapter it has a copy of its own in main memory, from its first use until the
  * model is closed: the CPU backend decodes there about a hundred times as fast as WebGPU.
  */
-import { ModelWeights, type TensorSource } from '../decoder';
+import { startsFromWeights } from '../config';
+import { mergedSource, ModelWeights, type TensorSource } from '../decoder';
 import { tensorToFloat32 } from '../formats';
 import type { Gpu } from '../gpu';
 import { TextSession, type AdapterInputs } from '../inference';
-import { LoraState, type LoadedAdapter } from '../peft';
+import { AdapterState, type LoadedAdapter } from '../peft';
 import type { Backend, LoadProgress, ModelSummary, OpenModel } from '../rpc/engine-api';
 import { gpuInputs, hostInputs } from './adapter-inputs';
 import { EngineError } from './errors';
@@ -29,9 +30,31 @@ export interface OpenOptions {
   progress: (update: LoadProgress) => void;
 }
 
+/** Who answers: a session, and the adapter that it is given. */
+export interface Speaker {
+  readonly session: TextSession;
+  readonly adapter?: AdapterInputs;
+}
+
+/** What a run offers while it goes on. */
+export interface InTraining {
+  readonly adapter: AdapterState;
+  /** A copy of the adapter as it is now. */
+  readonly loaded: () => Promise<LoadedAdapter>;
+}
+
+interface LoadedInputs {
+  readonly inputs: AdapterInputs;
+  readonly state?: AdapterState;
+}
+
+/** Id of the adapter that is being trained. */
+const IN_TRAINING = 'in-training';
+
 export class LoadedModel {
   private session: Promise<TextSession> | undefined;
-  private readonly adapters = new Map<string, { inputs: AdapterInputs; state?: LoraState }>();
+  private readonly adapters = new Map<string, LoadedInputs>();
+  private tuned: { id: string; session: Promise<TextSession> } | undefined;
 
   private constructor(
     readonly summary: ModelSummary,
@@ -80,64 +103,104 @@ export class LoadedModel {
     };
   }
 
-  /** The session for talking, made when it is first needed. */
-  talk(): Promise<TextSession> {
-    this.session ??= this.createSession();
-    this.session.catch(() => (this.session = undefined));
-    return this.session;
+  /** The base model's voice; its session is made when it is first needed. */
+  async speaker(): Promise<Speaker> {
+    return { session: await this.talk() };
   }
 
-  /** Inputs for the session; loaded once and kept until the model is closed or the adapter forgotten. */
-  adapterInputs(id: string, loaded: LoadedAdapter): AdapterInputs {
-    const known = this.adapters.get(id);
-    if (known) return known.inputs;
-    const entry =
-      this.gpu && this.talksOn === 'webgpu'
-        ? this.onGpu(this.gpu, loaded)
-        : { inputs: hostInputs(loaded) };
-    this.adapters.set(id, entry);
-    return entry.inputs;
+  /** Loaded once and kept until the model is closed or the adapter forgotten. */
+  async speakerOf(id: string, adapter: LoadedAdapter): Promise<Speaker> {
+    if (adapter.config.peft_type === 'FULL' && this.talksOn === 'wasm')
+      return { session: await this.talkAs(id, adapter) };
+    let entry = this.adapters.get(id);
+    if (!entry) {
+      entry = await this.inputsOf(adapter);
+      this.adapters.set(id, entry);
+    }
+    return { session: await this.talk(), adapter: entry.inputs };
   }
 
-  /** Inputs for the session with the values that an adapter under training has at this moment. */
-  async inputsOfTraining(state: LoraState): Promise<AdapterInputs> {
-    if (this.talksOn === 'webgpu') return gpuInputs(state);
-    const { layout, config } = state;
-    return hostInputs({ layout, config, values: await state.readParameters() });
+  /** The voice of what is being trained, with the values that it has at this moment. */
+  async speakerInTraining({ adapter: state, loaded }: InTraining): Promise<Speaker> {
+    const { gpu, gpuWeights, talksOn } = this;
+    const isDirect = state.config.peft_type === 'LORA' && !startsFromWeights(state.config);
+    if (gpu && gpuWeights && talksOn === 'webgpu' && isDirect)
+      return {
+        session: await this.talk(),
+        adapter: await gpuInputs(gpu, this.folder.config, gpuWeights, state),
+      };
+    await this.forgetAdapter(IN_TRAINING);
+    return this.speakerOf(IN_TRAINING, await loaded());
   }
 
   hasAdapter(id: string): boolean {
     return this.adapters.has(id);
   }
 
-  forgetAdapter(id: string): void {
+  async forgetAdapter(id: string): Promise<void> {
     this.adapters.get(id)?.state?.dispose();
     this.adapters.delete(id);
+    if (this.tuned?.id !== id) return;
+    const { session } = this.tuned;
+    this.tuned = undefined;
+    await (await session.catch(() => undefined))?.dispose();
   }
 
   async close(): Promise<void> {
     const session = await this.session?.catch(() => undefined);
     await session?.dispose();
-    for (const id of [...this.adapters.keys()]) this.forgetAdapter(id);
+    for (const id of this.adapters.keys()) await this.forgetAdapter(id);
+    if (this.tuned) await this.forgetAdapter(this.tuned.id);
     this.gpuWeights?.dispose();
   }
 
-  private onGpu(gpu: Gpu, { layout, config, values }: LoadedAdapter) {
-    const state = new LoraState(gpu, layout, config, values, { trainable: false });
-    return { inputs: gpuInputs(state), state };
+  private talk(): Promise<TextSession> {
+    this.session ??= this.createSession();
+    this.session.catch(() => (this.session = undefined));
+    return this.session;
+  }
+
+  /** A fully tuned model on the CPU: a session of its own, one at a time, as it holds all weights. */
+  private async talkAs(id: string, adapter: LoadedAdapter): Promise<TextSession> {
+    if (this.tuned && this.tuned.id !== id) await this.forgetAdapter(this.tuned.id);
+    const source = mergedSource(this.folder.checkpoint.source, adapter);
+    this.tuned ??= { id, session: TextSession.create({ ...this.shared, host: hostOf(source) }) };
+    const { session } = this.tuned;
+    session.catch(() => (this.tuned = undefined));
+    return session;
+  }
+
+  private async inputsOf(adapter: LoadedAdapter): Promise<LoadedInputs> {
+    const { gpu, gpuWeights, talksOn } = this;
+    const { config, checkpoint } = this.folder;
+    if (!gpu || !gpuWeights || talksOn === 'wasm')
+      return { inputs: await hostInputs(config, adapter, floatSource(checkpoint.source)) };
+    const { layout, values } = adapter;
+    const state = new AdapterState(gpu, layout, adapter.config, values, { trainable: false });
+    try {
+      return { inputs: await gpuInputs(gpu, config, gpuWeights, state), state };
+    } catch (error) {
+      state.dispose();
+      throw error;
+    }
+  }
+
+  private get shared() {
+    const { config, rawConfig, generationConfig, tokenizer } = this.folder;
+    return { config, rawConfig, generationConfig, tokenizer };
   }
 
   private createSession(): Promise<TextSession> {
-    const { config, rawConfig, generationConfig, tokenizer, checkpoint } = this.folder;
-    const shared = { config, rawConfig, generationConfig, tokenizer };
     if (this.gpu && this.gpuWeights && this.talksOn === 'webgpu')
       return TextSession.create({
-        ...shared,
+        ...this.shared,
         gpu: { device: this.gpu, weights: this.gpuWeights.tensors },
       });
-    return TextSession.create({ ...shared, host: { weights: floatSource(checkpoint.source) } });
+    return TextSession.create({ ...this.shared, host: hostOf(this.folder.checkpoint.source) });
   }
 }
+
+const hostOf = (source: TensorSource) => ({ weights: floatSource(source) });
 
 /** Weights as floats, by name. */
 export function floatSource(source: TensorSource): (name: string) => Promise<Float32Array> {

@@ -41,8 +41,10 @@ export class SampleAsker {
     const { model, trainer, prompts, signal, emit, record } = this.options;
     if (prompts.length === 0) return;
     const started = performance.now();
-    const session = await model.talk();
-    const adapter = await model.inputsOfTraining(trainer.adapter);
+    const { session, adapter } = await model.speakerInTraining({
+      adapter: trainer.adapter,
+      loaded: () => trainer.loadedAdapter(),
+    });
     for (const prompt of prompts) {
       if (signal.aborted) break;
       const { text } = await session.generate({

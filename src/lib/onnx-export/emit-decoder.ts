@@ -30,6 +30,8 @@ export interface DecoderOptions {
     /** Factors on the output, or on the input, of these modules as graph inputs (`factorInputs`). */
     rows?: readonly LinearModule[];
     columns?: readonly LinearModule[];
+    /** Whether a row's factor multiplies the bias too: IA3's does, DoRA's does not. */
+    rowsWithBias?: boolean;
     /** With `external`: biases are graph inputs too, since an adapter may bring its own. */
     biasInputs?: boolean;
   };
@@ -70,6 +72,7 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
   const graph = new GraphBuilder();
   const weights = new WeightSupply(graph, options.weights, dtype, adapter?.biasInputs ?? false);
   const { hiddenSize, vocabSize, rmsNormEpsilon } = config;
+  const rowFactors = adapter?.rowsWithBias ? ('with-bias' as const) : ('before-bias' as const);
 
   const sequence = ['batch_size', 'sequence_length'];
   const ids = graph.input('input_ids', INT64, sequence);
@@ -111,7 +114,7 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
       const { path, ...shape } = linearShape(config, layer, module);
       const added = {
         lora: adapter?.targets.includes(module) ?? false,
-        rows: adapter?.rows?.includes(module) ?? false,
+        rows: adapter?.rows?.includes(module) ? rowFactors : undefined,
         columns: adapter?.columns?.includes(module) ?? false,
       };
       const name = { node: `/${path.replace(/\.(?=[a-z])/g, '/')}`, weightPath: path };

@@ -18,13 +18,13 @@ export interface LinearNode {
 export interface LinearAdapter {
   /** A and B, of a symbolic rank. */
   readonly lora: boolean;
-  /** Factors on what comes out, before the bias: DoRA's, and IA3's on attention. */
-  readonly rows: boolean;
+  /** Factors on what comes out, before the bias is added (DoRA) or with it (IA3 on attention). */
+  readonly rows: 'before-bias' | 'with-bias' | undefined;
   /** Factors on what goes in: IA3's on the feed-forward. */
   readonly columns: boolean;
 }
 
-export const NO_ADDITION: LinearAdapter = { lora: false, rows: false, columns: false };
+export const NO_ADDITION: LinearAdapter = { lora: false, rows: undefined, columns: false };
 
 /**
  * ```
@@ -48,13 +48,13 @@ export function emitLinear(
     const factors = graph.input(factorKey(weightPath, 'columns'), FLOAT, [inFeatures]);
     input = graph.node(`${node}/columns/Mul`, 'Mul', [x, factors]);
   }
-  const plain = rows ? { ...linear, hasBias: false } : linear;
+  const plain = rows === 'before-bias' ? { ...linear, hasBias: false } : linear;
   const base = emitBase(graph, weights, plain, input);
   const sum = lora ? emitLora(graph, linear, input, base) : base;
   if (!rows) return sum;
   const factors = graph.input(factorKey(weightPath, 'rows'), FLOAT, [outFeatures]);
   const scaled = graph.node(`${node}/rows/Mul`, 'Mul', [sum, factors]);
-  if (!hasBias) return scaled;
+  if (!hasBias || rows === 'with-bias') return scaled;
   const bias = weights.tensor(`${weightPath}.bias`, [outFeatures]);
   return graph.node(`${node}/rows/Add`, 'Add', [scaled, bias]);
 }

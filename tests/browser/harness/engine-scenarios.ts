@@ -47,7 +47,7 @@ async function engineTrainsAndTalks(talkOn: TalkOn) {
       modelId: MODEL,
       datasetId: 'medical-en',
       evalShare: 0,
-      lora: { ...COMMON_RECIPE.lora, r: 4 },
+      peft: { ...COMMON_RECIPE.lora, r: 4 },
       training: {
         ...COMMON_RECIPE.training,
         learning_rate: 1e-2,

@@ -8,6 +8,7 @@ import { goldenRows, openGolden, openGoldenAdapter, randomNano, type TestModel }
 import { GREEDY, idsOfLength, openModel, worst } from './comparison';
 import { ownForwardAgrees } from './own-forward';
 import { engineScenarios } from './engine-scenarios';
+import { methodScenarios } from './method-scenarios';
 import { openGpu, openSession } from './sessions';
 
 /** Largest difference from PyTorch's logits, of the base and of the adapter, over the golden rows. */
@@ -340,6 +341,7 @@ async function exportedFolder(name: string, dtype: ExportDtype, backend: Backend
 
 export const scenarios = {
   ...engineScenarios,
+  ...methodScenarios,
   ownForwardAgrees,
   runtimeBuild,
   exportedFolder,

@@ -314,7 +314,7 @@ export class StandIn implements EngineApi {
     return { fileName, file: new File([new Uint8Array(395_264)], fileName) };
   }
 
-  async countParameters({ lora }: { lora: { r: number } }) {
+  async countParameters({ peft: lora }: { peft: { r: number } }) {
     return { trainableParams: 6_144 * lora.r, allParams: 3_147_264 + 6_144 * lora.r };
   }
 
