@@ -34,7 +34,8 @@ export function mergeLora(
       row[i] = weight[start + i] + scale * row[i];
       norm += row[i] * row[i];
     }
-    const stretch = magnitude ? magnitude[o] / Math.sqrt(norm) : 1;
+    // A row of zeros has no direction to stretch and stays.
+    const stretch = magnitude && norm !== 0 ? magnitude[o] / Math.sqrt(norm) : 1;
     for (let i = 0; i < inFeatures; i++) weight[start + i] = stretch * row[i];
   }
 }
