@@ -46,6 +46,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'not-finite': asWritten,
   'wrong-model': asWritten,
   'no-target': asWritten,
+  'rank-too-large': asWritten,
   'bad-tokenizer': asWritten,
   'unsupported-model': asWritten,
   'bad-weights': asWritten,
