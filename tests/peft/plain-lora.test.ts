@@ -55,9 +55,10 @@ describe('plain LoRA', () => {
   it.each(SETTINGS)('%j: its product is what the product has changed by', async (settings) => {
     const { config, model, layout, values, initial } = await trained(settings);
     const plain = toPlainLora(config, model, values, initial);
-    expect(plain.config.r).toBe(2 * config.r);
-    expect(loraScale(plain.config)).toBeCloseTo(loraScale(config), 12);
-    expect(plain.config.init_lora_weights).toBe(true);
+    const plainConfig = plain.config as LoraConfig;
+    expect(plainConfig.r).toBe(2 * config.r);
+    expect(loraScale(plainConfig)).toBeCloseTo(loraScale(config), 12);
+    expect(plainConfig.init_lora_weights).toBe(true);
     for (const [index, parameter] of layout.parameters.entries()) {
       const wide = plain.layout.parameters[index];
       expect([wide.path, wide.kind]).toEqual([parameter.path, parameter.kind]);
