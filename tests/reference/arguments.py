@@ -1,6 +1,6 @@
-"""Goldens for what TrainingArguments can ask for beyond a plain run: label smoothing, evaluation with the best checkpoint
-kept, early stopping, and a second round of training; each a run of the Trainer over LoRA on q and v in the form of
-training.py's cases. What one forward and backward pass can show is in single_pass.py.
+"""Goldens for what TrainingArguments can ask for beyond a plain run: label smoothing, evaluation with the best
+checkpoint kept, early stopping, and a second round of training; each a run of the Trainer over LoRA on q and v in the
+form of training.py's cases. What one forward and backward pass can show is in single_pass.py.
 """
 
 import copy
@@ -19,7 +19,8 @@ from training import DEFAULTS, PEFT_NAMES, RecordingTrainer, check_logged, repla
 
 LORA = dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"])
 CALLBACK_NAMES = ("early_stopping_patience", "early_stopping_threshold")
-BEST = dict(load_best_model_at_end=True, metric_for_best_model="eval_loss", eval_strategy="steps", save_strategy="steps")
+STEPS = dict(eval_strategy="steps", save_strategy="steps")
+BEST = dict(load_best_model_at_end=True, metric_for_best_model="eval_loss", **STEPS)
 CLOCKS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time")
 
 # name: (model case, rows to train on, rows to evaluate on, options)

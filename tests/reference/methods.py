@@ -33,7 +33,7 @@ CONFIGS = {
 }
 # Read by transformers' BitsAndBytesConfig; here nf4.py does what they ask for.
 BITS_NAMES = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
-METHOD_NAMES = {"peft_type", "loraplus_lr_ratio", *BITS_NAMES, *(name for _, names in CONFIGS.values() for name in names)}
+METHOD_NAMES = {"peft_type", "loraplus_lr_ratio", *BITS_NAMES}.union(*(names for _, names in CONFIGS.values()))
 IA3 = dict(peft_type="IA3", target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"])
 PREFIX = dict(peft_type="PREFIX_TUNING", num_virtual_tokens=5, prefix_projection=False)
 
@@ -311,12 +311,12 @@ def make_case(name: str, seed: int) -> None:
     if options["peft_type"] != "FULL":
         save_tuned(model, folder, "init", model_name, options)
     exact = copy.deepcopy(model).double()
-    run_folder_options = {key: value for key, value in options.items() if key not in METHOD_NAMES}
+    run_options = {key: value for key, value in options.items() if key not in METHOD_NAMES}
     optimizers = (None, None)
     if "loraplus_lr_ratio" in options:
         optimizers = (create_plus_optimizer(model, options), None)
     with tempfile.TemporaryDirectory() as temporary:
-        trainer = train(model, rows, run_folder_options, Path(temporary), optimizers=optimizers)
+        trainer = train(model, rows, run_options, Path(temporary), optimizers=optimizers)
         shutil.copy(Path(temporary) / "checkpoint-12" / "trainer_state.json", folder / "trainer_state.json")
     records = trainer.records
     assert len(records) == 12
@@ -351,7 +351,7 @@ def create_plus_optimizer(model, options: dict):
         torch.optim.AdamW,
         lr=options["learning_rate"],
         loraplus_lr_ratio=options["loraplus_lr_ratio"],
-        loraplus_weight_decay=options["weight_decay"],  # a plain weight_decay would go unheard: every group sets its own
+        loraplus_weight_decay=options["weight_decay"],  # a plain weight_decay goes unheard: every group sets its own
         betas=(options["adam_beta1"], options["adam_beta2"]),
         eps=options["adam_epsilon"],
     )
