@@ -1,16 +1,84 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InkstoneError } from '$lib/config';
 import { adaptedModel } from '$lib/decoder';
 import { initAdapter, layoutAdapter, readAdapter, writeAdapter } from '$lib/peft';
-import { goldenPath, openGolden } from '../goldens';
+import { goldenPath, openGolden, readJson } from '../goldens';
 
 const filesOf = (name: string) => ({
   configJson: readFileSync(goldenPath(`models/${name}/adapter/adapter_config.json`), 'utf8'),
   weights: new Uint8Array(
     readFileSync(goldenPath(`models/${name}/adapter/adapter_model.safetensors`)),
   ),
+});
+
+/** Every adapter folder that PEFT wrote for a method: before training, after it, and converted to plain LoRA. */
+const METHOD_FOLDERS = readdirSync(goldenPath('methods')).flatMap((name) =>
+  ['init-adapter', 'final-adapter', 'final-converted']
+    .map((part) => `methods/${name}/${part}`)
+    .filter((folder) => existsSync(goldenPath(folder))),
+);
+
+const readFolder = async (folder: string) => {
+  const name = folder.split('/')[1];
+  const { config } = await openGolden(
+    readJson<{ model: string }>(`methods/${name}/case.json`).model,
+  );
+  const files = {
+    configJson: readFileSync(goldenPath(`${folder}/adapter_config.json`), 'utf8'),
+    weights: new Uint8Array(readFileSync(goldenPath(`${folder}/adapter_model.safetensors`))),
+  };
+  return { model: adaptedModel(config), files };
+};
+
+describe("PEFT's adapter files of every method", () => {
+  it.each(METHOD_FOLDERS)('%s: tensors byte for byte, and the same config', async (folder) => {
+    const { model, files } = await readFolder(folder);
+    const loaded = readAdapter(files, model, { allowChangedBase: true });
+    const peft = JSON.parse(files.configJson) as Record<string, unknown>;
+    const written = writeAdapter(loaded, model, String(peft.base_model_name_or_path));
+    expect(Buffer.from(written.weights).equals(Buffer.from(files.weights))).toBe(true);
+    // PEFT writes `all-linear` out, layer by layer.
+    const modulesOf = (paths: unknown) =>
+      Array.isArray(paths)
+        ? [...new Set(paths.map((path: string) => path.split('.').at(-1)))].sort()
+        : paths;
+    for (const [key, value] of Object.entries(JSON.parse(written.configJson) as typeof peft)) {
+      const isList = key === 'target_modules' || key === 'feedforward_modules';
+      expect(value, key).toEqual(isList ? modulesOf(peft[key]) : peft[key]);
+    }
+    const again = readAdapter(written, model, { allowChangedBase: true });
+    expect(again.config).toEqual(loaded.config);
+    expect(again.values).toEqual(loaded.values);
+    expect(writeAdapter(again, model, String(peft.base_model_name_or_path))).toEqual(written);
+  });
+
+  it('refuses factors that fit only a changed base, and takes their plain form', async () => {
+    for (const name of ['pissa', 'pissa-rslora', 'olora']) {
+      const { model, files } = await readFolder(`methods/${name}/final-adapter`);
+      expect(() => readAdapter(files, model)).toThrow(
+        expect.objectContaining({ code: 'changed-base' }),
+      );
+      const converted = await readFolder(`methods/${name}/final-converted`);
+      expect(() => readAdapter(converted.files, model)).not.toThrow();
+    }
+  });
+
+  it('refuses the files of another method or model, naming the tensor', async () => {
+    const dora = await readFolder('methods/dora/final-adapter');
+    const plain = dora.files.configJson.replace('"use_dora": true', '"use_dora": false');
+    expect(() => readAdapter({ ...dora.files, configJson: plain }, dora.model)).toThrow(
+      /lora_magnitude_vector, which this model has no place for/,
+    );
+    const prefix = await readFolder('methods/prefix-llama-gqa/final-adapter');
+    expect(() => readAdapter(prefix.files, dora.model)).not.toThrow();
+    const { model: other } = await readFolder('methods/ia3-qwen2/final-adapter');
+    expect(() => readAdapter(prefix.files, other)).toThrow(/prompt_embeddings has shape/);
+    expect(() =>
+      readAdapter({ ...dora.files, configJson: prefix.files.configJson }, other),
+    ).toThrow(expect.objectContaining({ code: 'missing-tensor' }));
+  });
 });
 
 describe("PEFT's adapter files", () => {

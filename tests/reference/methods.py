@@ -17,6 +17,7 @@ from peft.optimizers import create_loraplus_optimizer
 from safetensors.torch import save_file
 from transformers import DynamicCache
 
+from nf4 import dequantise, quantise, restore_absmax
 from shared import GOLDENS, collate, load_base, save_adapter, saved_key, tidy_adapter_config, write_json
 from training import DEFAULTS, check_logged, decays, replay, train, write_dataset
 
@@ -30,7 +31,9 @@ CONFIGS = {
     "PREFIX_TUNING": (PrefixTuningConfig, ("num_virtual_tokens", "prefix_projection")),
     "FULL": (None, ()),  # no method of PEFT: every parameter is trained
 }
-METHOD_NAMES = {"peft_type", "loraplus_lr_ratio", *(name for _, names in CONFIGS.values() for name in names)}
+# Read by transformers' BitsAndBytesConfig; here nf4.py does what they ask for.
+BITS_NAMES = ("load_in_4bit", "bnb_4bit_quant_type", "bnb_4bit_use_double_quant")
+METHOD_NAMES = {"peft_type", "loraplus_lr_ratio", *BITS_NAMES}.union(*(names for _, names in CONFIGS.values()))
 IA3 = dict(peft_type="IA3", target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"])
 PREFIX = dict(peft_type="PREFIX_TUNING", num_virtual_tokens=5, prefix_projection=False)
 
@@ -122,6 +125,14 @@ CASES = {
         dict(peft_type="FULL", learning_rate=5e-4, lr_scheduler_type="cosine", max_steps=12,
              gradient_accumulation_steps=2, weight_decay=0.1),
     ),
+    # Every linear layer of the blocks (not the head) in NF4; most of the blocks of 64 span two rows.
+    "qlora": (
+        "llama-untied-gqa",
+        24,
+        dict(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, r=4, lora_alpha=8,
+             target_modules="all-linear", learning_rate=3e-3, lr_scheduler_type="cosine", warmup_steps=2,
+             max_steps=12),
+    ),
 }  # fmt: skip
 
 
@@ -130,6 +141,18 @@ def complete(chosen: dict) -> dict:
     method = chosen.get("peft_type", "LORA")
     general = {key: value for key, value in DEFAULTS.items() if key not in LORA_NAMES}
     return {"peft_type": method} | (LORA_DEFAULTS if method == "LORA" else {}) | general | chosen
+
+
+def quantise_base(base, folder: Path) -> None:
+    """The base with every linear layer of its blocks as NF4 gives it back; the 4-bit form is written beside."""
+    tensors = {}
+    for name, parameter in base.named_parameters():
+        if "_proj." in name:
+            state = quantise(parameter.detach().numpy())
+            restored = dequantise(state, parameter.shape, restore_absmax(state))
+            parameter.data.copy_(torch.from_numpy(restored))
+            tensors |= {f"{name}.{key}": torch.from_numpy(state[key]) for key in state if key != "absmax"}
+    save_file(tensors, folder / "quantised.safetensors")
 
 
 def wrap(base, options: dict):
@@ -282,16 +305,18 @@ def make_case(name: str, seed: int) -> None:
     base = load_base(base_folder)
     vocab_size = base.config.vocab_size
     rows = write_dataset(folder / "dataset.jsonl", count, vocab_size, generator)
+    if options.get("load_in_4bit"):
+        quantise_base(base, folder)
     model = wrap(base, options)
     if options["peft_type"] != "FULL":
         save_tuned(model, folder, "init", model_name, options)
     exact = copy.deepcopy(model).double()
-    run_folder_options = {key: value for key, value in options.items() if key not in METHOD_NAMES}
+    run_options = {key: value for key, value in options.items() if key not in METHOD_NAMES}
     optimizers = (None, None)
     if "loraplus_lr_ratio" in options:
         optimizers = (create_plus_optimizer(model, options), None)
     with tempfile.TemporaryDirectory() as temporary:
-        trainer = train(model, rows, run_folder_options, Path(temporary), optimizers=optimizers)
+        trainer = train(model, rows, run_options, Path(temporary), optimizers=optimizers)
         shutil.copy(Path(temporary) / "checkpoint-12" / "trainer_state.json", folder / "trainer_state.json")
     records = trainer.records
     assert len(records) == 12
@@ -308,7 +333,7 @@ def make_case(name: str, seed: int) -> None:
     logits = save_logits(model, batch, folder)
     if options["peft_type"] == "PREFIX_TUNING":
         check_prefix(model, batch, logits)
-    if options["peft_type"] in ("LORA", "IA3"):
+    if options["peft_type"] in ("LORA", "IA3") and not options.get("load_in_4bit"):
         save_merged(model, base_folder, batch, logits, folder)
     if options.get("init_lora_weights", True) is not True:
         save_converted(model, base_folder, batch, logits, folder)
@@ -326,7 +351,7 @@ def create_plus_optimizer(model, options: dict):
         torch.optim.AdamW,
         lr=options["learning_rate"],
         loraplus_lr_ratio=options["loraplus_lr_ratio"],
-        loraplus_weight_decay=options["weight_decay"],  # a plain weight_decay would go unheard: every group sets its own
+        loraplus_weight_decay=options["weight_decay"],  # a plain weight_decay goes unheard: every group sets its own
         betas=(options["adam_beta1"], options["adam_beta2"]),
         eps=options["adam_epsilon"],
     )

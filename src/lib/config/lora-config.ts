@@ -51,6 +51,9 @@ export const DEFAULT_LORA_CONFIG: LoraConfig = {
   init_lora_weights: true,
 };
 
+/** What PiSSA and OLoRA taught is saved at twice the rank, and must be read again: they get half of it. */
+const MOST_RANK = 2048;
+
 /** lora_alpha / r, or lora_alpha / sqrt(r) with rank-stabilised LoRA (arXiv 2312.03732). */
 export function loraScale(config: Pick<LoraConfig, 'r' | 'lora_alpha' | 'use_rslora'>): number {
   return config.lora_alpha / (config.use_rslora ? Math.sqrt(config.r) : config.r);
@@ -71,16 +74,17 @@ export function readLoraConfig(object: JsonObject, fileName: string): LoraConfig
     if (fields.has(option) && (object[option] as unknown[]).length !== 0)
       throw fields.unsupported(option, object[option], 'null');
   const defaults = DEFAULT_LORA_CONFIG;
+  const init = readInit(fields);
   const config: LoraConfig = {
     peft_type: 'LORA',
-    r: fields.integer('r', defaults.r, { min: 1, max: 1024 }),
+    r: fields.integer('r', defaults.r, { min: 1, max: init === true ? MOST_RANK : MOST_RANK / 2 }),
     lora_alpha: fields.number('lora_alpha', defaults.lora_alpha, { min: 0, open: true }),
     lora_dropout: fields.number('lora_dropout', defaults.lora_dropout, { min: 0, max: 0.99 }),
     target_modules: readTargets(fields, 'target_modules', defaults.target_modules),
     bias: fields.oneOf('bias', LORA_BIASES, defaults.bias),
     use_rslora: fields.boolean('use_rslora', defaults.use_rslora),
     use_dora: fields.boolean('use_dora', defaults.use_dora),
-    init_lora_weights: readInit(fields),
+    init_lora_weights: init,
   };
   if (config.use_dora && startsFromWeights(config))
     throw fields.unsupported('init_lora_weights', config.init_lora_weights, 'true with use_dora');

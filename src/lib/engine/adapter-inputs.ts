@@ -50,9 +50,7 @@ export async function hostInputs(
     data: values.slice(offset, offset + count),
   });
   const prefix =
-    adapter.config.peft_type === 'PREFIX_TUNING'
-      ? prefixCache(config, layout, values)
-      : undefined;
+    adapter.config.peft_type === 'PREFIX_TUNING' ? prefixCache(config, layout, values) : undefined;
   return toInputs(adapter, slice, { rows: await hostRowFactors(adapter, base), prefix });
 }
 

@@ -68,7 +68,11 @@ export function checkAdapter(config: ModelConfig, adapter: AdapterInputs): void 
       );
   }
   for (const side of ['rows', 'columns'] as const)
-    for (const { name, path, features } of factorInputs(config, adapter[side]?.modules ?? [], side)) {
+    for (const { name, path, features } of factorInputs(
+      config,
+      adapter[side]?.modules ?? [],
+      side,
+    )) {
       const shape = adapter[side]!.byPath.get(path)?.shape;
       if (String(shape) !== String([features]))
         throw badAdapter(

@@ -110,11 +110,13 @@ function shifted(positions: OrtTensor, by: number): OrtTensor {
 }
 
 const copyOf = (tensor: OrtTensor, data: BigInt64Array, dims: readonly number[]): OrtTensor =>
-  new (tensor.constructor as new (
-    type: 'int64',
-    data: BigInt64Array,
-    dims: readonly number[],
-  ) => OrtTensor)('int64', data, dims);
+  new (
+    tensor.constructor as new (
+      type: 'int64',
+      data: BigInt64Array,
+      dims: readonly number[],
+    ) => OrtTensor
+  )('int64', data, dims);
 
 const isGone = (tensor: OrtTensor) => tensor.location === 'none';
 

@@ -1,6 +1,6 @@
 // DoRA's row norms: of W + scale B A, without that matrix. One workgroup a row, sums in f32.
 // weight: (out, in)   a: (R, in)   b: (out, R)   magnitude, factor, inverseNorm: (out)
-// factor = magnitude / norm and inverseNorm = 1 / norm are overwritten.
+// factor = magnitude / norm and inverseNorm = 1 / norm are overwritten; both are 0 for a row of zeros.
 struct Sizes {
   rows: u32,
   inFeatures: u32,
@@ -42,7 +42,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (lane < width) { sums[lane] += sums[lane + width]; }
   }
   if (lane == 0u && row < sizes.rows) {
-    let inverse = 1.0 / sqrt(sums[0]);
+    var inverse = 0.0;
+    if (sums[0] != 0.0) { inverse = 1.0 / sqrt(sums[0]); }
     inverseNorm[row] = inverse;
     factor[row] = magnitude[row] * inverse;
   }

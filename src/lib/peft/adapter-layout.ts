@@ -2,7 +2,13 @@
  * Which tensors a method trains on a model, under which PEFT keys, and where each lies in the flat
  * parameter buffer. Knows a model only by the names and shapes of its tensors.
  */
-import type { Ia3Config, LinearModule, LoraConfig, PeftConfig } from '../config';
+import {
+  startsFromWeights,
+  type Ia3Config,
+  type LinearModule,
+  type LoraConfig,
+  type PeftConfig,
+} from '../config';
 import { PeftError } from './errors';
 
 /** What a method needs to know of a linear layer. */
@@ -66,7 +72,7 @@ const ALIGNMENT = 64;
 
 const PREFIX = 'base_model.model.';
 
-/** @throws PeftError `no-target` when no layer is a target */
+/** @throws PeftError `no-target` when no layer is a target, `rank-too-large` where PiSSA or OLoRA cannot start */
 export function layoutAdapter(model: AdaptedModel, config: PeftConfig): AdapterLayout {
   const layout = new LayoutBuilder();
   switch (config.peft_type) {
@@ -96,6 +102,7 @@ function layoutLora(layout: LayoutBuilder, { layers }: AdaptedModel, config: Lor
   const isTarget = (layer: LinearLayer) => config.target_modules.includes(layer.module);
   const targets = layers.filter(isTarget);
   if (targets.length === 0) throw noTarget(config.target_modules);
+  if (startsFromWeights(config)) for (const target of targets) requireRank(target, config);
   for (const { path, inFeatures } of targets)
     layout.add(adapterKey(path, 'lora_A.weight'), path, 'lora_A', [config.r, inFeatures]);
   for (const { path, outFeatures } of targets)
@@ -109,6 +116,20 @@ function layoutLora(layout: LayoutBuilder, { layers }: AdaptedModel, config: Lor
   for (const layer of layers)
     if (layer.hasBias && (config.bias === 'all' || isTarget(layer)))
       layout.add(biasKey(layer.path, isTarget(layer)), layer.path, 'bias', [layer.outFeatures]);
+}
+
+/** A weight has as many singular values, and columns of Q, as its shorter side. */
+function requireRank(
+  { path, inFeatures, outFeatures }: LinearLayer,
+  { r, init_lora_weights }: LoraConfig,
+): void {
+  const most = Math.min(inFeatures, outFeatures);
+  if (r <= most) return;
+  throw new PeftError(
+    'rank-too-large',
+    `${path} is ${outFeatures} by ${inFeatures}, so init_lora_weights ${init_lora_weights} takes a rank of at most ${most} there; r is ${r}. Lower r, or leave that layer out of target_modules.`,
+    { details: { name: path, found: r, allowed: most } },
+  );
 }
 
 function layoutIa3(layout: LayoutBuilder, { layers }: AdaptedModel, config: Ia3Config): void {

@@ -57,7 +57,8 @@ function tunedRow(
     row[i] = weight[start + i] + scale * row[i];
     norm += row[i] * row[i];
   }
-  return magnitude ? magnitude[o] / Math.sqrt(norm) : 1;
+  // A row of zeros has no direction to stretch and stays.
+  return magnitude && norm !== 0 ? magnitude[o] / Math.sqrt(norm) : 1;
 }
 
 /** @param factors (out) on rows for `output`, (in) on columns for `input` */

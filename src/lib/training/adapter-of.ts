@@ -15,4 +15,3 @@ export function adapterOf(
 
 export const isFactored = (config: PeftConfig): config is LoraConfig =>
   config.peft_type === 'LORA' && startsFromWeights(config);
-
