@@ -253,7 +253,8 @@ async function runtimeBuild(
   kind: 'as-it-is' | 'no-webgpu' | 'no-jspi' | 'many-cores',
   backend: Backend,
 ) {
-  if (kind === 'no-webgpu') Reflect.deleteProperty(WorkerNavigator.prototype, 'gpu');
+  if (kind === 'no-webgpu')
+    Reflect.deleteProperty(Object.getPrototypeOf(navigator) as object, 'gpu');
   if (kind === 'no-jspi') Reflect.deleteProperty(WebAssembly, 'Suspending');
   if (kind === 'many-cores')
     Object.defineProperty(navigator, 'hardwareConcurrency', { value: 8, configurable: true });
