@@ -11,9 +11,10 @@ import type {
 } from '../rpc/engine-api';
 import type { DatasetRow } from '../formats';
 import { encodePrompt, toMessages, type Tokenizer } from '../text';
+import type { AdapterLibrary } from './adapter-library';
 import { newId, type EngineContext } from './context';
 import { viewRow, type DatasetLibrary } from './dataset-library';
-import { EngineError } from './errors';
+import { EngineError, notFound } from './errors';
 import { GREEDY } from './greedy';
 import type { LoadedModel } from './open-model';
 
@@ -24,6 +25,7 @@ interface EvaluationRecord extends EvaluationReport {
 export interface EvaluationParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
+  readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
   readonly adapterInputs: (id: string, model: LoadedModel) => Promise<AdapterInputs>;
 }
@@ -36,11 +38,18 @@ export class EvaluationService {
     return records.sort((a, b) => b.createdAt - a.createdAt);
   }
 
+  /** @throws EngineError `not-found` */
+  async delete(id: string): Promise<void> {
+    const { tables } = this.parts.context;
+    if (!(await tables.get('evaluations', id))) throw notFound('evaluation', id);
+    await tables.remove('evaluations', id);
+  }
+
   async evaluate(
     request: EvaluateRequest,
     context: CallContext<CountProgress>,
   ): Promise<EvaluationReport> {
-    const { datasets, open, adapterInputs } = this.parts;
+    const { datasets, adapters, open, adapterInputs } = this.parts;
     const model = await open(request.modelId, context);
     const count = request.maxRows > 0 ? request.maxRows : undefined;
     const rows = await datasets.rows(request.datasetId, 0, count);
@@ -49,7 +58,8 @@ export class EvaluationService {
     const scores: EvaluationScore[] = [];
     let done = 0;
     for (const adapterId of request.adapterIds) {
-      const adapter = adapterId === undefined ? undefined : await adapterInputs(adapterId, model);
+      const summary = adapterId === undefined ? undefined : await adapters.get(adapterId);
+      const adapter = summary && (await adapterInputs(summary.id, model));
       const session = await model.talk();
       const speed = { tokens: 0, ms: 0 };
       for (const [index, row] of rows.entries()) {
@@ -72,7 +82,9 @@ export class EvaluationService {
         reference: viewRow(row).output,
       }));
       scores.push({
-        adapterId,
+        adapterId: summary?.id,
+        adapterName: summary?.name,
+        adapterStep: summary?.step,
         ...scorePredictions(predictions),
         tokensPerSecond: speed.ms > 0 ? (1000 * speed.tokens) / speed.ms : 0,
         gpuBytes: (await this.parts.context.device.gpu())?.liveBytes ?? 0,

@@ -13,6 +13,7 @@ export { evaluateLoss, type LossReport } from './evaluate-loss';
 export { surplusCheckpoints } from './checkpoint-rotation';
 export {
   CHECKPOINT_FILES,
+  OPTIMIZER_FILE,
   readCheckpoint,
   writeCheckpoint,
   type CheckpointFiles,
