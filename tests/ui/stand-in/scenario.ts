@@ -11,7 +11,9 @@ export type Scenario =
   | 'crash'
   | 'device-lost'
   | 'lists-fail'
-  | 'storage-full';
+  | 'storage-full'
+  /** A run's checkpoints find no room. */
+  | 'disk-full';
 
 export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
