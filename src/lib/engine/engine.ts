@@ -38,6 +38,7 @@ import { readModelFolder } from './model-folder';
 import { ModelLibrary } from './model-library';
 import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
+import { StorageCleaner } from './storage-cleaner';
 import { TrainingService } from './training-service';
 
 export interface EngineOptions {
@@ -72,8 +73,9 @@ export function createEngine({
   const context: EngineContext = { files, tables, baseUrl, device: new EngineDevice(gpu, onLost) };
   const models = new ModelLibrary(context);
   const datasets = new DatasetLibrary(context);
-  const adapters = new AdapterLibrary(context);
   const runs = new RunLibrary(context);
+  const adapters = new AdapterLibrary(context, runs);
+  const cleaner = new StorageCleaner(context, runs, adapters);
 
   /** The open model, opened or changed when it has to be. */
   async function open(
@@ -124,11 +126,18 @@ export function createEngine({
 
   async function speaker(id: string | undefined, model: LoadedModel): Promise<Speaker> {
     if (id === undefined) return model.speaker();
-    return model.speakerOf(id, await adapters.load(id, model.summary.id, model.folder.config));
+    const { id: exactId } = await adapters.get(id);
+    const loaded = await adapters.load(exactId, model.summary.id, model.folder.config);
+    return model.speakerOf(exactId, loaded);
   }
 
-  const training = new TrainingService({ context, datasets, adapters, runs, open });
-  const evaluations = new EvaluationService({ context, datasets, open, speaker });
+  async function forget(adapterIds: readonly string[]): Promise<void> {
+    const model = await opened?.catch(() => undefined);
+    for (const id of adapterIds) await model?.forgetAdapter(id);
+  }
+
+  const training = new TrainingService({ context, datasets, runs, open });
+  const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
 
   async function describeDevice(): Promise<DeviceReport> {
@@ -203,6 +212,8 @@ export function createEngine({
   return {
     describeDevice,
     persistStorage,
+    measureFreeable: () => cleaner.measure(),
+    freeStorage: () => cleaner.clean(),
     deleteEverything: async () => {
       if (training.active)
         throw new EngineError('busy', 'A training run is going on. Stop it before deleting.');
@@ -251,7 +262,13 @@ export function createEngine({
     resumeTraining: async () => training.resume(),
     stopTraining: async ({ keep }) => training.stop(keep),
     listRuns: () => runs.list(),
-    deleteRun: ({ runId }) => runs.delete(runId),
+    deleteRun: async ({ runId, keepAdapter }) => {
+      await runs.refuseWhileActive(runId);
+      const { checkpoints } = await runs.get(runId);
+      const kept = keepAdapter ? await adapters.keepNewest(runId) : undefined;
+      await runs.delete(runId, kept?.step);
+      await forget(checkpoints.map(({ adapterId }) => adapterId).filter((id) => id !== kept?.id));
+    },
     renameRun: ({ runId, name }) => runs.rename(runId, name),
 
     listAdapters: () => adapters.list(),
@@ -260,13 +277,16 @@ export function createEngine({
       return adapters.import(dropped, name, modelId, config);
     },
     deleteAdapter: async ({ adapterId }) => {
-      await (await opened?.catch(() => undefined))?.forgetAdapter(adapterId);
-      await adapters.delete(adapterId);
+      const { id, runId } = await adapters.get(adapterId);
+      if (runId !== undefined) await runs.refuseWhileActive(runId);
+      await forget([id]);
+      await adapters.delete(id);
     },
 
     chat,
     evaluate: (request, call) => evaluations.evaluate(request, call),
     listEvaluations: () => evaluations.list(),
+    deleteEvaluation: ({ evaluationId }) => evaluations.delete(evaluationId),
 
     merge: (request, call) => exports.merge(request, call),
     exportModel: (request, call) => exports.export(request, call),

@@ -10,9 +10,10 @@ import type {
 } from '../rpc/engine-api';
 import type { DatasetRow } from '../formats';
 import { encodePrompt, toMessages, type Tokenizer } from '../text';
+import type { AdapterLibrary } from './adapter-library';
 import { newId, type EngineContext } from './context';
 import { viewRow, type DatasetLibrary } from './dataset-library';
-import { EngineError } from './errors';
+import { EngineError, notFound } from './errors';
 import { GREEDY } from './greedy';
 import type { LoadedModel, Speaker } from './open-model';
 
@@ -23,6 +24,7 @@ interface EvaluationRecord extends EvaluationReport {
 export interface EvaluationParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
+  readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
   readonly speaker: (id: string | undefined, model: LoadedModel) => Promise<Speaker>;
 }
@@ -35,11 +37,18 @@ export class EvaluationService {
     return records.sort((a, b) => b.createdAt - a.createdAt);
   }
 
+  /** @throws EngineError `not-found` */
+  async delete(id: string): Promise<void> {
+    const { tables } = this.parts.context;
+    if (!(await tables.get('evaluations', id))) throw notFound('evaluation', id);
+    await tables.remove('evaluations', id);
+  }
+
   async evaluate(
     request: EvaluateRequest,
     context: CallContext<CountProgress>,
   ): Promise<EvaluationReport> {
-    const { datasets, open, speaker } = this.parts;
+    const { datasets, adapters, open, speaker } = this.parts;
     const model = await open(request.modelId, context);
     const count = request.maxRows > 0 ? request.maxRows : undefined;
     const rows = await datasets.rows(request.datasetId, 0, count);
@@ -48,7 +57,8 @@ export class EvaluationService {
     const scores: EvaluationScore[] = [];
     let done = 0;
     for (const adapterId of request.adapterIds) {
-      const { session, adapter } = await speaker(adapterId, model);
+      const summary = adapterId === undefined ? undefined : await adapters.get(adapterId);
+      const { session, adapter } = await speaker(summary?.id, model);
       const speed = { tokens: 0, ms: 0 };
       for (const [index, row] of rows.entries()) {
         context.signal.throwIfAborted();
@@ -70,7 +80,9 @@ export class EvaluationService {
         reference: viewRow(row).output,
       }));
       scores.push({
-        adapterId,
+        adapterId: summary?.id,
+        adapterName: summary?.name,
+        adapterStep: summary?.step,
         ...scorePredictions(predictions),
         tokensPerSecond: speed.ms > 0 ? (1000 * speed.tokens) / speed.ms : 0,
         gpuBytes: (await this.parts.context.device.gpu())?.liveBytes ?? 0,

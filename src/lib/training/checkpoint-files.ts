@@ -15,7 +15,7 @@ import { TrainingError } from './errors';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
 import type { Checkpoint } from './trainer';
 
-const OPTIMIZER_FILE = 'optimizer.safetensors';
+export const OPTIMIZER_FILE = 'optimizer.safetensors';
 
 export const CHECKPOINT_FILES = [
   ADAPTER_CONFIG_FILE,

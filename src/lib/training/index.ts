@@ -11,8 +11,10 @@ export {
 } from './trainer';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
 export { adapterOf } from './adapter-of';
+export { surplusCheckpoints } from './checkpoint-rotation';
 export {
   CHECKPOINT_FILES,
+  OPTIMIZER_FILE,
   readCheckpoint,
   writeCheckpoint,
   type CheckpointFiles,

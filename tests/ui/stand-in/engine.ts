@@ -16,10 +16,11 @@ import type {
   TrainRequest,
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
-import { ADAPTERS, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
+import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
 import { wait, type Scenario } from './scenario';
 import { answerOf, ScriptedTrainer } from './trainer';
 
+const MB = 1024 ** 2;
 const GB = 1024 ** 3;
 
 export class StandIn implements EngineApi {
@@ -28,7 +29,9 @@ export class StandIn implements EngineApi {
   #datasets = [...DATASETS];
   #runs = [...RUNS];
   #adapters = [...ADAPTERS];
-  #trainer = new ScriptedTrainer();
+  #evaluations = [report([undefined, 'adapter-1-step-120'], 'medical-zh-eval', 40)];
+  #freeableBytes = 12 * MB;
+  #trainer = new ScriptedTrainer((run) => this.#take(run));
 
   constructor(scenario: Promise<Scenario>) {
     this.#scenario = scenario.then((name) => {
@@ -37,6 +40,8 @@ export class StandIn implements EngineApi {
         this.#datasets = this.#datasets.filter((dataset) => dataset.origin === 'bundled');
         this.#runs = [];
         this.#adapters = [];
+        this.#evaluations = [];
+        this.#freeableBytes = 0;
       }
       return name;
     });
@@ -206,12 +211,14 @@ export class StandIn implements EngineApi {
 
   async train(request: TrainRequest, context: CallContext<TrainEvent>): Promise<RunSummary> {
     const run = await this.#trainer.run(request, await this.#scenario, context);
-    if (run.adapterId) {
-      const { id: runId, name, adapterId: id } = run;
-      this.#runs = [...this.#runs.filter((item) => item.id !== runId), run];
-      this.#adapters.push({ ...ADAPTERS[0], id, name, runId, createdAt: Date.now() });
-    }
+    if (run.adapterId) this.#take(run);
     return run;
+  }
+
+  #take(run: RunSummary): void {
+    this.#runs = [...this.#runs.filter(({ id }) => id !== run.id), run];
+    const own = adaptersOf(run).map((adapter) => ({ ...adapter, createdAt: Date.now() }));
+    this.#adapters = [...this.#adapters.filter(({ runId }) => runId !== run.id), ...own];
   }
 
   async pauseTraining() {
@@ -227,8 +234,12 @@ export class StandIn implements EngineApi {
     await this.#scenario;
     return this.#runs;
   }
-  async deleteRun({ runId }: { runId: string }) {
+  async deleteRun({ runId, keepAdapter }: { runId: string; keepAdapter?: boolean }) {
+    const kept = keepAdapter ? this.#runs.find(({ id }) => id === runId)?.adapterId : undefined;
     this.#runs = this.#runs.filter((run) => run.id !== runId);
+    this.#adapters = this.#adapters.filter(
+      (adapter) => adapter.runId !== runId || adapter.id === kept,
+    );
   }
   async renameRun({ runId, name }: { runId: string; name: string }) {
     this.#runs = this.#runs.map((run) => (run.id === runId ? { ...run, name } : run));
@@ -245,6 +256,20 @@ export class StandIn implements EngineApi {
   }
   async deleteAdapter({ adapterId }: { adapterId: string }) {
     this.#adapters = this.#adapters.filter((adapter) => adapter.id !== adapterId);
+    this.#runs = this.#runs.map((run) => {
+      const checkpoints = run.checkpoints.filter((item) => item.adapterId !== adapterId);
+      return { ...run, checkpoints, adapterId: checkpoints.at(-1)?.adapterId };
+    });
+  }
+
+  async measureFreeable() {
+    await this.#scenario;
+    return this.#freeableBytes;
+  }
+  async freeStorage() {
+    const freed = this.#freeableBytes;
+    this.#freeableBytes = 0;
+    return freed;
   }
 
   async chat(
@@ -279,14 +304,18 @@ export class StandIn implements EngineApi {
       await wait(25, signal);
       progress({ done, total });
     }
-    return report(request.adapterIds, request.datasetId, request.maxRows || 60);
+    const made = report(request.adapterIds, request.datasetId, request.maxRows || 60);
+    this.#evaluations.push(made);
+    return made;
   }
 
   async listEvaluations() {
-    const scenario = await this.#scenario;
-    return scenario === 'fresh' || scenario === 'no-webgpu'
-      ? []
-      : [report([undefined, 'adapter-1'], 'medical-zh-eval', 40)];
+    await this.#scenario;
+    return this.#evaluations;
+  }
+
+  async deleteEvaluation({ evaluationId }: { evaluationId: string }) {
+    this.#evaluations = this.#evaluations.filter(({ id }) => id !== evaluationId);
   }
 
   async merge(

@@ -14,7 +14,9 @@ export type Scenario =
   | 'vanish'
   | 'device-lost'
   | 'lists-fail'
-  | 'storage-full';
+  | 'storage-full'
+  /** A run's checkpoints find no room. */
+  | 'disk-full';
 
 export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {

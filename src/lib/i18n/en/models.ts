@@ -1,5 +1,7 @@
 import type { models as zh } from '../zh/models';
 
+const n = (value: number) => value.toLocaleString('en');
+
 export const models: typeof zh = {
   title: 'Models',
   lead: 'Open a model to train it or talk to it, or bring a model folder of your own.',
@@ -58,6 +60,7 @@ export const models: typeof zh = {
   importAdapterDrop: 'Drop the adapter files here',
   forModel: 'Base model that it belongs to',
   adapterImported: (name) => `The adapter ${name} was imported`,
+  olderCheckpoints: (count) => `${n(count)} earlier ${count === 1 ? 'checkpoint' : 'checkpoints'}`,
   deleteAdapterTitle: 'Delete this adapter?',
   deleteAdapterBody: (name) =>
     `${name} will be deleted. What it learned is kept nowhere else and cannot be brought back.`,

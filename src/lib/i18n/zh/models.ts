@@ -1,3 +1,5 @@
+const n = (value: number) => value.toLocaleString('zh-CN');
+
 export const models = {
   title: '模型',
   lead: '打开一个模型来训练或对话；也可以放入你自己的模型文件夹。',
@@ -49,6 +51,7 @@ export const models = {
   importAdapterDrop: '把适配器文件拖到这里',
   forModel: '对应的原模型',
   adapterImported: (name: string) => `已导入适配器 ${name}`,
+  olderCheckpoints: (count: number) => `${n(count)} 个较早的检查点`,
   deleteAdapterTitle: '删除这个适配器？',
   deleteAdapterBody: (name: string) => `将删除 ${name}。这次学到的东西只在这里，删除后无法找回。`,
 
