@@ -8,9 +8,8 @@
  * - adapters swap without a trace; a stop comes through within a token; seeds repeat
  * - refusals by code, with a control; buffers return; no foreign request; no validation error
  */
-import { expect, test, type Page } from '@playwright/test';
-import type { ScenarioName, ScenarioResult } from './harness/scenarios';
-import type {} from './harness/page';
+import { expect, test } from '@playwright/test';
+import { run } from './run-scenario';
 
 /** float32 sums in another order over at most four layers; logits are below 10. */
 const REFERENCE_TOLERANCE = 1e-3;
@@ -42,17 +41,6 @@ test.beforeEach(async ({ page, baseURL }) => {
 });
 
 test.afterEach(() => expect(foreign, 'requests to other hosts').toEqual([]));
-
-function run<N extends ScenarioName>(
-  page: Page,
-  name: N,
-  ...args: readonly unknown[]
-): Promise<ScenarioResult<N>> {
-  return page.evaluate(([name, args]) => window.runScenario(name as never, ...args), [
-    name,
-    args,
-  ] as const) as Promise<ScenarioResult<N>>;
-}
 
 for (const backend of BACKENDS)
   for (const name of CASES)

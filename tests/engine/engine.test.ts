@@ -80,7 +80,7 @@ describe('the engine', () => {
     modelId: 'nano-lm',
     datasetId,
     evalShare: 0,
-    lora: { ...COMMON_RECIPE.lora, r: 2 },
+    peft: { ...COMMON_RECIPE.lora, r: 2 },
     training: {
       ...COMMON_RECIPE.training,
       max_steps: 4,
@@ -112,7 +112,7 @@ describe('the engine', () => {
     expect(recipe?.lora.r).toBeGreaterThan(0);
     expect(recipe?.training.learning_rate).toBeGreaterThan(0);
     const counts = await engine.countParameters(
-      { modelId: 'nano-lm', lora: COMMON_RECIPE.lora },
+      { modelId: 'nano-lm', peft: COMMON_RECIPE.lora },
       silent(),
     );
     expect(counts.allParams).toBeGreaterThan(counts.trainableParams);

@@ -139,6 +139,32 @@ test('without WebGPU chat is offered and training says why not', async ({ page }
   await expect(page.getByLabel('Write your question')).toBeVisible();
 });
 
+for (const { scenario, locale, compute, status } of [
+  {
+    scenario: 'software-webgpu',
+    locale: 'en',
+    compute: 'the processor computes it (google swiftshader)',
+    status: 'Ready · WebGPU + WASM',
+  },
+  {
+    scenario: 'software-webgpu',
+    locale: 'zh-CN',
+    compute: '由处理器代为计算（google swiftshader）',
+    status: '就绪 · WebGPU + WASM',
+  },
+  {
+    scenario: 'ordinary',
+    locale: 'en',
+    compute: 'WebGPU is available on Apple M2',
+    status: 'Ready · WebGPU',
+  },
+] as const)
+  test(`${scenario}, ${locale}: what trains and what answers here`, async ({ page }) => {
+    await openPage(page, '/', { scenario, locale });
+    await expect(page.getByText(compute)).toBeVisible();
+    await expect(page.getByText(status, { exact: true })).toBeVisible();
+  });
+
 test('keyboard: skip link, current page, language and theme', async ({ page }) => {
   await openPage(page, '/settings');
   await page.keyboard.press('Tab');

@@ -23,7 +23,9 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   });
   const gpu = await requestNodeGpu();
   try {
-    const weights = await ModelWeights.upload(gpu, config, checkpoint.source);
+    const weights = await ModelWeights.upload(gpu, config, checkpoint.source, {
+      storage: 'stored',
+    });
     const adapter = loaded
       ? new AdapterState(gpu, loaded.layout, loaded.config, loaded.values, { trainable: false })
       : NO_ADAPTER;

@@ -39,7 +39,9 @@ export async function train(options: TrainOptions): Promise<void> {
   const gpu = await requestNodeGpu();
   try {
     const { config } = model;
-    const weights = await ModelWeights.upload(gpu, config, model.checkpoint.source);
+    const weights = await ModelWeights.upload(gpu, config, model.checkpoint.source, {
+      storage: 'stored',
+    });
     const initialValues = initial?.values;
     const trainer = await Trainer.create({ gpu, config, weights, peft, args, rows, initialValues });
     const { trainableCount } = trainer.layout;

@@ -35,7 +35,7 @@ export type PeftType = PeftConfig['peft_type'];
 
 export const PEFT_TYPES: readonly PeftType[] = ['LORA', 'IA3', 'PREFIX_TUNING', 'FULL'];
 
-/** PEFT's own mapping for Llama, Mistral and Qwen. */
+/** PEFT's own mapping for Llama and Mistral; for Qwen it names q_proj where this has k_proj. */
 export const DEFAULT_IA3_CONFIG: Ia3Config = {
   peft_type: 'IA3',
   target_modules: ['k_proj', 'v_proj', 'down_proj'],

@@ -18,8 +18,9 @@ export interface StoredTensor {
 export type TensorSource = (name: string) => Promise<StoredTensor | undefined>;
 
 /**
- * How weights lie in GPU memory. `f32` suits every adapter and both readers; `stored` keeps the
- * file's 16 bits, which only the trainer reads where the adapter has no f16 arithmetic.
+ * How weights lie in GPU memory. `f32` suits every adapter and both readers. `stored` keeps the file's
+ * 16 bits for half the memory; our kernels read the same values, to the same bits. ONNX Runtime gains
+ * nothing by them (ARCHITECTURE.md has the figures), so weights that it reads as well are `f32`.
  */
 export type WeightStorage = 'f32' | 'stored';
 

@@ -1,5 +1,5 @@
 /** Adapters on this device, in PEFT's files. */
-import { linearSites } from '../decoder';
+import { adaptedModel } from '../decoder';
 import type { ModelConfig } from '../config';
 import {
   ADAPTER_CONFIG_FILE,
@@ -41,7 +41,7 @@ export class AdapterLibrary {
         `${summary.name} belongs to ${summary.modelId}, ${modelId} is open. Open its own model first.`,
         { details: { found: summary.modelId, allowed: modelId } },
       );
-    return readAdapter(await this.files(id), linearSites(config));
+    return readAdapter(await this.files(id), adaptedModel(config));
   }
 
   async files(id: string): Promise<AdapterFiles> {
@@ -85,13 +85,13 @@ export class AdapterLibrary {
       configJson: new TextDecoder().decode(await bytes(ADAPTER_CONFIG_FILE)),
       weights: await bytes(ADAPTER_WEIGHTS_FILE),
     };
-    const loaded = readAdapter(adapter, linearSites(config));
+    const loaded = readAdapter(adapter, adaptedModel(config));
     const summary: AdapterSummary = {
       id: newId('adapter'),
       name,
       modelId,
       origin: 'imported',
-      lora: loaded.config,
+      peft: loaded.config,
       sizeBytes: adapter.weights.byteLength,
       createdAt: Date.now(),
     };

@@ -2,12 +2,11 @@
  * The engine worker's object: implements EngineApi by handing each call to the part that owns it.
  * One model is open at a time; opening another closes it, unless a run is using it.
  */
-import { DEFAULT_LORA_CONFIG, isJsonObject, type LoraConfig } from '../config';
-import { countParameters, linearSites } from '../decoder';
+import { DEFAULT_LORA_CONFIG, isJsonObject, type PeftConfig } from '../config';
+import { countParameters, adaptedModel } from '../decoder';
 import type { GpuError } from '../gpu';
 import { fetchOwn } from '../hub';
-import type { AdapterInputs } from '../inference';
-import { layoutLora } from '../peft';
+import { layoutAdapter } from '../peft';
 import type { CallContext } from '../rpc/protocol';
 import type {
   ChatProgress,
@@ -37,7 +36,7 @@ import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
 import { readModelFolder } from './model-folder';
 import { ModelLibrary } from './model-library';
-import { LoadedModel } from './open-model';
+import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
 import { TrainingService } from './training-service';
 
@@ -48,13 +47,21 @@ export interface EngineOptions {
   gpu: GPU | undefined;
   /** Folder of the page's own files, ending in `/`. */
   baseUrl: string;
+  /** What answers; `auto` unless a test asks for one of the two. */
+  talkOn?: TalkOn;
 }
 
 type Signal = Pick<CallContext, 'signal'>;
 
 const SILENT = () => {};
 
-export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): EngineApi {
+export function createEngine({
+  files,
+  tables,
+  gpu,
+  baseUrl,
+  talkOn = 'auto',
+}: EngineOptions): EngineApi {
   let opened: Promise<LoadedModel> | undefined;
   let openedId: string | undefined;
 
@@ -107,20 +114,21 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
     const folder = await readModelFolder(models.folder(summary, signal));
     const device = await context.device.gpu();
-    return LoadedModel.open(summary, folder, device, { signal, progress });
+    const talksOn = chooseTalkBackend(device, talkOn);
+    return LoadedModel.open(summary, folder, device, { talksOn, signal, progress });
   }
 
   async function close(model: Promise<LoadedModel> | undefined): Promise<void> {
     await (await model?.catch(() => undefined))?.close();
   }
 
-  async function adapterInputs(id: string, model: LoadedModel): Promise<AdapterInputs> {
-    const loaded = await adapters.load(id, model.summary.id, model.folder.config);
-    return model.adapterInputs(id, loaded);
+  async function speaker(id: string | undefined, model: LoadedModel): Promise<Speaker> {
+    if (id === undefined) return model.speaker();
+    return model.speakerOf(id, await adapters.load(id, model.summary.id, model.folder.config));
   }
 
   const training = new TrainingService({ context, datasets, adapters, runs, open });
-  const evaluations = new EvaluationService({ context, datasets, open, adapterInputs });
+  const evaluations = new EvaluationService({ context, datasets, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
 
   async function describeDevice(): Promise<DeviceReport> {
@@ -128,7 +136,9 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     const { blocked } = context.device;
     return {
       backend: device ? 'webgpu' : 'wasm',
+      talksOn: chooseTalkBackend(device, talkOn),
       adapterName: device?.adapterName ?? '',
+      isSoftwareAdapter: device?.isSoftware ?? false,
       f16: device?.features.f16 ?? false,
       subgroups: device?.features.subgroups ?? false,
       maxBufferBytes: device?.device.limits.maxBufferSize ?? 0,
@@ -142,8 +152,7 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     { signal, progress }: CallContext<ChatProgress>,
   ): Promise<ChatResult> {
     const model = await open(request.modelId, { signal });
-    const adapter = request.adapterId ? await adapterInputs(request.adapterId, model) : undefined;
-    const session = await model.talk();
+    const { session, adapter } = await speaker(request.adapterId, model);
     const { text, promptTokens, newTokens, firstTokenMs, tokensPerSecond, stoppedBy } =
       await session.generate({
         messages: request.messages,
@@ -184,10 +193,11 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     return { lora: part(isLora), training: part((name) => !isLora(name)) };
   }
 
-  async function countTrainable(modelId: string, lora: LoraConfig, signal: AbortSignal) {
+  async function countTrainable(modelId: string, peft: PeftConfig, signal: AbortSignal) {
     const { config } = (await open(modelId, { signal })).folder;
-    const { trainableCount } = layoutLora(linearSites(config), lora);
-    return { trainableParams: trainableCount, allParams: countParameters(config) + trainableCount };
+    const { trainableCount } = layoutAdapter(adaptedModel(config), peft);
+    const added = peft.peft_type === 'FULL' ? 0 : trainableCount;
+    return { trainableParams: trainableCount, allParams: countParameters(config) + added };
   }
 
   return {
@@ -234,7 +244,7 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     previewRow: preview,
     deleteDataset: ({ datasetId }) => datasets.delete(datasetId),
     recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
-    countParameters: ({ modelId, lora }, { signal }) => countTrainable(modelId, lora, signal),
+    countParameters: ({ modelId, peft }, { signal }) => countTrainable(modelId, peft, signal),
 
     train: (request, call) => training.train(request, call),
     pauseTraining: async () => training.pause(),
@@ -250,7 +260,7 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
       return adapters.import(dropped, name, modelId, config);
     },
     deleteAdapter: async ({ adapterId }) => {
-      (await opened?.catch(() => undefined))?.forgetAdapter(adapterId);
+      await (await opened?.catch(() => undefined))?.forgetAdapter(adapterId);
       await adapters.delete(adapterId);
     },
 

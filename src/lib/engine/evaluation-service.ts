@@ -1,6 +1,5 @@
 /** Base and tuned answers to the same held-back questions, scored side by side. */
 import { scorePredictions } from '../evaluation';
-import type { AdapterInputs } from '../inference';
 import type { CallContext } from '../rpc/protocol';
 import type {
   CountProgress,
@@ -15,7 +14,7 @@ import { newId, type EngineContext } from './context';
 import { viewRow, type DatasetLibrary } from './dataset-library';
 import { EngineError } from './errors';
 import { GREEDY } from './greedy';
-import type { LoadedModel } from './open-model';
+import type { LoadedModel, Speaker } from './open-model';
 
 interface EvaluationRecord extends EvaluationReport {
   schemaVersion: 1;
@@ -25,7 +24,7 @@ export interface EvaluationParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
-  readonly adapterInputs: (id: string, model: LoadedModel) => Promise<AdapterInputs>;
+  readonly speaker: (id: string | undefined, model: LoadedModel) => Promise<Speaker>;
 }
 
 export class EvaluationService {
@@ -40,7 +39,7 @@ export class EvaluationService {
     request: EvaluateRequest,
     context: CallContext<CountProgress>,
   ): Promise<EvaluationReport> {
-    const { datasets, open, adapterInputs } = this.parts;
+    const { datasets, open, speaker } = this.parts;
     const model = await open(request.modelId, context);
     const count = request.maxRows > 0 ? request.maxRows : undefined;
     const rows = await datasets.rows(request.datasetId, 0, count);
@@ -49,8 +48,7 @@ export class EvaluationService {
     const scores: EvaluationScore[] = [];
     let done = 0;
     for (const adapterId of request.adapterIds) {
-      const adapter = adapterId === undefined ? undefined : await adapterInputs(adapterId, model);
-      const session = await model.talk();
+      const { session, adapter } = await speaker(adapterId, model);
       const speed = { tokens: 0, ms: 0 };
       for (const [index, row] of rows.entries()) {
         context.signal.throwIfAborted();

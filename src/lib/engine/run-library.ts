@@ -1,6 +1,6 @@
 /** Training runs on this device: their records, and the checkpoints that they can go on from. */
-import { linearSites } from '../decoder';
-import type { ModelConfig } from '../config';
+import { adaptedModel } from '../decoder';
+import type { ModelConfig, PeftConfig } from '../config';
 import type { RunSummary } from '../rpc/engine-api';
 import {
   CHECKPOINT_FILES,
@@ -51,7 +51,11 @@ export class RunLibrary {
   }
 
   /** The newest complete checkpoint; undefined before the first. */
-  async loadCheckpoint(runId: string, config: ModelConfig): Promise<Checkpoint | undefined> {
+  async loadCheckpoint(
+    runId: string,
+    peft: PeftConfig,
+    config: ModelConfig,
+  ): Promise<Checkpoint | undefined> {
     const steps = await this.checkpointSteps(runId);
     if (steps.length === 0) return undefined;
     const folder = `${folderOf(runId)}/checkpoint-${Math.max(...steps)}`;
@@ -60,7 +64,7 @@ export class RunLibrary {
       const file = await this.context.files.readFile(`${folder}/${name}`);
       files.set(name, new Uint8Array(await file.arrayBuffer()));
     }
-    return readCheckpoint(files, linearSites(config));
+    return readCheckpoint(files, peft, adaptedModel(config));
   }
 
   async rename(id: string, name: string): Promise<void> {

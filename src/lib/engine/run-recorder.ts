@@ -39,7 +39,7 @@ export class RunRecorder {
       totalSteps: trainer.shape.totalSteps,
       trainableParams: trainer.layout.trainableCount,
       allParams: trainer.allParams,
-      lora: request.lora,
+      peft: request.peft,
       training: request.training,
       log: (before?.log ?? []).filter(({ step }) => step <= trainer.step),
       samples: (before?.samples ?? []).filter(({ step }) => step <= trainer.step),

@@ -3,13 +3,13 @@
  * The run's record and checkpoint are always on disk, so that a killed tab loses at most the steps
  * since the last checkpoint.
  */
-import { linearSites } from '../decoder';
+import { adaptedModel } from '../decoder';
 import { splitRows, type DatasetRow } from '../formats';
-import { layoutLora, writeAdapter } from '../peft';
+import { writeAdapter } from '../peft';
 import type { CallContext } from '../rpc/protocol';
 import type { AdapterSummary, RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
-import { Trainer, writeCheckpoint, type Checkpoint, type StepReport } from '../training';
+import { adapterOf, Trainer, writeCheckpoint, type Checkpoint, type StepReport } from '../training';
 import type { AdapterLibrary } from './adapter-library';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
@@ -99,12 +99,12 @@ export class TrainingService {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
     });
-    const checkpoint = before && (await runs.loadCheckpoint(before.id, config));
+    const checkpoint = before && (await runs.loadCheckpoint(before.id, before.peft, config));
     const trainer = await Trainer.create({
       gpu,
       config,
       weights: model.weights,
-      lora: request.lora,
+      peft: request.peft,
       args: request.training,
       rows: encoded.rows,
       checkpoint,
@@ -113,7 +113,7 @@ export class TrainingService {
     const baseName = model.summary.name;
     const save = async (at: Checkpoint) => {
       const step = at.state.global_step;
-      const files = writeCheckpoint(at, trainer.layout, request.lora, baseName);
+      const files = writeCheckpoint(at, request.peft, adaptedModel(config), baseName);
       await runs.saveCheckpoint(record.run.id, step, files);
       await this.saveAdapter(record.run, at, baseName);
       await record.save({ adapterId: adapterIdOf(record.run) });
@@ -195,23 +195,24 @@ export class TrainingService {
     return { trainRows: train, evalRows: evaluation };
   }
 
-  private async saveAdapter(run: RunSummary, { values }: Checkpoint, baseName: string) {
+  private async saveAdapter(run: RunSummary, at: Checkpoint, baseName: string) {
     const { adapters } = this.parts;
     const model = await this.parts.open(run.modelId, new AbortController());
-    const layout = layoutLora(linearSites(model.folder.config), run.lora);
-    const files = writeAdapter(run.lora, layout, values, baseName);
+    const adapted = adaptedModel(model.folder.config);
+    const adapter = adapterOf(at, run.peft, adapted);
+    const files = writeAdapter(adapter, adapted, baseName);
     const summary: AdapterSummary = {
       id: adapterIdOf(run),
       name: run.name,
       modelId: run.modelId,
       origin: 'trained',
-      lora: run.lora,
+      peft: adapter.config,
       sizeBytes: files.weights.byteLength,
       createdAt: run.createdAt,
       runId: run.id,
     };
     await adapters.save(summary, files);
-    model.forgetAdapter(summary.id);
+    await model.forgetAdapter(summary.id);
   }
 }
 
@@ -221,14 +222,14 @@ const settingsOf = ({
   datasetId,
   evalShare,
   evalDatasetId,
-  lora,
+  peft,
   training,
 }: RunSummary) => ({
   modelId,
   datasetId,
   evalShare,
   evalDatasetId,
-  lora,
+  peft,
   training,
 });
 

@@ -131,7 +131,21 @@ export class AdapterState {
       return { from: this.view(parameter, this.params), to };
     });
     this.gpu.copy(pairs);
-    return new Map(this.copies);
+    return new Map(this.layout.parameters.map(({ key }) => [key, this.copies.get(key)!]));
+  }
+
+  /** DoRA's magnitude / norm of each layer by its path, in buffers of their own, as last computed. */
+  ownRowFactors(): Map<string, Tensor> {
+    const pairs = this.layout.parameters
+      .filter(({ kind }) => kind === 'lora_magnitude_vector')
+      .map((parameter) => {
+        const name = `${parameter.path}.rows`;
+        const to = this.copies.get(name) ?? this.gpu.createTensor(name, parameter.shape);
+        this.copies.set(name, to);
+        return { path: parameter.path, from: this.magnitude(parameter).factor, to };
+      });
+    this.gpu.copy(pairs);
+    return new Map(pairs.map(({ path, to }) => [path, to]));
   }
 
   async readParameters(): Promise<Float32Array> {

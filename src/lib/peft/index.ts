@@ -21,4 +21,4 @@ export {
   type LoadedAdapter,
 } from './adapter-files';
 export { fromPlainLora, plainLoraConfig, toPlainLora } from './plain-lora';
-export { mergeLora, mergeScaling, type LowRank } from './merge';
+export { mergeLora, mergeScaling, rowFactors, type LowRank } from './merge';

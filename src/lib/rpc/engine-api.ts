@@ -4,15 +4,21 @@
  */
 import type { Architecture } from '../config/model-config';
 import type { LoraConfig } from '../config/lora-config';
+import type { PeftConfig } from '../config/peft-config';
 import type { TrainingArguments } from '../config/training-arguments';
 import type { ApiMethod } from './protocol';
 
 export type Backend = 'webgpu' | 'wasm';
 
 export interface DeviceReport {
+  /** `webgpu` where there is a usable adapter: only then can a model be trained. */
   backend: Backend;
+  /** What answers: `wasm` on a software adapter too, where it is far faster than WebGPU. */
+  talksOn: Backend;
   /** Empty without WebGPU. */
   adapterName: string;
+  /** WebGPU is computed by the processor: training works, slowly. */
+  isSoftwareAdapter: boolean;
   f16: boolean;
   subgroups: boolean;
   maxBufferBytes: number;
@@ -44,7 +50,10 @@ export interface ModelSummary {
 }
 
 export interface OpenModel extends ModelSummary {
+  /** `webgpu` where the model can be trained. */
   backend: Backend;
+  /** What answers, as in DeviceReport. */
+  talksOn: Backend;
   hasChatTemplate: boolean;
   maxLength: number;
   /** GPU memory that the weights take. */
@@ -115,7 +124,7 @@ export interface TrainRequest {
   /** Share of rows held back for evaluation, 0 to 0.9; ignored when `evalDatasetId` is given. */
   evalShare: number;
   evalDatasetId?: string;
-  lora: LoraConfig;
+  peft: PeftConfig;
   training: TrainingArguments;
   /** Shown again and again while the model learns. */
   samplePrompts: readonly string[];
@@ -180,7 +189,7 @@ export interface RunSummary {
   totalSteps: number;
   trainableParams: number;
   allParams: number;
-  lora: LoraConfig;
+  peft: PeftConfig;
   training: TrainingArguments;
   log: readonly LogEntry[];
   samples: readonly { step: number; prompt: string; text: string }[];
@@ -195,7 +204,7 @@ export interface AdapterSummary {
   name: string;
   modelId: string;
   origin: 'trained' | 'imported';
-  lora: LoraConfig;
+  peft: PeftConfig;
   sizeBytes: number;
   createdAt: number;
   runId?: string;
@@ -331,7 +340,7 @@ export interface EngineApi {
   recommendRecipe: ApiMethod<{ modelId: string; datasetId: string }, RecommendedRecipe | undefined>;
   /** What PEFT's `print_trainable_parameters` would say. */
   countParameters: ApiMethod<
-    { modelId: string; lora: LoraConfig },
+    { modelId: string; peft: PeftConfig },
     { trainableParams: number; allParams: number }
   >;
 

@@ -1,17 +1,16 @@
 /** A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments, `trainer_state.json`. */
-import { startsFromWeights, type LoraConfig, type PeftConfig } from '../config';
+import type { LoraConfig, PeftConfig } from '../config';
 import { parseSafetensorsHeader, serializeSafetensors, tensorToFloat32 } from '../formats';
 import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
   fromPlainLora,
-  layoutAdapter,
   readAdapter,
-  toPlainLora,
   writeAdapter,
   type AdaptedModel,
   type LoadedAdapter,
 } from '../peft';
+import { adapterOf, isFactored } from './adapter-of';
 import { TrainingError } from './errors';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
 import type { Checkpoint } from './trainer';
@@ -27,19 +26,6 @@ export const CHECKPOINT_FILES = [
 
 /** File name -> content. */
 export type CheckpointFiles = ReadonlyMap<string, Uint8Array>;
-
-/** The adapter as the world knows it: what PiSSA and OLoRA taught is a plain LoRA of twice the rank. */
-export function adapterOf(
-  { values, initial }: Pick<Checkpoint, 'values' | 'initial'>,
-  config: PeftConfig,
-  model: AdaptedModel,
-): LoadedAdapter {
-  if (initial && isFactored(config)) return toPlainLora(config, model, values, initial);
-  return { config, layout: layoutAdapter(model, config), values };
-}
-
-const isFactored = (config: PeftConfig): config is LoraConfig =>
-  config.peft_type === 'LORA' && startsFromWeights(config);
 
 export function writeCheckpoint(
   checkpoint: Checkpoint,

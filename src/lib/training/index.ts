@@ -10,8 +10,8 @@ export {
   type TrainerOptions,
 } from './trainer';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
+export { adapterOf } from './adapter-of';
 export {
-  adapterOf,
   CHECKPOINT_FILES,
   readCheckpoint,
   writeCheckpoint,

@@ -20,9 +20,11 @@ import {
   initAdapter,
   layoutAdapter,
   type AdapterLayout,
+  type LoadedAdapter,
   type OptimizerMoments,
 } from '../peft';
 import { checkRows, collate, countTargets, paddedLength, type TokenRow } from './batches';
+import { adapterOf } from './adapter-of';
 import { TrainingError } from './errors';
 import { Optimizer } from './optimizer';
 import { epochAfter, runShape, stepRows, type RunShape } from './progress';
@@ -177,6 +179,13 @@ export class Trainer {
       state: structuredClone(this.state),
       pendingLoss: { ...this.pending },
     };
+  }
+
+  /** The adapter as it is now, as the world knows it. */
+  async loadedAdapter(): Promise<LoadedAdapter> {
+    const { peft, config } = this.options;
+    const values = await this.adapter.readParameters();
+    return adapterOf({ values, initial: this.initial }, peft, adaptedModel(config));
   }
 
   dispose(): void {

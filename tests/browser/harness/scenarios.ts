@@ -7,6 +7,8 @@ import { dequantizeQ4, quantizeQ4 } from '../../../src/lib/onnx-export/quantize-
 import { goldenRows, openGolden, openGoldenAdapter, randomNano, type TestModel } from './models';
 import { GREEDY, idsOfLength, openModel, worst } from './comparison';
 import { ownForwardAgrees } from './own-forward';
+import { engineScenarios } from './engine-scenarios';
+import { methodScenarios } from './method-scenarios';
 import { openGpu, openSession } from './sessions';
 
 /** Largest difference from PyTorch's logits, of the base and of the adapter, over the golden rows. */
@@ -338,6 +340,8 @@ async function exportedFolder(name: string, dtype: ExportDtype, backend: Backend
 }
 
 export const scenarios = {
+  ...engineScenarios,
+  ...methodScenarios,
   ownForwardAgrees,
   runtimeBuild,
   exportedFolder,

@@ -47,10 +47,13 @@ export class StandIn implements EngineApi {
     if (scenario === 'second-tab')
       throw new InkstoneError('second-tab', 'Inkstone is open in another tab.');
     const gpu = scenario !== 'no-webgpu';
+    const software = scenario === 'software-webgpu';
     return {
       backend: gpu ? 'webgpu' : 'wasm',
-      adapterName: gpu ? 'Apple M2' : '',
-      f16: gpu,
+      talksOn: gpu && !software ? 'webgpu' : 'wasm',
+      adapterName: software ? 'google swiftshader' : gpu ? 'Apple M2' : '',
+      isSoftwareAdapter: software,
+      f16: gpu && !software,
       subgroups: gpu,
       maxBufferBytes: gpu ? 4 * GB : 0,
       trainingBlocked: gpu
@@ -96,6 +99,7 @@ export class StandIn implements EngineApi {
       ...model,
       present: true,
       backend: device.backend,
+      talksOn: device.talksOn,
       hasChatTemplate: true,
       maxLength: 1024,
       gpuBytes: model.sizeBytes,
@@ -310,7 +314,7 @@ export class StandIn implements EngineApi {
     return { fileName, file: new File([new Uint8Array(395_264)], fileName) };
   }
 
-  async countParameters({ lora }: { lora: { r: number } }) {
+  async countParameters({ peft: lora }: { peft: { r: number } }) {
     return { trainableParams: 6_144 * lora.r, allParams: 3_147_264 + 6_144 * lora.r };
   }
 

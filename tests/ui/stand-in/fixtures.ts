@@ -151,7 +151,7 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
   totalSteps: 120,
   trainableParams: 98_304,
   allParams: 3_245_568,
-  lora: COMMON_RECIPE.lora,
+  peft: COMMON_RECIPE.lora,
   training: COMMON_RECIPE.training,
   log: steps
     .filter((at) => at <= step)
@@ -186,7 +186,7 @@ export const ADAPTERS: AdapterSummary[] = [
     name: '医学问答样例 · 11月23日 14:02',
     modelId: 'nano-lm',
     origin: 'trained',
-    lora: COMMON_RECIPE.lora,
+    peft: COMMON_RECIPE.lora,
     sizeBytes: 395_264,
     createdAt: NOW - DAY,
     runId: 'run-1',

@@ -5,6 +5,7 @@ export type Scenario =
   | 'slow'
   | 'fresh'
   | 'no-webgpu'
+  | 'software-webgpu'
   | 'low-space'
   | 'private'
   | 'second-tab'

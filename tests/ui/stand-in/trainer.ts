@@ -81,7 +81,7 @@ export class ScriptedTrainer {
       id: runId,
       name: request.name,
       datasetId: request.datasetId,
-      lora: request.lora,
+      peft: request.peft,
       training: request.training,
       status: stop ? 'stopped' : 'finished',
       step,

@@ -44,6 +44,8 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'wrong-shape': asWritten,
   'wrong-dtype': asWritten,
   'not-finite': asWritten,
+  'changed-base': asWritten,
+  'cannot-merge': asWritten,
   'wrong-model': asWritten,
   'no-target': asWritten,
   'rank-too-large': asWritten,

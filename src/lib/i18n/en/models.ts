@@ -1,7 +1,5 @@
 import type { models as zh } from '../zh/models';
 
-const n = (value: number) => value.toLocaleString('en');
-
 export const models: typeof zh = {
   title: 'Models',
   lead: 'Open a model to train it or talk to it, or bring a model folder of your own.',
@@ -52,7 +50,7 @@ export const models: typeof zh = {
   adaptersEmpty: 'There are no adapters yet. Train one, or import one made elsewhere with PEFT.',
   adapterOrigin: { trained: 'trained here', imported: 'imported' },
   adapterOf: (model) => `for ${model}`,
-  rank: (r, alpha) => `r ${n(r)} · alpha ${n(alpha)}`,
+  methodNames: { full: 'full fine-tuning', prefix: 'prefix tuning' },
   createdAt: (when) => when,
   importAdapter: 'Import a PEFT adapter',
   importAdapterBody:

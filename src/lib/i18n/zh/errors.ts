@@ -66,6 +66,9 @@ export const errors = {
     `权重${d.name === undefined ? '' : ` ${d.name}`} 的数值类型不支持；支持 float32、float16 和 bfloat16。`,
   'not-finite': (d) =>
     `${d.name === undefined ? '权重' : `权重 ${d.name}`} 里有无效的数值（NaN 或无穷大），这样的模型不能用；请换一份文件。`,
+  'changed-base': () =>
+    '这个适配器（PiSSA 或 OLoRA）只适合减去起点后的底模；请用 PEFT 的 path_initial_model_for_weight_conversion 重新保存成普通 LoRA。',
+  'cannot-merge': () => '前缀不能合并进权重；请直接导出适配器，或改用 LoRA。',
   'wrong-model': () => '这个适配器不是为这个模型训练的；请选择它对应的原模型。',
   'no-target': () => '所选的模块在这个模型里一个也没有，没有可训练的参数；请换一组模块。',
   'rank-too-large': (d) =>

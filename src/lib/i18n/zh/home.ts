@@ -13,6 +13,8 @@ export const home = {
   compute: '计算',
   webgpu: (adapter: string) =>
     `WebGPU 可用${adapter ? `，显卡是 ${adapter}` : ''}。可以训练，也可以对话。`,
+  softwareWebgpu: (adapter: string) =>
+    `这里的 WebGPU 由处理器代为计算${adapter ? `（${adapter}）` : ''}：可以训练，但比较慢；对话直接用处理器，小模型很快。如果这台设备有显卡，请在浏览器设置里打开硬件加速。`,
   wasm: '没有 WebGPU。可以用处理器对话，但不能训练。',
   precision: '精度',
   f16: '支持 16 位运算，速度更快、占用更小。',

@@ -1,5 +1,3 @@
-const n = (value: number) => value.toLocaleString('zh-CN');
-
 export const models = {
   title: '模型',
   lead: '打开一个模型来训练或对话；也可以放入你自己的模型文件夹。',
@@ -44,7 +42,7 @@ export const models = {
   adaptersEmpty: '还没有适配器。训练一次，或导入在别处用 PEFT 训练的适配器。',
   adapterOrigin: { trained: '训练得到', imported: '导入' },
   adapterOf: (model: string) => `属于 ${model}`,
-  rank: (r: number, alpha: number) => `r ${n(r)} · alpha ${n(alpha)}`,
+  methodNames: { full: '全量微调', prefix: '前缀微调' },
   createdAt: (when: string) => when,
   importAdapter: '导入 PEFT 适配器',
   importAdapterBody: '放入 adapter_config.json 和 adapter_model.safetensors（或含有它们的 zip）。',

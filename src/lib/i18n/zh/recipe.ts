@@ -31,6 +31,7 @@ export const recipe = {
     adam_beta1: ['一阶动量', ''],
     adam_beta2: ['二阶动量', ''],
     adam_epsilon: ['稳定项', ''],
+    loraplus_lr_ratio: ['B 的倍率', 'LoRA+：B 矩阵用几倍的学习率；1 就是普通 LoRA。'],
     max_grad_norm: ['梯度裁剪', '梯度超过它就按比例缩小；填 0 则不裁剪。'],
     seed: ['随机种子', '同样的种子得到同样的结果。'],
     shuffle: ['打乱顺序', '每轮换一个顺序看数据。'],
@@ -74,6 +75,7 @@ export type RecipeField =
   | 'adam_beta1'
   | 'adam_beta2'
   | 'adam_epsilon'
+  | 'loraplus_lr_ratio'
   | 'max_grad_norm'
   | 'seed'
   | 'shuffle'
