@@ -154,9 +154,11 @@ for (const backend of BACKENDS) {
 
 for (const { kind, backend, build, threads } of [
   { kind: 'as-it-is', backend: 'webgpu', build: 'jspi', threads: undefined },
-  { kind: 'as-it-is', backend: 'wasm', build: 'plain', threads: undefined },
+  { kind: 'as-it-is', backend: 'wasm', build: 'jspi', threads: undefined },
+  { kind: 'no-webgpu', backend: 'wasm', build: 'plain', threads: undefined },
   { kind: 'no-jspi', backend: 'webgpu', build: 'asyncify', threads: undefined },
-  { kind: 'many-cores', backend: 'wasm', build: 'plain', threads: 4 },
+  { kind: 'no-jspi', backend: 'wasm', build: 'plain', threads: undefined },
+  { kind: 'many-cores', backend: 'wasm', build: 'jspi', threads: 4 },
   { kind: 'many-cores', backend: 'webgpu', build: 'jspi', threads: 4 },
 ])
   test(`the ${build} build serves ${backend}, ${kind}`, async ({ page }) => {

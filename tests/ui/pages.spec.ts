@@ -114,6 +114,7 @@ test('a stopped answer keeps what was said', async ({ page }) => {
 
 for (const [scenario, sentence] of [
   ['crash', 'The worker stopped. Your checkpoints are safe'],
+  ['vanish', 'The worker stopped. Your checkpoints are safe'],
   ['device-lost', 'The graphics device was lost. Your checkpoints are safe'],
 ] as const)
   test(`${scenario}: a sentence and a way on`, async ({ page }) => {

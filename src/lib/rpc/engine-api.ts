@@ -19,6 +19,7 @@ export interface DeviceReport {
   adapterName: string;
   /** WebGPU is computed by the processor: training works, slowly. */
   isSoftwareAdapter: boolean;
+  /** The adapter could compute in 16 bits; nothing here does yet. */
   f16: boolean;
   subgroups: boolean;
   maxBufferBytes: number;

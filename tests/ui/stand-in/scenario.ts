@@ -10,6 +10,8 @@ export type Scenario =
   | 'private'
   | 'second-tab'
   | 'crash'
+  /** The worker ends without an error event. */
+  | 'vanish'
   | 'device-lost'
   | 'lists-fail'
   | 'storage-full';

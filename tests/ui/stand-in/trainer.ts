@@ -104,6 +104,7 @@ function fail(scenario: Scenario): void {
     setTimeout(() => {
       throw new Error('The worker ran out of memory');
     });
+  if (scenario === 'vanish') self.close();
   if (scenario === 'device-lost')
     throw new InkstoneError('device-lost', 'The device was lost: destroyed.');
 }

@@ -70,6 +70,8 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'no-training': asWritten,
   'not-running': asWritten,
   'wrong-checkpoint': asWritten,
+  runtime: asWritten,
+  session: asWritten,
   'prompt-too-long': (d) =>
     `The conversation is too long for this model${d.found === undefined || d.allowed === undefined ? '' : ` (${d.found} tokens, at most ${d.allowed})`}; clear it and ask again.`,
   'second-tab': () =>

@@ -98,6 +98,11 @@ export const errors = {
   'no-training': () => '这台设备不能训练；对话和查看数据仍可用。',
   'not-running': () => '现在没有正在进行的训练。',
   'wrong-checkpoint': () => '检查点与这次训练的设置对不上，无法接着训练；请重新开始。',
+  runtime: (d) =>
+    d.fileName === undefined
+      ? '对话程序没能启动；请刷新页面后再试。'
+      : `对话程序的文件 ${d.fileName} 没有完整地送到，或已损坏；请检查网络后再试，仍不行就更新浏览器。`,
+  session: () => '对话程序没能运行这个模型；请再试一次，或换一个更小的模型。',
   'prompt-too-long': (d) =>
     `对话太长了${d.found === undefined ? '' : `（${d.found} 个词元）`}，这个模型最多容纳${d.allowed === undefined ? '更短的内容' : ` ${d.allowed} 个`}；请清空对话后再问。`,
 
