@@ -192,7 +192,7 @@ describe('a linear layer', () => {
       inFeatures: IN,
       outFeatures: OUT,
     };
-    const weights = { matrix: () => weight } as unknown as ModelWeights;
+    const weights = { nf4: () => undefined, matrix: () => weight } as unknown as ModelWeights;
     const given = into === 'added' ? on('dX', before!) : undefined;
     const [out, dX] = await runPlan(gpu, (plan) => {
       prepareAdapter(plan, [SITE], weights, adapter);

@@ -12,9 +12,11 @@ import {
   mergedSource,
   ModelWeights,
   NO_ADAPTER,
+  parameterShapes,
   prefixLength,
   prepareAdapter,
   type Adapter,
+  type TensorSource,
 } from '$lib/decoder';
 import { Arena, PlanBuilder, type Gpu } from '$lib/gpu';
 import { createStepState, uploadStepState } from '$lib/kernels/step-state';
@@ -38,6 +40,15 @@ const CASES = readdirSync(goldenPath('methods')).filter((name) =>
 /** As in goldens.test.ts. */
 const FINAL = 1e-3;
 const LOGITS = 1e-4;
+
+/** The values that 4-bit weights stand for, as a checkpoint. */
+function quantisedSource(weights: ModelWeights): TensorSource {
+  const shapes = new Map(parameterShapes(weights.config).map(({ name, shape }) => [name, shape]));
+  return async (name) => {
+    const { buffer } = await weights.readFloats(name);
+    return { dtype: 'F32', shape: shapes.get(name)!, bytes: new Uint8Array(buffer) };
+  };
+}
 
 describe('methods against PEFT and the Trainer', () => {
   let gpu: Gpu;
@@ -111,7 +122,8 @@ describe('methods against PEFT and the Trainer', () => {
     const adapted = adaptedModel(config);
     const peft = readPeftConfig(settings, 'config.json');
     const isFull = peft.peft_type === 'FULL';
-    const weights = await ModelWeights.upload(gpu, config, golden.checkpoint.source);
+    const storage = settings.load_in_4bit ? 'nf4' : 'f32';
+    const weights = await ModelWeights.upload(gpu, config, golden.checkpoint.source, { storage });
     const trainer = await Trainer.create({
       gpu,
       config,
@@ -152,7 +164,9 @@ describe('methods against PEFT and the Trainer', () => {
     }
     await compareLogits(name, config, weights, trainer.adapter);
     if (peft.peft_type !== 'PREFIX_TUNING') {
-      const source = mergedSource(golden.checkpoint.source, adapter);
+      // Merged into the base that was trained on: into the file's own it is another model than the golden's.
+      const base = storage === 'nf4' ? quantisedSource(weights) : golden.checkpoint.source;
+      const source = mergedSource(base, adapter);
       const merged = await ModelWeights.upload(gpu, config, source);
       const file = `${folder}/merged.safetensors`;
       for (const [key, { floats }] of existsSync(file) ? readTensors(file) : [])

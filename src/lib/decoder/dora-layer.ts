@@ -12,6 +12,7 @@ import { doraNorm } from '../kernels/dora-norm';
 import { linearBackwardInput, linearForward } from '../kernels/linear';
 import { loraBackward, loraForward } from '../kernels/lora';
 import {
+  baseWeight,
   biasOf,
   dropGradient,
   dropInput,
@@ -44,7 +45,7 @@ export function prepareAdapter(
     if (!pair?.magnitude) continue;
     const { a, b, scale } = pair;
     const { value: magnitude, factor, inverseNorm } = pair.magnitude;
-    const weight = weights.matrix(`${site.path}.weight`);
+    const weight = baseWeight(plan, weights, site);
     const label = `${labelOf(site)}/norm`;
     doraNorm(plan, { label, weight, a, b, scale, magnitude, factor, inverseNorm });
   }
@@ -92,7 +93,6 @@ export function backwardDora(
   const { plan } = context;
   const label = `${labelOf(site)}/backward`;
   const { gradient, factor, inverseNorm } = magnitude!;
-  const weight = weightOf(context, site);
   if (gradient)
     for (const part of parts)
       columnDot(plan, { label, a: dOut, b: part, factors: inverseNorm, into: gradient });
@@ -100,15 +100,17 @@ export function backwardDora(
     columnScale(plan, { label: `${label}/magnitude`, x: dOut, factors: factor, shift });
   const dZ = stretched(0);
   if (!dA || !dB) return undefined;
-  if (!drops(context)) {
-    const below = dX && linearBackwardInput(plan, { label, dOut: dZ, weight, ...targetOf(dX) });
-    loraBackward(plan, { label, dOut: dZ, x, h, a, b, scale, dA, dB, dX: below });
-    return below;
-  }
   const dropped = dropInput(context, label, dropoutSite, x);
+  const lora = { label, dOut: dZ, x: dropped, h, a, b, scale, dA, dB };
   if (!dX) {
-    loraBackward(plan, { label, dOut: dZ, x: dropped, h, a, b, scale, dA, dB });
+    loraBackward(plan, lora);
     return undefined;
+  }
+  const weight = weightOf(context, site);
+  if (!drops(context)) {
+    const below = linearBackwardInput(plan, { label, dOut: dZ, weight, ...targetOf(dX) });
+    loraBackward(plan, { ...lora, dX: below });
+    return below;
   }
   const below = linearBackwardInput(plan, { label, dOut, weight, ...targetOf(dX) });
   const dDropped = linearBackwardInput(plan, {
@@ -116,7 +118,7 @@ export function backwardDora(
     dOut: stretched(-1),
     weight,
   });
-  loraBackward(plan, { label, dOut: dZ, x: dropped, h, a, b, scale, dA, dB, dX: dDropped });
+  loraBackward(plan, { ...lora, dX: dDropped });
   dropGradient(context, label, dropoutSite, dDropped, below);
   return below;
 }

@@ -1,6 +1,7 @@
 /** What every kind of linear layer shares: its tensors, its label, and dropout on the low-rank path's input. */
 import type { PlanBuilder, Tensor } from '../gpu';
 import { dropout } from '../kernels/dropout';
+import { expandNf4 } from '../kernels/expand-nf4';
 import type { WeightMatrix } from '../kernels/weight';
 import type { LinearSite } from './parameters';
 import type { Adapter } from './trainable';
@@ -24,12 +25,32 @@ export interface GradientTarget {
 
 export const labelOf = ({ path }: LinearSite) => `/${path.replaceAll('.', '/')}`;
 
-/** The layer's weight (out, in): the base's, or the one in training. */
-export function weightOf({ weights, adapter }: LayerContext, site: LinearSite): WeightMatrix {
-  const name = `${site.path}.weight`;
-  const trained = adapter.tensor(name);
-  return trained ? { ...weights.matrix(name), tensor: trained.value } : weights.matrix(name);
+/**
+ * The layer's weight (out, in): the base's, or the one in training. Where the base lies in 4 bits this appends
+ * a dispatch and memory of the plan, so it is to be called once a pass, and only by what reads the weight.
+ */
+export function weightOf({ plan, weights, adapter }: LayerContext, site: LinearSite): WeightMatrix {
+  const trained = adapter.tensor(`${site.path}.weight`);
+  return trained ? matrixOf(site, trained.value) : baseWeight(plan, weights, site);
 }
+
+export function baseWeight(
+  plan: PlanBuilder,
+  weights: ModelWeights,
+  site: LinearSite,
+): WeightMatrix {
+  const name = `${site.path}.weight`;
+  const weight = weights.nf4(name);
+  if (!weight) return weights.matrix(name);
+  return matrixOf(site, expandNf4(plan, { label: `${labelOf(site)}/expand`, weight }));
+}
+
+const matrixOf = ({ inFeatures, outFeatures }: LinearSite, tensor: Tensor): WeightMatrix => ({
+  tensor,
+  layout: 'out-in',
+  inFeatures,
+  outFeatures,
+});
 
 export function biasOf({ weights, adapter }: LayerContext, site: LinearSite): Tensor | undefined {
   const name = `${site.path}.bias`;

@@ -107,8 +107,14 @@ export function backwardLinear(
   const pair = adapter.lora(site.path);
   if (pair && trace.dora) return backwardDora(context, trace, trace.dora, pair, inner, dX);
   if (scaling?.side === 'input') return backwardScaledInput(context, trace, inner, dX);
-  const weight = weightOf(context, site);
-  const below = dX && linearBackwardInput(plan, { label, dOut: inner, weight, ...targetOf(dX) });
+  const below =
+    dX &&
+    linearBackwardInput(plan, {
+      label,
+      dOut: inner,
+      weight: weightOf(context, site),
+      ...targetOf(dX),
+    });
   if (!pair) return below;
   if (below && pair.initial) {
     const { initial, scale } = pair;
