@@ -7,9 +7,9 @@
  */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readLoraConfig, type ModelConfig } from '$lib/config';
-import { linearSites } from '$lib/decoder';
+import { adaptedModel } from '$lib/decoder';
 import { CheckpointStore, checkpointFolder, readAdapterFiles } from '$lib/engine/checkpoint-store';
-import { layoutLora, readAdapter } from '$lib/peft';
+import { layoutAdapter, readAdapter } from '$lib/peft';
 import { MemoryFiles, type FileStore } from '$lib/storage';
 import { writeCheckpoint, type CheckpointFiles } from '$lib/training';
 import { openGolden } from '../goldens';
@@ -26,7 +26,7 @@ describe('checkpoints', () => {
 
   /** A checkpoint whose every number is its step. */
   const filesOf = (step: number): CheckpointFiles => {
-    const layout = layoutLora(linearSites(config), LORA);
+    const layout = layoutAdapter(adaptedModel(config), LORA);
     const flat = () => new Float32Array(layout.flatCount).fill(step);
     const state = {
       ...{ epoch: step / 10, global_step: step, max_steps: 40, num_train_epochs: 4 },
@@ -36,8 +36,8 @@ describe('checkpoints', () => {
     const checkpoint = { values: flat(), moments: { m: flat(), v: flat() }, state };
     return writeCheckpoint(
       { ...checkpoint, pendingLoss: { sum: 0, count: 0 } },
-      layout,
       LORA,
+      adaptedModel(config),
       'base',
     );
   };
@@ -60,11 +60,11 @@ describe('checkpoints', () => {
     for (const { step } of await store.list(RUN)) {
       const adapter = readAdapter(
         await readAdapterFiles(files, checkpointFolder(RUN, step)),
-        linearSites(config),
+        adaptedModel(config),
       );
       expect(adapter.values[0], `adapter of step ${step}`).toBe(step);
     }
-    const checkpoint = await store.load(RUN, config);
+    const checkpoint = await store.load(RUN, LORA, config);
     if (!checkpoint) return undefined;
     const step = checkpoint.state.global_step;
     expect([checkpoint.values[0], checkpoint.moments.m[0], checkpoint.moments.v[0]]).toEqual(
@@ -75,11 +75,11 @@ describe('checkpoints', () => {
 
   it('keep their adapters, and the newest its optimiser state, up to the limit', async () => {
     const store = new CheckpointStore(new MemoryFiles());
-    expect(await store.load(RUN, config)).toBeUndefined();
+    expect(await store.load(RUN, LORA, config)).toBeUndefined();
     for (const step of [10, 20, 30, 40]) await save(store, step, 3);
     expect(await stepsOf(store)).toEqual([20, 30, 40]);
     expect(await resumableOf(store)).toEqual([40]);
-    expect((await store.load(RUN, config))?.state.global_step).toBe(40);
+    expect((await store.load(RUN, LORA, config))?.state.global_step).toBe(40);
     const [older, , newest] = await store.list(RUN);
     expect(newest.sizeBytes - newest.resumeBytes).toBe(older.sizeBytes);
   });
@@ -104,10 +104,10 @@ describe('checkpoints', () => {
     const store = new CheckpointStore(new MemoryFiles());
     for (const step of [10, 20]) await save(store, step, null);
     await store.dropResume(RUN, 20);
-    expect(await store.load(RUN, config)).toBeUndefined();
+    expect(await store.load(RUN, LORA, config)).toBeUndefined();
     await save(store, 10, null);
     expect(await stepsOf(store)).toEqual([10, 20]);
-    expect((await store.load(RUN, config))?.state.global_step).toBe(10);
+    expect((await store.load(RUN, LORA, config))?.state.global_step).toBe(10);
   });
 
   it.each([

@@ -1,4 +1,5 @@
 /** The scripted engine itself. Times are short, numbers plausible, failures on demand. */
+import type { PeftConfig } from '../../../src/lib/config';
 import { InkstoneError } from '../../../src/lib/config/errors';
 import type {
   ChatProgress,
@@ -343,8 +344,9 @@ export class StandIn implements EngineApi {
     return { fileName, file: new File([new Uint8Array(395_264)], fileName) };
   }
 
-  async countParameters({ peft: lora }: { peft: { r: number } }) {
-    return { trainableParams: 6_144 * lora.r, allParams: 3_147_264 + 6_144 * lora.r };
+  async countParameters({ peft }: { peft: PeftConfig }) {
+    const r = peft.peft_type === 'LORA' ? peft.r : 1;
+    return { trainableParams: 6_144 * r, allParams: 3_147_264 + 6_144 * r };
   }
 
   async recommendRecipe({ datasetId }: { modelId: string; datasetId: string }) {
