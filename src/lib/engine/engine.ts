@@ -65,6 +65,7 @@ export function createEngine({
 }: EngineOptions): EngineApi {
   let opened: Promise<LoadedModel> | undefined;
   let openedId: string | undefined;
+  let openedInFourBits = false;
 
   const onLost = (_error: GpuError) => {
     opened = undefined;
@@ -77,22 +78,28 @@ export function createEngine({
   const adapters = new AdapterLibrary(context, runs);
   const cleaner = new StorageCleaner(context, runs, adapters);
 
-  /** The open model, opened or changed when it has to be. */
+  /**
+   * The open model, opened or changed when it has to be.
+   * @param fourBit with its linear layers in 4 bits; as it happens to be open when left out
+   */
   async function open(
     modelId: string,
     { signal, progress = SILENT }: Signal & { progress?: (update: LoadProgress) => void },
+    fourBit?: boolean,
   ): Promise<LoadedModel> {
-    if (opened && openedId === modelId) return opened;
-    if (opened && training.active)
+    const asItIs = fourBit === undefined || training.holdsModel || fourBit === openedInFourBits;
+    if (opened && openedId === modelId && asItIs) return opened;
+    if (opened && training.holdsModel)
       throw new EngineError(
         'model-in-use',
         'A training run is using the open model. Stop it before another model is opened.',
       );
     const before = opened;
     openedId = modelId;
+    openedInFourBits = fourBit ?? false;
     const opening = (async () => {
       await close(before);
-      return load(modelId, signal, progress);
+      return load(modelId, fourBit ?? false, signal, progress);
     })();
     opened = opening;
     opening.catch(() => {
@@ -103,6 +110,7 @@ export function createEngine({
 
   async function load(
     modelId: string,
+    fourBit: boolean,
     signal: AbortSignal,
     progress: (update: LoadProgress) => void,
   ): Promise<LoadedModel> {
@@ -117,7 +125,7 @@ export function createEngine({
     const folder = await readModelFolder(models.folder(summary, signal));
     const device = await context.device.gpu();
     const talksOn = chooseTalkBackend(device, talkOn);
-    return LoadedModel.open(summary, folder, device, { talksOn, signal, progress });
+    return LoadedModel.open(summary, folder, device, { talksOn, fourBit, signal, progress });
   }
 
   async function close(model: Promise<LoadedModel> | undefined): Promise<void> {
@@ -225,7 +233,8 @@ export function createEngine({
     },
 
     listModels: () => models.list(),
-    openModel: async ({ modelId }, call): Promise<OpenModel> => (await open(modelId, call)).view,
+    openModel: async ({ modelId }, call): Promise<OpenModel> =>
+      (await open(modelId, call, false)).view,
     closeModel: async () => {
       if (training.active)
         throw new EngineError('model-in-use', 'A training run is using the open model.');

@@ -31,6 +31,8 @@ interface Current {
   readonly stop: AbortController;
   keep: boolean;
   paused: Pause | undefined;
+  /** From when the model is open until the run ends. */
+  holdsModel: boolean;
   readonly emit: (event: TrainEvent) => void;
 }
 
@@ -38,7 +40,11 @@ export interface TrainingParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
   readonly runs: RunLibrary;
-  readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
+  readonly open: (
+    modelId: string,
+    context: Pick<CallContext, 'signal'>,
+    fourBit: boolean,
+  ) => Promise<LoadedModel>;
 }
 
 export class TrainingService {
@@ -50,6 +56,11 @@ export class TrainingService {
     return this.current !== undefined;
   }
 
+  /** Whether a run uses the open model, which then stays open as it is. */
+  get holdsModel(): boolean {
+    return this.current?.holdsModel ?? false;
+  }
+
   /**
    * @throws EngineError `busy`, `no-training`; StorageError `second-tab`; TrainingError; GpuError
    */
@@ -58,7 +69,10 @@ export class TrainingService {
       throw new EngineError('busy', 'A training run is going on. Stop it before another starts.');
     const stop = new AbortController();
     const { signal: caller, progress: emit } = context;
-    const current: Current = { caller, stop, keep: true, paused: undefined, emit };
+    const current: Current = {
+      ...{ caller, stop, emit },
+      ...{ keep: true, paused: undefined, holdsModel: false },
+    };
     this.current = current;
     caller.addEventListener('abort', () => end(current), { once: true });
     try {
@@ -94,7 +108,8 @@ export class TrainingService {
     const before = asked.resumeRunId ? await runs.get(asked.resumeRunId) : undefined;
     const request = before ? { ...asked, ...settingsOf(before) } : asked;
     const gpu = await this.parts.context.device.requireGpu();
-    const model = await open(request.modelId, current.stop);
+    const model = await open(request.modelId, current.stop, request.training.load_in_4bit);
+    current.holdsModel = true;
     const { config, tokenizer } = model.folder;
     const { trainRows, evalRows } = await this.rowsFor(request);
     const encoded = encodeDataset(trainRows, tokenizer, {

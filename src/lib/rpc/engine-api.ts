@@ -55,6 +55,8 @@ export interface OpenModel extends ModelSummary {
   backend: Backend;
   /** What answers, as in DeviceReport. */
   talksOn: Backend;
+  /** Open with its linear layers in 4 bits, as QLoRA trains on it. */
+  fourBit: boolean;
   hasChatTemplate: boolean;
   maxLength: number;
   /** GPU memory that the weights take. */

@@ -7,6 +7,7 @@
  * resumed from a checkpoint ends in the same bits.
  */
 import {
+  checkRecipe,
   startsFromWeights,
   type ModelConfig,
   type PeftConfig,
@@ -106,10 +107,11 @@ export class Trainer {
 
   /**
    * Allocates all that the run needs and compiles its largest plan.
-   * @throws TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-checkpoint`; GpuError `out-of-memory`, `limit`
+   * @throws ConfigError for options that do not go together; TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-checkpoint`; GpuError `out-of-memory`, `limit`
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { gpu, config, weights, peft, args, rows, checkpoint } = options;
+    checkRecipe(peft, args);
     const prefix = peft.peft_type === 'PREFIX_TUNING' ? peft.num_virtual_tokens : 0;
     checkRows(rows, config.vocabSize, config.maxPositionEmbeddings - prefix);
     const layout = layoutAdapter(adaptedModel(config), peft);
