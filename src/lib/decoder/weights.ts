@@ -74,6 +74,14 @@ export class ModelWeights {
     }
   }
 
+  /** All tensors without their values, zeros on a real device: for counting what they take. */
+  static outline(gpu: Gpu, config: ModelConfig, dtypeOf: (name: string) => DType): ModelWeights {
+    const tensors = parameterShapes(config).map(
+      ({ name, shape }) => [name, gpu.createTensor(name, shape, dtypeOf(name))] as const,
+    );
+    return new ModelWeights(gpu, config, new Map(tensors));
+  }
+
   get(name: string): Tensor {
     const tensor = this.tensors.get(name);
     if (!tensor)

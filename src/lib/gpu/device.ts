@@ -2,6 +2,7 @@
  * One GPU device: its features, its live buffers, its compiled pipelines, uploads, readbacks and
  * errors. Knows nothing of models. Every other room reaches the GPU through this class.
  */
+import { countingDevice, type CountedLimits } from './counting-device';
 import { GpuError } from './errors';
 import { compilePipeline, pipelineKey, type KernelSource, type Pipeline } from './pipeline';
 import { tensorBytes, tensorOver, type DType, type Tensor } from './tensor';
@@ -37,6 +38,9 @@ export class Gpu {
   readonly lost: Promise<GpuError>;
   private readonly liveBuffers = new Map<GPUBuffer, number>();
   private readonly pipelines = new Map<string, Promise<Pipeline>>();
+  /** Answers that are still to come on whether there was memory for a buffer. */
+  private readonly unconfirmed = new Set<Promise<void>>();
+  private failedAllocation: GpuError | undefined;
   private disposed = false;
 
   private constructor(
@@ -101,6 +105,14 @@ export class Gpu {
     return new Gpu(device, name || 'unnamed adapter');
   }
 
+  /**
+   * One that only counts what it is asked to allocate: nothing is allocated, compiled or run.
+   * @param like kernels are chosen, and limits held, as on this one; no limit holds without it
+   */
+  static counting(like?: Gpu, limits?: CountedLimits): Gpu {
+    return new Gpu(countingDevice(like?.device, limits), like?.adapterName ?? 'counting');
+  }
+
   get liveBufferCount(): number {
     return this.liveBuffers.size;
   }
@@ -121,13 +133,26 @@ export class Gpu {
         `${label} needs a buffer of ${size} bytes, this GPU allows ${allowed}. Use a smaller model, batch or length.`,
         { details: { label, size, allowed } },
       );
+    this.device.pushErrorScope('out-of-memory');
     const buffer = this.device.createBuffer({
       label,
       size,
       usage: usage ?? BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE.COPY_DST,
     });
+    this.confirmLater(label, size, this.device.popErrorScope());
     this.liveBuffers.set(buffer, size);
     return buffer;
+  }
+
+  /**
+   * Waits for the device's word that there was memory for all buffers made so far.
+   * @throws GpuError `out-of-memory` with `label` and `size` of the first that there was none for
+   */
+  async confirmAllocations(): Promise<void> {
+    await Promise.all(this.unconfirmed);
+    const failed = this.failedAllocation;
+    this.failedAllocation = undefined;
+    if (failed) throw failed;
   }
 
   destroyBuffer(buffer: GPUBuffer): void {
@@ -243,12 +268,8 @@ export class Gpu {
       device.popErrorScope(),
       device.popErrorScope(),
     ]);
-    if (memory)
-      throw new GpuError(
-        'out-of-memory',
-        `${what}: the GPU has no memory left. Use a smaller batch, a shorter length or a smaller model.`,
-      );
-    if (validation) throw new GpuError('validation', `${what}: ${validation.message}`);
+    await this.confirmAllocations();
+    throwFound(what, [validation, memory]);
     if (failed) throw failure;
     return result!;
   }
@@ -264,7 +285,10 @@ export class Gpu {
     device.pushErrorScope('validation');
     submit();
     const errors = Promise.all([device.popErrorScope(), device.popErrorScope()]);
-    return errors.then((found) => throwFound(what, found));
+    return errors.then(async (found) => {
+      await this.confirmAllocations();
+      throwFound(what, found);
+    });
   }
 
   /** Resolves when all work submitted so far is done. */
@@ -279,6 +303,18 @@ export class Gpu {
     this.device.destroy();
   }
 
+  private confirmLater(label: string, size: number, scope: Promise<GPUError | null>): void {
+    const confirmed = scope.then(
+      (error) => {
+        this.unconfirmed.delete(confirmed);
+        if (error) this.failedAllocation ??= outOfMemory(label, { label, size });
+      },
+      // The device is lost, which is told elsewhere.
+      () => void this.unconfirmed.delete(confirmed),
+    );
+    this.unconfirmed.add(confirmed);
+  }
+
   private memoryOf(tensor: Tensor) {
     if (!tensor.memory)
       throw new GpuError('plan', `${tensor.label} has no memory yet: build its plan first.`);
@@ -287,10 +323,14 @@ export class Gpu {
 }
 
 function throwFound(what: string, [validation, memory]: (GPUError | null)[]): void {
-  if (memory)
-    throw new GpuError(
-      'out-of-memory',
-      `${what}: the GPU has no memory left. Use a smaller batch, a shorter length or a smaller model.`,
-    );
+  if (memory) throw outOfMemory(what);
   if (validation) throw new GpuError('validation', `${what}: ${validation.message}`);
+}
+
+function outOfMemory(what: string, details?: Record<string, string | number>): GpuError {
+  return new GpuError(
+    'out-of-memory',
+    `${what}: the GPU has no memory left. Use a smaller batch, a shorter length or a smaller model.`,
+    { details },
+  );
 }

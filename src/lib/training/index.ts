@@ -9,6 +9,14 @@ export {
   type StepReport,
   type TrainerOptions,
 } from './trainer';
+export { predictMemory, type PredictMemoryOptions, type RunMemory } from './predict-memory';
+export {
+  findFit,
+  withChange,
+  writeFitChange,
+  type FitChange,
+  type FitSettings,
+} from './fit-change';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
 export { surplusCheckpoints } from './checkpoint-rotation';
 export {

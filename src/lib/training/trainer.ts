@@ -99,22 +99,34 @@ export class Trainer {
     const adapter = new LoraState(gpu, layout, lora, values, { trainable: true });
     const maxLength = paddedLength(rows);
     const plans = new StepPlans({ gpu, config, weights, adapter, maxLength, training: true });
+    const disposables: { dispose(): void }[] = [plans, adapter];
     try {
       if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);
       await plans.planFor({ B, T: maxLength });
       const optimizer = await Optimizer.create(gpu, adapter, args, plans.step, plans.total);
       const ring = new ReadbackRing(gpu, [plans.total, optimizer.norm]);
+      disposables.unshift(ring, optimizer);
+      await gpu.confirmAllocations();
       return new Trainer(options, adapter, plans, optimizer, ring);
     } catch (error) {
-      plans.dispose();
-      adapter.dispose();
+      for (const part of disposables) part.dispose();
       throw error;
     }
   }
 
   get step(): number {
     return this.state.global_step;
+  }
+
+  /** GPU memory by part; weights, inputs and what the optimiser's own kernels need are not in it. */
+  get memory(): { adapter: number; optimizer: number; activations: number } {
+    const { params, training } = this.adapter;
+    return {
+      adapter: params.sizeBytes,
+      optimizer: Object.values(training ?? {}).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      activations: this.plans.activationBytes,
+    };
   }
 
   get trainerState(): TrainerState {
