@@ -40,6 +40,7 @@ import { ModelLibrary } from './model-library';
 import { LoadedModel } from './open-model';
 import { RunLibrary } from './run-library';
 import { StorageCleaner } from './storage-cleaner';
+import { TrainingPredictor } from './training-predictor';
 import { TrainingService } from './training-service';
 
 export interface EngineOptions {
@@ -128,6 +129,7 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
   }
 
   const training = new TrainingService({ context, datasets, runs, open });
+  const predictor = new TrainingPredictor({ context, datasets, open });
   const evaluations = new EvaluationService({ context, datasets, adapters, open, adapterInputs });
   const exports = new ExportService({ context, models, adapters, open });
 
@@ -246,6 +248,7 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
     countParameters: ({ modelId, lora }, { signal }) => countTrainable(modelId, lora, signal),
 
+    predictTraining: (request, call) => predictor.predict(request, call),
     train: (request, call) => training.train(request, call),
     pauseTraining: async () => training.pause(),
     resumeTraining: async () => training.resume(),

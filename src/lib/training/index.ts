@@ -17,6 +17,8 @@ export {
   type FitChange,
   type FitSettings,
 } from './fit-change';
+export { predictStorage } from './predict-storage';
+export { suggestFit } from './suggest-fit';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
 export { surplusCheckpoints } from './checkpoint-rotation';
 export {
