@@ -7,6 +7,7 @@ import type { ModelConfig } from '../config';
 import {
   dequantizeNf4,
   nestAbsmax,
+  NF4_BLOCK,
   quantizeNf4,
   restoreAbsmax,
   tensorToFloat32,
@@ -30,6 +31,18 @@ export function uploadNf4(
   return {
     packed: gpu.createTensor(name, [Math.ceil(packed.length / 4)], 'u32', packed),
     absmax: gpu.createTensor(absmaxName(name), [absmax.length], 'f32', absmax),
+  };
+}
+
+/** The buffers of `uploadNf4`, without values. */
+export function outlineNf4(
+  gpu: Gpu,
+  name: string,
+  count: number,
+): { packed: Tensor; absmax: Tensor } {
+  return {
+    packed: gpu.createTensor(name, [Math.ceil(count / 8)], 'u32'),
+    absmax: gpu.createTensor(absmaxName(name), [Math.ceil(count / NF4_BLOCK)], 'f32'),
   };
 }
 

@@ -39,6 +39,7 @@ import { ModelLibrary } from './model-library';
 import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
 import { StorageCleaner } from './storage-cleaner';
+import { TrainingPredictor } from './training-predictor';
 import { TrainingService } from './training-service';
 
 export interface EngineOptions {
@@ -145,6 +146,7 @@ export function createEngine({
   }
 
   const training = new TrainingService({ context, datasets, runs, open });
+  const predictor = new TrainingPredictor({ context, datasets, open });
   const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
 
@@ -266,6 +268,7 @@ export function createEngine({
     recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
     countParameters: ({ modelId, peft }, { signal }) => countTrainable(modelId, peft, signal),
 
+    predictTraining: (request, call) => predictor.predict(request, call),
     train: (request, call) => training.train(request, call),
     pauseTraining: async () => training.pause(),
     resumeTraining: async () => training.resume(),

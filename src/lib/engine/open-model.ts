@@ -7,7 +7,7 @@
 import { startsFromWeights } from '../config';
 import { mergedSource, ModelWeights, nf4Source, type TensorSource } from '../decoder';
 import { tensorToFloat32 } from '../formats';
-import type { Gpu } from '../gpu';
+import type { DType, Gpu } from '../gpu';
 import { TextSession, type AdapterInputs } from '../inference';
 import { AdapterState, type LoadedAdapter } from '../peft';
 import type { Backend, LoadProgress, ModelSummary, OpenModel } from '../rpc/engine-api';
@@ -91,6 +91,12 @@ export class LoadedModel {
       throw new EngineError('no-training', 'Training needs WebGPU, which is not available here.');
     return this.gpuWeights;
   }
+
+  /** How a tensor lies in GPU memory, or would without the 4 bits that it is open in now. */
+  readonly trainedDtype = (name: string): DType => {
+    const { dtype } = this.weights.get(name);
+    return dtype === 'u32' ? 'f32' : dtype;
+  };
 
   get gpuBytes(): number {
     return this.gpuWeights?.gpuBytes ?? 0;

@@ -4,7 +4,6 @@
  * since the last checkpoint.
  */
 import { adaptedModel } from '../decoder';
-import { splitRows, type DatasetRow } from '../formats';
 import type { CallContext } from '../rpc/protocol';
 import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
@@ -17,7 +16,9 @@ import { EngineError } from './errors';
 import type { LoadedModel } from './open-model';
 import type { RunLibrary } from './run-library';
 import { RunRecorder } from './run-recorder';
+import { rowsOfRun } from './run-rows';
 import { SampleAsker } from './sample-asker';
+import { withSuggestion } from './training-predictor';
 
 /** Waits until the person goes on or stops. */
 interface Pause {
@@ -111,20 +112,27 @@ export class TrainingService {
     const model = await open(request.modelId, current.stop, request.training.load_in_4bit);
     current.holdsModel = true;
     const { config, tokenizer } = model.folder;
-    const { trainRows, evalRows } = await this.rowsFor(request);
+    const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
     const encoded = encodeDataset(trainRows, tokenizer, {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
     });
     const checkpoint = before && (await runs.checkpoints.load(before.id, request.peft, config));
+    const settings = { gpu, config, peft: request.peft, args: request.training };
+    const explained = (error: unknown) =>
+      withSuggestion(error, {
+        ...settings,
+        rowCount: encoded.rows.length,
+        longestRow: encoded.rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 0),
+        dtypeOf: model.trainedDtype,
+      });
     const trainer = await Trainer.create({
-      gpu,
-      config,
+      ...settings,
       weights: model.weights,
-      peft: request.peft,
-      args: request.training,
       rows: encoded.rows,
       checkpoint,
+    }).catch(async (error: unknown) => {
+      throw await explained(error);
     });
     const record = new RunRecorder(runs, request, trainer, before);
     const saver = new CheckpointSaver({
@@ -176,7 +184,7 @@ export class TrainingService {
       // It was told to discard while it waited for space.
       if (isStorageFull(error) && !current.keep) return await this.discard(record);
       await record.fail(error);
-      throw error;
+      throw await explained(error);
     } finally {
       trainer.dispose();
     }
@@ -205,19 +213,6 @@ export class TrainingService {
     if (current.stop.signal.aborted) return;
     await record.save({ status: 'running' });
     current.emit({ kind: 'resumed', step });
-  }
-
-  private async rowsFor(request: TrainRequest) {
-    const { datasets } = this.parts;
-    const rows = await datasets.rows(request.datasetId);
-    if (request.evalDatasetId)
-      return { trainRows: rows, evalRows: await datasets.rows(request.evalDatasetId) };
-    if (request.evalShare === 0) return { trainRows: rows, evalRows: [] as DatasetRow[] };
-    const { train, evaluation } = splitRows(rows, {
-      evalShare: request.evalShare,
-      seed: request.training.seed,
-    });
-    return { trainRows: train, evalRows: evaluation };
   }
 }
 

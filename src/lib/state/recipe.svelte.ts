@@ -84,6 +84,15 @@ class Recipe {
     else this.setTraining({ [name]: value });
   }
 
+  /** Takes over what the engine suggests for a run that does not fit: `name=value, name=value`. */
+  applySuggestion(suggestion: string): void {
+    for (const [, name, value] of suggestion.matchAll(/(\w+)=([\d.e+-]+)/g)) {
+      const option = name as NumberOption;
+      if (option in LIMITS && isAllowed(option, Number(value)))
+        this.setNumber(option, Number(value));
+    }
+  }
+
   toggleTarget(name: LinearModule, on: boolean): void {
     this.setLora({
       target_modules: LINEAR_MODULES.filter((module) =>

@@ -45,6 +45,11 @@ class Training {
   #spoken = 0;
   #wake = new ScreenWake((awake) => (this.awake = awake));
 
+  /** What would make a run fit that did not: `name=value, name=value`. */
+  readonly suggestion: string | undefined = $derived.by(() => {
+    const { details } = (this.error ?? {}) as { details?: { suggestion?: unknown } };
+    return typeof details?.suggestion === 'string' ? details.suggestion : undefined;
+  });
   readonly active = $derived(this.phase !== 'idle' && this.phase !== 'ended');
   readonly share = $derived(
     this.prepared && this.latest && this.prepared.totalSteps > 0

@@ -125,26 +125,44 @@ export class Trainer {
     checkCheckpoint(layout, values, checkpoint);
     const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
     const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
-    const adapter = new AdapterState(gpu, layout, peft, values, { trainable: true, initial });
-    const maxLength = paddedLength(rows);
-    const plans = new StepPlans({ gpu, config, weights, adapter, maxLength, training: true });
+    const made: { dispose(): void }[] = [];
+    const own = <Part extends { dispose(): void }>(part: Part): Part => {
+      made.push(part);
+      return part;
+    };
     try {
+      const adapter = own(
+        new AdapterState(gpu, layout, peft, values, { trainable: true, initial }),
+      );
+      const maxLength = paddedLength(rows);
+      const training = { gpu, config, weights, adapter, maxLength, training: true };
+      const plans = own(new StepPlans(training));
       if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);
       await plans.planFor({ B, T: maxLength });
       await plans.prepare();
-      const optimizer = await Optimizer.create(gpu, adapter, args, plans.step, plans.total);
-      const ring = new ReadbackRing(gpu, [plans.total, optimizer.norm]);
+      const optimizer = own(await Optimizer.create(gpu, adapter, args, plans.step, plans.total));
+      const ring = own(new ReadbackRing(gpu, [plans.total, optimizer.norm]));
+      await gpu.checked('readback buffers', () => undefined);
       return new Trainer(options, adapter, initial, plans, optimizer, ring);
     } catch (error) {
-      plans.dispose();
-      adapter.dispose();
+      for (const part of made.reverse()) part.dispose();
       throw error;
     }
   }
 
   get step(): number {
     return this.state.global_step;
+  }
+
+  /** GPU memory by part; weights, inputs and what the optimiser's own kernels need are not in it. */
+  get memory(): { adapter: number; optimizer: number; activations: number } {
+    const { params, training } = this.adapter;
+    return {
+      adapter: params.sizeBytes,
+      optimizer: Object.values(training ?? {}).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      activations: this.plans.activationBytes,
+    };
   }
 
   get trainerState(): TrainerState {
@@ -229,8 +247,7 @@ export class Trainer {
         this.optimizer.submitEnd();
       }),
     );
-    const [total, gradNorm] = await this.ring.read();
-    await Promise.all(accepted);
+    const [[total, gradNorm]] = await Promise.all([this.ring.read(), ...accepted]);
     const loss = targetCount > 0 ? total / targetCount : 0;
     const report = this.record(loss, gradNorm, learningRate, tokenCount);
     return { ...report, targetCount, tokenCount, elapsedMs: performance.now() - started };
