@@ -108,6 +108,7 @@ export class StandIn implements EngineApi {
       present: true,
       backend: device.backend,
       talksOn: device.talksOn,
+      fourBit: false,
       hasChatTemplate: true,
       maxLength: 1024,
       gpuBytes: model.sizeBytes,
