@@ -1,6 +1,6 @@
 /** `adapter_config.json` as PEFT 0.21 reads and writes it, for the methods that Inkstone trains. */
 import { ConfigError } from './errors';
-import { Fields, parseJsonObject, type JsonObject } from './fields';
+import { describe, Fields, parseJsonObject, type JsonObject } from './fields';
 
 export const LORA_BIASES = ['none', 'all', 'lora_only'] as const;
 export type LoraBias = (typeof LORA_BIASES)[number];
@@ -65,7 +65,7 @@ export function readLoraConfig(object: JsonObject, fileName: string): LoraConfig
   const defaults = DEFAULT_LORA_CONFIG;
   return {
     r: fields.integer('r', defaults.r, { min: 1, max: 1024 }),
-    lora_alpha: fields.number('lora_alpha', defaults.lora_alpha, { min: 0, open: true }),
+    lora_alpha: fields.number('lora_alpha', defaults.lora_alpha, { min: 0, max: 1e9, open: true }),
     lora_dropout: fields.number('lora_dropout', defaults.lora_dropout, { min: 0, max: 0.99 }),
     target_modules: readTargets(fields),
     bias: fields.oneOf('bias', LORA_BIASES, defaults.bias),
@@ -84,15 +84,17 @@ function readTargets(fields: Fields): LinearModule[] {
       `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`,
     );
   // PEFT writes `all-linear` out as full paths; which layers they name, the adapter's keys tell.
-  const names = list.map((name) =>
-    String(name).replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, ''),
+  const names = (list as unknown[]).map((name) =>
+    typeof name === 'string'
+      ? name.replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, '')
+      : describe(name),
   );
   for (const name of names)
     if (!LINEAR_MODULES.some((module) => module === name))
       throw new ConfigError(
         'unsupported-option',
-        `${fields.fileName}: target_modules names ${JSON.stringify(name)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
-        { details: { field: 'target_modules', found: String(name) } },
+        `${fields.fileName}: target_modules names ${describe(name)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
+        { details: { field: 'target_modules', found: describe(name) } },
       );
   return LINEAR_MODULES.filter((name) => names.includes(name));
 }

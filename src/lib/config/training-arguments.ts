@@ -117,7 +117,7 @@ export function readTrainingArguments(
     adam_beta1: fields.number('adam_beta1', defaults.adam_beta1, beta),
     adam_beta2: fields.number('adam_beta2', defaults.adam_beta2, beta),
     adam_epsilon: fields.number('adam_epsilon', defaults.adam_epsilon, { min: 0, max: 1 }),
-    max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm),
+    max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm, { max: 1e9 }),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
     shuffle: fields.boolean('shuffle', defaults.shuffle),
     logging_steps: fields.integer('logging_steps', defaults.logging_steps, whole),

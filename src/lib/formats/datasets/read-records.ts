@@ -3,9 +3,9 @@
  * fields no meaning. A broken line is a problem of that row; a broken array is an error of the file.
  */
 import Papa from 'papaparse';
+import { isDeeperThan, skipJsonString } from '../../config/json-depth';
 import { describeType, describeValue } from '../describe';
 import { FormatError } from '../errors';
-import { isDeeperThan, skipJsonString } from '../json-keys';
 import { describeText, notADataset } from './decode-text';
 import type { DatasetFormat, DatasetRecord, RowProblem } from './types';
 

@@ -2,9 +2,10 @@
  * Reads the header of a safetensors file: eight bytes of length, then JSON. Knows nothing of what
  * the tensors mean. The rules are those of upstream's `Metadata::validate` (safetensors 0.8, Rust).
  */
+import { isDeeperThan } from '../../config/json-depth';
 import { describeSize, describeValue } from '../describe';
 import { FormatError } from '../errors';
-import { findDuplicateKey, isDeeperThan } from '../json-keys';
+import { findDuplicateKey } from '../json-keys';
 import {
   isSafetensorsDtype,
   SAFETENSORS_DTYPES,
