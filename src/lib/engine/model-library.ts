@@ -1,4 +1,5 @@
 /** Models on this device: bundled, imported, merged. Lists, opens their folders, adds, removes. */
+import type { JsonObject } from '../config';
 import type { FolderAccess } from '../decoder';
 import { openZip } from '../formats';
 import { downloadModel, findInCatalogue } from '../hub';
@@ -80,7 +81,7 @@ export class ModelLibrary {
       }
       return await this.add({
         id,
-        name: name || String(model.rawConfig._name_or_path ?? id),
+        name: name || nameIn(model.rawConfig) || id,
         origin: 'imported',
         present: true,
         architecture: model.config.architecture,
@@ -110,6 +111,9 @@ export class ModelLibrary {
 }
 
 export const folderOf = (modelId: string) => `models/${modelId}`;
+
+const nameIn = ({ _name_or_path: name }: JsonObject): string =>
+  typeof name === 'string' ? name : '';
 
 /** A single zip is opened; anything else is taken as it is. */
 export async function unpackDropped(files: readonly File[]): Promise<Map<string, Blob>> {
