@@ -1,0 +1,113 @@
+/** An adapter's two files, and the four of a checkpoint, on the model that they were made for. */
+import { describe, expect, it } from 'vitest';
+import { readLoraConfig } from '$lib/config';
+import type { LinearLayer } from '$lib/peft';
+import { layoutLora, readAdapter, writeAdapter } from '$lib/peft';
+import { readCheckpoint, writeCheckpoint, type CheckpointFiles } from '$lib/training';
+import type { Xoshiro128 } from '$lib/config/random';
+import { fuzzParser } from './fuzz-parser';
+import { chance } from './hostile';
+import { concat, mutateBytes } from './mutate-bytes';
+import { mutateJson } from './mutate-json';
+
+const LAYERS: LinearLayer[] = (['q_proj', 'v_proj', 'o_proj'] as const).map((module) => ({
+  path: `model.layers.0.self_attn.${module}`,
+  module,
+  inFeatures: 8,
+  outFeatures: 12,
+  hasBias: module !== 'o_proj',
+}));
+const LORA = readLoraConfig({ r: 2, lora_alpha: 4, bias: 'lora_only' }, 'test');
+const LAYOUT = layoutLora(LAYERS, LORA);
+const VALUES = Float32Array.from({ length: LAYOUT.flatCount }, (_, i) => i / 100);
+
+const ADAPTER = writeAdapter(LORA, LAYOUT, VALUES, 'base');
+const CHECKPOINT = writeCheckpoint(
+  {
+    values: VALUES,
+    moments: { m: VALUES, v: VALUES },
+    pendingLoss: { sum: 1.5, count: 2 },
+    state: {
+      epoch: 1.5,
+      global_step: 3,
+      max_steps: 6,
+      num_train_epochs: 3,
+      train_batch_size: 2,
+      logging_steps: 1,
+      save_steps: 3,
+      num_input_tokens_seen: 99,
+      log_history: [{ epoch: 1, grad_norm: 1, learning_rate: 0.1, loss: 2, step: 2 }],
+    },
+  },
+  LAYOUT,
+  LORA,
+  'base',
+);
+
+const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** A file of either kind: JSON as JSON or as bytes, safetensors in its header or anywhere. */
+function mutateFile(random: Xoshiro128, name: string, bytes: Uint8Array): Uint8Array {
+  if (chance(random, 4)) return mutateBytes(random, bytes);
+  if (name.endsWith('.json')) return encode(mutateJson(random, JSON.parse(decode(bytes))));
+  const end = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const header = encode(mutateJson(random, JSON.parse(decode(bytes.subarray(8, end)))));
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
+  return concat(length, header, bytes.subarray(end));
+}
+
+const isFinite = (values: Float32Array) => values.every((value) => Number.isFinite(value));
+
+describe('hostile adapters and checkpoints', () => {
+  it('adapters are refused by code or fill every parameter with a number', async () => {
+    const counts = await fuzzParser({
+      title: 'adapter',
+      samples: [ADAPTER],
+      mutate: (random, { configJson, weights }) =>
+        chance(random, 2)
+          ? { configJson: decode(mutateFile(random, 'c.json', encode(configJson))), weights }
+          : { configJson, weights: mutateFile(random, 'w.safetensors', weights) },
+      parse: (files) => readAdapter(files, LAYERS),
+      check({ values, layout }) {
+        expect(values).toHaveLength(layout.flatCount);
+        expect(isFinite(values)).toBe(true);
+      },
+    });
+    expect(counts.accepted).toBeGreaterThan(1000);
+    expect(Object.keys(counts.refused)).toEqual(
+      expect.arrayContaining(['wrong-model', 'missing-tensor', 'corrupt', 'not-json']),
+    );
+  });
+
+  it('checkpoints are refused by code or hold a step, moments and parameters that fit', async () => {
+    const counts = await fuzzParser<Record<string, Uint8Array>, ReturnType<typeof readCheckpoint>>({
+      title: 'checkpoint',
+      samples: [Object.fromEntries(CHECKPOINT)],
+      mutate(random, files) {
+        const names = Object.keys(files);
+        const name = names[random.nextBelow(names.length)];
+        if (chance(random, 20)) {
+          return Object.fromEntries(Object.entries(files).filter(([other]) => other !== name));
+        }
+        return { ...files, [name]: mutateFile(random, name, files[name]) };
+      },
+      parse: (files) => readCheckpoint(new Map(Object.entries(files)) as CheckpointFiles, LAYERS),
+      check({ values, moments, state, pendingLoss }) {
+        expect(moments.m).toHaveLength(values.length);
+        expect(moments.v).toHaveLength(values.length);
+        expect([values, moments.m, moments.v].every(isFinite)).toBe(true);
+        expect(moments.v.every((square) => square >= 0)).toBe(true);
+        expect(Number.isSafeInteger(state.global_step) && state.global_step >= 0).toBe(true);
+        expect(Number.isFinite(pendingLoss.sum) && pendingLoss.count >= 0).toBe(true);
+        for (const { step, loss } of state.log_history)
+          expect(Number.isFinite(step) && Number.isFinite(loss)).toBe(true);
+      },
+    });
+    expect(counts.accepted).toBeGreaterThan(1000);
+    expect(Object.keys(counts.refused)).toEqual(
+      expect.arrayContaining(['wrong-checkpoint', 'wrong-type', 'not-json', 'corrupt']),
+    );
+  });
+});
