@@ -54,7 +54,8 @@ export class RunRecorder {
     this.run = { ...this.run, step, log };
     this.recentMs.push(report.elapsedMs);
     if (this.recentMs.length > RECENT_STEPS) this.recentMs.shift();
-    if (performance.now() - this.savedAt > SAVE_INTERVAL_MS) void this.save({});
+    // What cannot be written now is written with the next checkpoint, which says so if it cannot either.
+    if (performance.now() - this.savedAt > SAVE_INTERVAL_MS) this.save({}).catch(() => undefined);
   }
 
   sample(step: number, prompt: string, text: string): void {

@@ -114,6 +114,8 @@ export class TrainingService {
     const save = async (at: Checkpoint) => {
       const step = at.state.global_step;
       const files = writeCheckpoint(at, trainer.layout, request.lora, baseName);
+      // Before the checkpoint: a run that is killed between the two would have a hole in its curve.
+      await record.save({});
       await runs.saveCheckpoint(record.run.id, step, files);
       await this.saveAdapter(record.run, at, baseName);
       await record.save({ adapterId: adapterIdOf(record.run) });
@@ -153,7 +155,10 @@ export class TrainingService {
         afterStep: (step) => samples.askWhenDue(step),
       });
       const finished = trainer.step >= trainer.shape.totalSteps;
-      if (!finished && current.keep && trainer.step > 0) await save(await trainer.checkpoint());
+      // Killed after its last checkpoint was complete and before the adapter was: nothing is left to run.
+      const isAdapterDue = finished && trainer.step === checkpoint?.state.global_step;
+      if (isAdapterDue || (!finished && current.keep && trainer.step > 0))
+        await save(await trainer.checkpoint());
       if (!finished && !current.keep) return await this.discard(record);
       return await record.save({ status: finished ? 'finished' : 'stopped' });
     } catch (error) {

@@ -16,6 +16,9 @@ export const MAX_DEPTH = 64;
 /** A table wider than this is a matrix, not a dataset of texts. */
 export const MAX_COLUMNS = 1000;
 
+/** A column's name in a report; in a file that is no table it may be half the file. */
+const MAX_FIELD_CHARS = 100;
+
 export interface RawDataset {
   readonly format: DatasetFormat;
   readonly records: DatasetRecord[];
@@ -178,7 +181,7 @@ class Collector {
 
   reject(kind: RowProblem['kind'], found: string, field = ''): void {
     this.push({});
-    this.problems.push({ row: this.count, field, kind, found });
+    this.problems.push({ row: this.count, field: field.slice(0, MAX_FIELD_CHARS), kind, found });
   }
 
   private push(record: DatasetRecord): void {

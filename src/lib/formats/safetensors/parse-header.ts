@@ -145,7 +145,7 @@ function readMetadata(value: unknown, fileName: string, into: Record<string, str
 }
 
 const isCount = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 
 function readTensor(name: string, value: unknown, fileName: string): SafetensorsTensor {
   const where = `tensor ${describeValue(name)} of ${fileName}`;
