@@ -72,7 +72,11 @@ export class StepPlans {
   }
 
   dispose(): void {
-    for (const shape of this.shapes.values()) void shape.then((plan) => plan.dispose());
+    for (const shape of this.shapes.values())
+      void shape.then(
+        (plan) => plan.dispose(),
+        () => undefined,
+      );
     for (const tensor of this.owned) this.options.gpu.destroyTensor(tensor);
     this.arena.dispose();
   }

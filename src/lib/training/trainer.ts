@@ -96,19 +96,25 @@ export class Trainer {
       options.initialValues ??
       (await initLora(layout, args.seed, (path) => gpu.readFloats(weights.get(`${path}.bias`))));
     checkCheckpoint(layout, values, checkpoint);
-    const adapter = new LoraState(gpu, layout, lora, values, { trainable: true });
-    const maxLength = paddedLength(rows);
-    const plans = new StepPlans({ gpu, config, weights, adapter, maxLength, training: true });
+    const made: { dispose(): void }[] = [];
+    const own = <Part extends { dispose(): void }>(part: Part): Part => {
+      made.push(part);
+      return part;
+    };
     try {
+      const adapter = own(new LoraState(gpu, layout, lora, values, { trainable: true }));
+      const maxLength = paddedLength(rows);
+      const training = { gpu, config, weights, adapter, maxLength, training: true };
+      const plans = own(new StepPlans(training));
       if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);
       await plans.planFor({ B, T: maxLength });
-      const optimizer = await Optimizer.create(gpu, adapter, args, plans.step, plans.total);
-      const ring = new ReadbackRing(gpu, [plans.total, optimizer.norm]);
+      const optimizer = own(await Optimizer.create(gpu, adapter, args, plans.step, plans.total));
+      const ring = own(new ReadbackRing(gpu, [plans.total, optimizer.norm]));
+      await gpu.checked('readback buffers', () => undefined);
       return new Trainer(options, adapter, plans, optimizer, ring);
     } catch (error) {
-      plans.dispose();
-      adapter.dispose();
+      for (const part of made.reverse()) part.dispose();
       throw error;
     }
   }
@@ -190,8 +196,7 @@ export class Trainer {
         this.optimizer.submitEnd();
       }),
     );
-    const [total, gradNorm] = await this.ring.read();
-    await Promise.all(accepted);
+    const [[total, gradNorm]] = await Promise.all([this.ring.read(), ...accepted]);
     const loss = targetCount > 0 ? total / targetCount : 0;
     const report = this.record(loss, gradNorm, learningRate, tokenCount);
     return { ...report, targetCount, tokenCount, elapsedMs: performance.now() - started };
