@@ -35,7 +35,6 @@ import { DatasetLibrary, viewRow } from './dataset-library';
 import { EngineError } from './errors';
 import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
-import { readModelFolder } from './model-folder';
 import { ModelLibrary } from './model-library';
 import { LoadedModel } from './open-model';
 import { RunLibrary } from './run-library';
@@ -97,15 +96,7 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     signal: AbortSignal,
     progress: (update: LoadProgress) => void,
   ): Promise<LoadedModel> {
-    let summary = await models.get(modelId);
-    if (!summary.present)
-      summary = await models.download(summary, {
-        signal,
-        onProgress: (doneBytes, totalBytes) =>
-          progress({ stage: 'download', doneBytes, totalBytes }),
-      });
-    progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
-    const folder = await readModelFolder(models.folder(summary, signal));
+    const { summary, folder } = await models.obtain(modelId, { signal, progress });
     const device = await context.device.gpu();
     return LoadedModel.open(summary, folder, device, { signal, progress });
   }
