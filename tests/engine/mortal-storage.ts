@@ -23,6 +23,10 @@ export class Life {
 
   constructor(readonly lastMoment = Infinity) {}
 
+  end(): void {
+    this.isOver = true;
+  }
+
   /** Throws at the last moment and for ever after. */
   pass(): void {
     if (!this.isOver && ++this.moments < this.lastMoment) return;
