@@ -175,9 +175,17 @@ export async function unpackDropped(files: readonly File[]): Promise<Map<string,
     return new Map(files.map((file) => [file.webkitRelativePath || file.name, file]));
   const unpacked = new Map<string, Blob>();
   for (const entry of await openZip(only, { fileName: only.name }))
-    if (!entry.name.endsWith('/'))
-      unpacked.set(entry.name, await new Response(entry.stream()).blob());
+    if (!entry.name.endsWith('/')) unpacked.set(entry.name, await collect(entry.stream()));
   return unpacked;
+}
+
+/** Piece by piece: a Response would turn the archive's own error into "Failed to fetch". */
+async function collect(stream: ReadableStream<Uint8Array>): Promise<Blob> {
+  const reader = stream.getReader();
+  const parts: Blob[] = [];
+  for (let next = await reader.read(); !next.done; next = await reader.read())
+    parts.push(new Blob([next.value as Uint8Array<ArrayBuffer>]));
+  return new Blob(parts);
 }
 
 async function* copyChunks(
