@@ -44,7 +44,7 @@ export function smallRun(
     modelId,
     datasetId,
     evalShare: 0,
-    lora: { ...COMMON_RECIPE.lora, r: 3, lora_alpha: 6, lora_dropout: 0.2 },
+    peft: { ...COMMON_RECIPE.lora, r: 3, lora_alpha: 6, lora_dropout: 0.2 },
     training: {
       ...COMMON_RECIPE.training,
       learning_rate: 0.01,

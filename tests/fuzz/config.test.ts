@@ -1,17 +1,18 @@
 /** config.json of a model, adapter_config.json of an adapter, and the settings of a run. */
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   COMMON_RECIPE,
   loraScale,
   parseJsonObject,
-  parseLoraConfig,
   parseModelConfig,
+  parsePeftConfig,
   readTrainingArguments,
   ropeFrequencies,
 } from '$lib/config';
 import { runShape } from '$lib/training';
 import type { Xoshiro128 } from '$lib/config/random';
-import { readJson } from '../goldens';
+import { goldenPath, readJson } from '../goldens';
 import { fuzzParser } from './fuzz-parser';
 import { mutateJson } from './mutate-json';
 
@@ -44,18 +45,30 @@ describe('hostile settings', () => {
     );
   });
 
-  it('adapter_config.json is refused by code or gives a rank and a finite scale', async () => {
-    const adapter = readJson<object>('models/llama-tied/adapter/adapter_config.json');
+  it('adapter_config.json is refused by code or names a method with options that can be', async () => {
+    const folders = ['lora', 'dora', 'ia3', 'prefix', 'pissa'].flatMap((name) =>
+      readdirSync(goldenPath('methods'))
+        .filter((folder) => folder.startsWith(name))
+        .slice(0, 1),
+    );
+    expect(folders.length).toBeGreaterThan(2);
+    const read = (folder: string) =>
+      readJson(`methods/${folder}/final-adapter/adapter_config.json`);
     const counts = await fuzzParser({
       title: 'adapter_config.json',
-      samples: [JSON.stringify(adapter)],
+      samples: folders.map((folder) => JSON.stringify(read(folder))),
       mutate,
-      parse: (text) => parseLoraConfig(text),
+      parse: (text) => parsePeftConfig(text),
       check(config) {
-        expect(Number.isInteger(config.r) && config.r >= 1).toBe(true);
-        expect(config.target_modules.length).toBeGreaterThan(0);
-        expect(Number.isFinite(Math.fround(loraScale(config)))).toBe(true);
-        expect(config.lora_dropout).toBeLessThan(1);
+        if (config.peft_type === 'LORA') {
+          expect(Number.isInteger(config.r) && config.r >= 1).toBe(true);
+          expect(Number.isFinite(Math.fround(loraScale(config)))).toBe(true);
+          expect(config.lora_dropout).toBeLessThan(1);
+        }
+        if (config.peft_type === 'PREFIX_TUNING')
+          expect(Number.isInteger(config.num_virtual_tokens)).toBe(true);
+        if (config.peft_type === 'LORA' || config.peft_type === 'IA3')
+          expect(config.target_modules.length).toBeGreaterThan(0);
       },
     });
     expect(counts.accepted).toBeGreaterThan(1000);

@@ -1,10 +1,10 @@
 /** What mutations once got through a parser with, each refusal beside the control that passes. */
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { parseLoraConfig, parseModelConfig, readLoraConfig } from '$lib/config';
+import { parseModelConfig, parsePeftConfig, readPeftConfig } from '$lib/config';
 import { parseSafetensorsIndex, readDataset, readZip, serializeSafetensors } from '$lib/formats';
 import { parseModelIndex } from '$lib/hub/model-index';
-import { layoutLora, readAdapter, writeAdapter, type LinearLayer } from '$lib/peft';
+import { layoutAdapter, readAdapter, writeAdapter, type AdaptedModel } from '$lib/peft';
 import { loadTokenizer } from '$lib/text';
 import { parseTrainerState } from '$lib/training/trainer-state';
 import { readJson } from '../goldens';
@@ -36,15 +36,15 @@ describe('settings', () => {
       expect(codeOf(() => parseModelConfig(withRaw(config, 'architectures', raw)))).toMatch(
         /wrong-type|unsupported-architecture/,
       );
-    expect(codeOf(() => parseLoraConfig(JSON.stringify(adapter)))).toBeUndefined();
+    expect(codeOf(() => parsePeftConfig(JSON.stringify(adapter)))).toBeUndefined();
     for (const raw of [DEEP, '[{"toString":1}]'])
-      expect(codeOf(() => parseLoraConfig(withRaw(adapter, 'target_modules', raw)))).toMatch(
+      expect(codeOf(() => parsePeftConfig(withRaw(adapter, 'target_modules', raw)))).toMatch(
         /wrong-type|unsupported-option/,
       );
   });
 
   it('whose numbers become infinite in the 32 bits of a kernel', () => {
-    const alpha = (raw: string) => () => parseLoraConfig(withRaw(adapter, 'lora_alpha', raw));
+    const alpha = (raw: string) => () => parsePeftConfig(withRaw(adapter, 'lora_alpha', raw));
     expect(codeOf(alpha('64'))).toBeUndefined();
     expect(codeOf(alpha('1e308'))).toBe('out-of-range');
   });
@@ -71,25 +71,32 @@ describe('settings', () => {
 });
 
 describe('an adapter', () => {
-  const layers = (width: number): LinearLayer[] => [
-    {
-      path: 'model.layers.0.self_attn.q_proj',
-      module: 'q_proj',
-      inFeatures: width,
-      outFeatures: width,
-      hasBias: false,
-    },
-  ];
+  const model = (width: number): AdaptedModel => ({
+    layers: [
+      {
+        path: 'model.layers.0.self_attn.q_proj',
+        module: 'q_proj',
+        inFeatures: width,
+        outFeatures: width,
+        hasBias: false,
+      },
+    ],
+    tensors: [],
+    layerCount: 1,
+    keyHeads: 1,
+    keyValueWidth: width,
+  });
 
   it('whose config asks for more memory than its file has bytes', () => {
-    const lora = readLoraConfig({ r: 2, target_modules: ['q_proj'] }, 'test');
-    const layout = layoutLora(layers(8), lora);
-    const files = writeAdapter(lora, layout, new Float32Array(layout.flatCount), 'base');
-    expect(codeOf(() => readAdapter(files, layers(8)))).toBeUndefined();
+    const config = readPeftConfig({ r: 2, target_modules: ['q_proj'] }, 'test');
+    const layout = layoutAdapter(model(8), config);
+    const values = new Float32Array(layout.flatCount);
+    const files = writeAdapter({ config, layout, values }, model(8), 'base');
+    expect(codeOf(() => readAdapter(files, model(8)))).toBeUndefined();
     const greedy = { ...files, configJson: '{"r":1024,"target_modules":["q_proj"]}' };
-    expect(codeOf(() => readAdapter(greedy, layers(1 << 20)))).toBe('wrong-model');
+    expect(codeOf(() => readAdapter(greedy, model(1 << 20)))).toBe('wrong-model');
     const empty = { ...greedy, weights: serializeSafetensors([]) };
-    expect(codeOf(() => readAdapter(empty, layers(1 << 20)))).toBe('missing-tensor');
+    expect(codeOf(() => readAdapter(empty, model(1 << 20)))).toBe('missing-tensor');
   });
 });
 

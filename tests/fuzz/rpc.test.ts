@@ -20,6 +20,7 @@ const MESSAGES = [
   { ...base, kind: 'result', value: { a: 1 } },
   { ...base, kind: 'progress', update: 3 },
   { ...base, kind: 'error', error },
+  { mark: WIRE_MARK, kind: 'alive', lock: 'inkstone:worker:1' },
 ];
 
 function parseOrIgnore(text: string): unknown {
@@ -46,7 +47,7 @@ describe('hostile messages', () => {
           if (!message) continue;
           read++;
           expect(message.mark).toBe(WIRE_MARK);
-          expect(typeof message.id).toBe('string');
+          expect(typeof (message.kind === 'alive' ? message.lock : message.id)).toBe('string');
         }
         if (request?.kind === 'call') expect(typeof request.method).toBe('string');
         if (reply?.kind !== 'error') return;

@@ -14,12 +14,27 @@ export {
   LINEAR_MODULES,
   LORA_BIASES,
   loraScale,
-  parseLoraConfig,
   readLoraConfig,
+  startsFromWeights,
   type LinearModule,
   type LoraBias,
   type LoraConfig,
+  type InitLoraWeights,
 } from './lora-config';
+export {
+  DEFAULT_IA3_CONFIG,
+  DEFAULT_PREFIX_CONFIG,
+  defaultPeftConfig,
+  FULL_TUNING,
+  parsePeftConfig,
+  PEFT_TYPES,
+  readPeftConfig,
+  type FullTuningConfig,
+  type Ia3Config,
+  type PeftConfig,
+  type PeftType,
+  type PrefixTuningConfig,
+} from './peft-config';
 export {
   COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,

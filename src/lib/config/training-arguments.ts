@@ -20,6 +20,8 @@ export interface TrainingArguments {
   adam_beta1: number;
   adam_beta2: number;
   adam_epsilon: number;
+  /** LoRA+ (arXiv 2402.12354): B learns at so many times the rate; 1 is plain LoRA. PEFT's name. */
+  loraplus_lr_ratio: number;
   /** At or below 0 the norm is measured but nothing is clipped. */
   max_grad_norm: number;
   seed: number;
@@ -29,6 +31,8 @@ export interface TrainingArguments {
   /** `epoch`: a checkpoint at each epoch's end; `steps`: every `save_steps`; `no`: only at the end. */
   save_strategy: 'epoch' | 'steps' | 'no';
   save_steps: number;
+  /** Checkpoints kept of a run, the oldest go first; null keeps all. */
+  save_total_limit: number | null;
   /** Tokens a row may have; the rest is cut off. */
   max_length: number;
   /** Loss on the prompt's tokens too. */
@@ -49,12 +53,14 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   adam_beta1: 0.9,
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
+  loraplus_lr_ratio: 1,
   max_grad_norm: 1,
   seed: 42,
   shuffle: true,
   logging_steps: 500,
   save_strategy: 'steps',
   save_steps: 500,
+  save_total_limit: null,
   max_length: 1024,
   train_on_prompt: false,
 };
@@ -71,6 +77,7 @@ export const COMMON_RECIPE: { lora: LoraConfig; training: TrainingArguments } = 
     max_length: 512,
     logging_steps: 10,
     save_strategy: 'epoch',
+    save_total_limit: 3,
   },
 };
 
@@ -117,13 +124,25 @@ export function readTrainingArguments(
     adam_beta1: fields.number('adam_beta1', defaults.adam_beta1, beta),
     adam_beta2: fields.number('adam_beta2', defaults.adam_beta2, beta),
     adam_epsilon: fields.number('adam_epsilon', defaults.adam_epsilon, { min: 0, max: 1 }),
+    loraplus_lr_ratio: fields.number('loraplus_lr_ratio', defaults.loraplus_lr_ratio, {
+      min: 1,
+      max: 1e4,
+    }),
     max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm, { max: 1e9 }),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
     shuffle: fields.boolean('shuffle', defaults.shuffle),
     logging_steps: fields.integer('logging_steps', defaults.logging_steps, whole),
     save_strategy: fields.oneOf('save_strategy', ['epoch', 'steps', 'no'], defaults.save_strategy),
     save_steps: fields.integer('save_steps', defaults.save_steps, whole),
+    save_total_limit: readLimit(fields, defaults.save_total_limit),
     max_length: fields.integer('max_length', defaults.max_length, { min: 2, max: 1 << 20 }),
     train_on_prompt: fields.boolean('train_on_prompt', defaults.train_on_prompt),
   };
+}
+
+/** The Trainer reads 0 and less as no limit. */
+function readLimit(fields: Fields, fallback: number | null): number | null {
+  if (!fields.has('save_total_limit')) return fallback;
+  const limit = fields.integer('save_total_limit', undefined, { max: 1e9 });
+  return limit > 0 ? limit : null;
 }

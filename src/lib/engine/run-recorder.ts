@@ -1,9 +1,9 @@
 /** Keeps a run's record on disk true while the run goes on. */
 import { InkstoneError } from '../config';
-import type { RunSummary, TrainRequest } from '../rpc/engine-api';
+import type { TrainRequest } from '../rpc/engine-api';
 import type { StepReport, Trainer } from '../training';
 import { newId } from './context';
-import type { RunLibrary } from './run-library';
+import type { RunFacts, RunLibrary } from './run-library';
 
 /** The record is written at most so often between checkpoints. */
 const SAVE_INTERVAL_MS = 2000;
@@ -14,7 +14,7 @@ const RECENT_STEPS = 20;
 const PASSING: ReadonlySet<string> = new Set(['device-lost', 'out-of-memory', 'full']);
 
 export class RunRecorder {
-  run: RunSummary;
+  run: RunFacts;
   private savedAt = 0;
   private readonly elapsedBefore: number;
   private readonly startedAt = performance.now();
@@ -25,7 +25,7 @@ export class RunRecorder {
     private readonly runs: RunLibrary,
     request: TrainRequest,
     private readonly trainer: Trainer,
-    before: RunSummary | undefined,
+    before: RunFacts | undefined,
   ) {
     this.firstStep = trainer.step;
     this.elapsedBefore = before?.elapsedMs ?? 0;
@@ -42,12 +42,11 @@ export class RunRecorder {
       totalSteps: trainer.shape.totalSteps,
       trainableParams: trainer.layout.trainableCount,
       allParams: trainer.allParams,
-      lora: request.lora,
+      peft: request.peft,
       training: request.training,
       log: (before?.log ?? []).filter(({ step }) => step <= trainer.step),
       samples: (before?.samples ?? []).filter(({ step }) => step <= trainer.step),
       elapsedMs: this.elapsedBefore,
-      adapterId: before?.adapterId,
     };
   }
 
@@ -72,12 +71,11 @@ export class RunRecorder {
     return ((this.trainer.shape.totalSteps - step) * mean) / 1000;
   }
 
-  async save(change: Partial<RunSummary>): Promise<RunSummary> {
+  async save(change: Partial<RunFacts>): Promise<void> {
     this.savedAt = performance.now();
     const elapsedMs = this.elapsedBefore + performance.now() - this.startedAt;
     this.run = { ...this.run, ...change, elapsedMs };
     await this.runs.save(this.run);
-    return this.run;
   }
 
   /** What may pass leaves a run that can go on from its last checkpoint; anything else is its end. */

@@ -5,6 +5,7 @@
 import { InkstoneError } from '../config/errors';
 import { GpuError, type GpuErrorCode } from './errors';
 import { compilePipeline, pipelineKey, type KernelSource, type Pipeline } from './pipeline';
+import { isSoftwareAdapter, nameAdapter } from './software-adapter';
 import { tensorBytes, tensorOver, type DType, type Tensor } from './tensor';
 
 /** What the device says of itself when it is gone. */
@@ -52,6 +53,8 @@ export class Gpu {
     readonly device: GPUDevice,
     /** Vendor, architecture and description as the adapter gives them, for logs and for the choice of kernels. */
     readonly adapterName: string,
+    /** The processor computes what this device is asked to. */
+    readonly isSoftware: boolean,
   ) {
     this.features = {
       f16: device.features.has('shader-f16'),
@@ -111,9 +114,8 @@ export class Gpu {
         { retryable: true, cause },
       );
     });
-    const { vendor, architecture, description, device: deviceName } = adapter.info;
-    const name = [vendor, architecture, deviceName, description].filter(Boolean).join(' ').trim();
-    return new Gpu(device, name || 'unnamed adapter');
+    const name = nameAdapter(adapter.info) || 'unnamed adapter';
+    return new Gpu(device, name, isSoftwareAdapter(adapter.info));
   }
 
   get liveBufferCount(): number {

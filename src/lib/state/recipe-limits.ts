@@ -9,7 +9,7 @@ export interface NumberLimit {
 
 type Options = Omit<LoraConfig, 'target_modules'> & TrainingArguments;
 export type NumberOption = {
-  [Name in keyof Options]: Options[Name] extends number ? Name : never;
+  [Name in keyof Options]: Options[Name] extends number | null ? Name : never;
 }[keyof Options];
 
 const whole = (min: number, max: number): NumberLimit => ({ min, max, whole: true });
@@ -30,10 +30,13 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   adam_beta1: real(0, 0.9999999),
   adam_beta2: real(0, 0.9999999),
   adam_epsilon: real(0, 1),
+  loraplus_lr_ratio: real(1, 10_000),
   max_grad_norm: real(0, 1000),
   seed: whole(0, 0xffffffff),
   logging_steps: whole(1, 100_000),
   save_steps: whole(1, 1_000_000),
+  // 0 stands for none.
+  save_total_limit: whole(0, 1000),
   max_length: whole(2, 1 << 20),
 };
 

@@ -1,5 +1,5 @@
 /** A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments, `trainer_state.json`. */
-import { parseJsonObject, type LoraConfig } from '../config';
+import { parseJsonObject, type LoraConfig, type PeftConfig } from '../config';
 import { Fields } from '../config/fields';
 import {
   findNonFinite,
@@ -10,16 +10,21 @@ import {
 import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
+  fromPlainLora,
+  layoutAdapter,
+  plainLoraConfig,
   readAdapter,
   writeAdapter,
-  type LinearLayer,
-  type LoraLayout,
+  type AdaptedModel,
+  type AdapterLayout,
+  type LoadedAdapter,
 } from '../peft';
+import { adapterOf, isFactored } from './adapter-of';
 import { TrainingError } from './errors';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
 import type { Checkpoint } from './trainer';
 
-const OPTIMIZER_FILE = 'optimizer.safetensors';
+export const OPTIMIZER_FILE = 'optimizer.safetensors';
 
 export const CHECKPOINT_FILES = [
   ADAPTER_CONFIG_FILE,
@@ -33,13 +38,14 @@ export type CheckpointFiles = ReadonlyMap<string, Uint8Array>;
 
 export function writeCheckpoint(
   checkpoint: Checkpoint,
-  layout: LoraLayout,
-  config: LoraConfig,
+  config: PeftConfig,
+  model: AdaptedModel,
   baseModelName: string,
 ): CheckpointFiles {
-  const { values, moments, state, pendingLoss } = checkpoint;
+  const { moments, state, pendingLoss } = checkpoint;
   const encoder = new TextEncoder();
-  const { configJson, weights } = writeAdapter(config, layout, values, baseModelName);
+  const adapter = adapterOf(checkpoint, config, model);
+  const { configJson, weights } = writeAdapter(adapter, model, baseModelName);
   const flat = (name: string, data: Float32Array) => ({
     name,
     dtype: 'F32' as const,
@@ -60,13 +66,24 @@ export function writeCheckpoint(
   ]);
 }
 
-/** @throws TrainingError `wrong-checkpoint`; PeftError; FormatError; ConfigError */
-export function readCheckpoint(files: CheckpointFiles, layers: readonly LinearLayer[]): Checkpoint {
+/**
+ * @param config of the run that the checkpoint belongs to
+ * @throws TrainingError `wrong-checkpoint`; PeftError; FormatError; ConfigError
+ */
+export function readCheckpoint(
+  files: CheckpointFiles,
+  config: PeftConfig,
+  model: AdaptedModel,
+): Checkpoint {
   const text = (name: string) => new TextDecoder().decode(need(files, name));
-  const { values } = readAdapter(
+  const adapter = readAdapter(
     { configJson: text(ADAPTER_CONFIG_FILE), weights: need(files, ADAPTER_WEIGHTS_FILE) },
-    layers,
+    model,
   );
+  requireLayout(adapter, config, model);
+  const { values, initial } = isFactored(config)
+    ? fromPlainLora(config, model, requireRank(adapter, config))
+    : { values: adapter.values, initial: undefined };
   const bytes = need(files, OPTIMIZER_FILE);
   const header = parseSafetensorsHeader(bytes, {
     fileName: OPTIMIZER_FILE,
@@ -86,10 +103,33 @@ export function readCheckpoint(files: CheckpointFiles, layers: readonly LinearLa
   if (squares.some((square) => square < 0)) throw damaged('exp_avg_sq holds negative squares');
   return {
     values,
+    initial,
     moments: { m: moment('exp_avg'), v: squares },
     state: parseTrainerState(text(TRAINER_STATE_FILE)),
     pendingLoss: readPendingLoss(header.metadata.pending_loss),
   };
+}
+
+/** The files' own config tells what they hold; a run goes on only with the parameters that it has. */
+function requireLayout({ layout }: LoadedAdapter, config: PeftConfig, model: AdaptedModel): void {
+  const kept = layoutAdapter(model, isFactored(config) ? plainLoraConfig(config) : config);
+  const describe = ({ parameters }: AdapterLayout) =>
+    parameters.map(({ key, shape }) => `${key} ${shape}`).join('\n');
+  if (describe(layout) === describe(kept)) return;
+  throw new TrainingError(
+    'wrong-checkpoint',
+    'The checkpoint holds other parameters than the run trains. Resume with the settings that it was made with.',
+    { details: { found: layout.trainableCount, allowed: kept.trainableCount } },
+  );
+}
+
+function requireRank({ config: found, values }: LoadedAdapter, config: LoraConfig): Float32Array {
+  if (found.peft_type !== 'LORA' || found.r !== 2 * config.r)
+    throw new TrainingError(
+      'wrong-checkpoint',
+      `The checkpoint's adapter is not the plain LoRA of rank ${2 * config.r} that a run of rank ${config.r} with ${config.init_lora_weights} leaves. Resume with the settings that it was made with.`,
+    );
+  return values;
 }
 
 function readPendingLoss(text = '{"sum":0,"count":0}'): { sum: number; count: number } {

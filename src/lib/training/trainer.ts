@@ -6,12 +6,25 @@
  * A step is a function of (parameters, moments, rows, seed, step number) alone, so a run that is
  * resumed from a checkpoint ends in the same bits.
  */
-import type { LoraConfig, ModelConfig, TrainingArguments } from '../config';
-import { countParameters, linearSites, type ModelWeights } from '../decoder';
+import {
+  startsFromWeights,
+  type ModelConfig,
+  type PeftConfig,
+  type TrainingArguments,
+} from '../config';
+import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
 import { ReadbackRing, type Gpu } from '../gpu';
 import { uploadStepState } from '../kernels/step-state';
-import { initLora, layoutLora, LoraState, type LoraLayout, type OptimizerMoments } from '../peft';
+import {
+  AdapterState,
+  initAdapter,
+  layoutAdapter,
+  type AdapterLayout,
+  type LoadedAdapter,
+  type OptimizerMoments,
+} from '../peft';
 import { checkRows, collate, countTargets, paddedLength, type TokenRow } from './batches';
+import { adapterOf } from './adapter-of';
 import { TrainingError } from './errors';
 import { Optimizer } from './optimizer';
 import { epochAfter, runShape, stepRows, type RunShape } from './progress';
@@ -23,6 +36,8 @@ import { emptyTrainerState, type LogEntry, type TrainerState } from './trainer-s
 export interface Checkpoint {
   /** Flat parameters, in the order of the adapter's layout. */
   readonly values: Float32Array;
+  /** What they were at the start, where that was taken out of the weights (PiSSA, OLoRA). */
+  readonly initial?: Float32Array;
   readonly moments: OptimizerMoments;
   readonly state: TrainerState;
   /** Sum and number of the losses since the last log entry. */
@@ -40,11 +55,14 @@ export interface TrainerOptions {
   gpu: Gpu;
   config: ModelConfig;
   weights: ModelWeights;
-  lora: LoraConfig;
+  peft: PeftConfig;
   args: TrainingArguments;
   rows: readonly TokenRow[];
   /** Flat parameters to start from; PEFT's initialisation when left out. */
   initialValues?: Float32Array;
+  /** While the initial parameters are made, which takes a while where weights are factored. */
+  onInit?: (done: number, total: number) => void;
+  signal?: AbortSignal;
   checkpoint?: Checkpoint;
 }
 
@@ -60,7 +78,7 @@ export interface RunOptions {
 }
 
 export class Trainer {
-  readonly layout: LoraLayout;
+  readonly layout: AdapterLayout;
   readonly shape: RunShape;
   readonly allParams: number;
   private state: TrainerState;
@@ -69,7 +87,9 @@ export class Trainer {
   private constructor(
     private readonly options: TrainerOptions,
     /** The adapter as it is after the last step; inference may bind its tensors. */
-    readonly adapter: LoraState,
+    readonly adapter: AdapterState,
+    /** Where PiSSA and OLoRA started. */
+    private readonly initial: Float32Array | undefined,
     private readonly plans: StepPlans,
     private readonly optimizer: Optimizer,
     private readonly ring: ReadbackRing,
@@ -77,7 +97,8 @@ export class Trainer {
     const { args, rows, config, checkpoint } = options;
     this.layout = adapter.layout;
     this.shape = runShape(rows.length, args);
-    this.allParams = countParameters(config) + adapter.layout.trainableCount;
+    const added = options.peft.peft_type === 'FULL' ? 0 : adapter.layout.trainableCount;
+    this.allParams = countParameters(config) + added;
     this.state =
       checkpoint?.state ?? emptyTrainerState(args, this.shape.totalSteps, this.shape.stepsPerEpoch);
     if (checkpoint) this.pending = { ...checkpoint.pendingLoss };
@@ -88,31 +109,40 @@ export class Trainer {
    * @throws TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-checkpoint`; GpuError `out-of-memory`, `limit`
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { gpu, config, weights, lora, args, rows, checkpoint } = options;
-    checkRows(rows, config.vocabSize, config.maxPositionEmbeddings);
-    const layout = layoutLora(linearSites(config), lora);
+    const { gpu, config, weights, peft, args, rows, checkpoint } = options;
+    const prefix = peft.peft_type === 'PREFIX_TUNING' ? peft.num_virtual_tokens : 0;
+    checkRows(rows, config.vocabSize, config.maxPositionEmbeddings - prefix);
+    const layout = layoutAdapter(adaptedModel(config), peft);
     const values =
       checkpoint?.values ??
       options.initialValues ??
-      (await initLora(layout, args.seed, (path) => gpu.readFloats(weights.get(`${path}.bias`))));
+      (await initAdapter(layout, peft, args.seed, (name) => weights.readFloats(name), {
+        signal: options.signal,
+        onProgress: options.onInit,
+      }));
     checkCheckpoint(layout, values, checkpoint);
     const made: { dispose(): void }[] = [];
     const own = <Part extends { dispose(): void }>(part: Part): Part => {
       made.push(part);
       return part;
     };
+    const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
+    const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
     try {
-      const adapter = own(new LoraState(gpu, layout, lora, values, { trainable: true }));
+      const adapter = own(
+        new AdapterState(gpu, layout, peft, values, { trainable: true, initial }),
+      );
       const maxLength = paddedLength(rows);
       const training = { gpu, config, weights, adapter, maxLength, training: true };
       const plans = own(new StepPlans(training));
       if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);
       await plans.planFor({ B, T: maxLength });
+      await plans.prepare();
       const optimizer = own(await Optimizer.create(gpu, adapter, args, plans.step, plans.total));
       const ring = own(new ReadbackRing(gpu, [plans.total, optimizer.norm]));
       await gpu.checked('readback buffers', () => undefined);
-      return new Trainer(options, adapter, plans, optimizer, ring);
+      return new Trainer(options, adapter, initial, plans, optimizer, ring);
     } catch (error) {
       for (const part of made.reverse()) part.dispose();
       throw error;
@@ -152,10 +182,18 @@ export class Trainer {
   async checkpoint(): Promise<Checkpoint> {
     return {
       values: await this.adapter.readParameters(),
+      initial: this.initial,
       moments: await this.adapter.readMoments(),
       state: structuredClone(this.state),
       pendingLoss: { ...this.pending },
     };
+  }
+
+  /** The adapter as it is now, as the world knows it. */
+  async loadedAdapter(): Promise<LoadedAdapter> {
+    const { peft, config } = this.options;
+    const values = await this.adapter.readParameters();
+    return adapterOf({ values, initial: this.initial }, peft, adaptedModel(config));
   }
 
   dispose(): void {
@@ -183,6 +221,7 @@ export class Trainer {
     const accepted: Promise<void>[] = [];
     let tokenCount = 0;
     accepted.push(gpu.submitChecked('begin step', () => this.optimizer.submitBegin()));
+    accepted.push(this.plans.submitPreparation());
     for (const [index, batchRows] of group.entries()) {
       const batch = collate(batchRows);
       tokenCount += batch.tokenCount;
@@ -230,7 +269,19 @@ export class Trainer {
   }
 }
 
-function checkCheckpoint(layout: LoraLayout, values: Float32Array, checkpoint?: Checkpoint): void {
+/** The start of A and B alone: biases are trained beside them and nothing is taken away for them. */
+function factorsOnly(layout: AdapterLayout, values: Float32Array): Float32Array {
+  const initial = values.slice();
+  for (const { kind, offset, count } of layout.parameters)
+    if (kind === 'bias') initial.fill(0, offset, offset + count);
+  return initial;
+}
+
+function checkCheckpoint(
+  layout: AdapterLayout,
+  values: Float32Array,
+  checkpoint?: Checkpoint,
+): void {
   const lengths = [values, checkpoint?.moments.m, checkpoint?.moments.v];
   if (lengths.some((array) => array && array.length !== layout.flatCount))
     throw new TrainingError(

@@ -8,6 +8,8 @@ export interface CrossEntropyResult {
   readonly correct: Uint32Array;
   /** (N, C): gradient of lossScale * sum(loss). */
   readonly dHidden: Matrix;
+  /** (V, C): the same for the weight. */
+  readonly dWeight: Matrix;
 }
 
 /**
@@ -38,5 +40,10 @@ export function crossEntropy(
       dLogits.data[row * V + v] =
         lossScale * (Math.exp(x[v] - top) / sum - (v === targets[i] ? 1 : 0));
   });
-  return { loss, correct, dHidden: product(dLogits, weight) };
+  return {
+    loss,
+    correct,
+    dHidden: product(dLogits, weight),
+    dWeight: product(transposed(dLogits), hidden),
+  };
 }

@@ -31,12 +31,14 @@ export const recipe = {
     adam_beta1: ['一阶动量', ''],
     adam_beta2: ['二阶动量', ''],
     adam_epsilon: ['稳定项', ''],
+    loraplus_lr_ratio: ['B 的倍率', 'LoRA+：B 矩阵用几倍的学习率；1 就是普通 LoRA。'],
     max_grad_norm: ['梯度裁剪', '梯度超过它就按比例缩小；填 0 则不裁剪。'],
     seed: ['随机种子', '同样的种子得到同样的结果。'],
     shuffle: ['打乱顺序', '每轮换一个顺序看数据。'],
     logging_steps: ['每几步记录', '每隔几步画一个点。'],
     save_strategy: ['何时存检查点', '存下来的检查点可以接着训练。'],
     save_steps: ['每几步存一次', '按步存检查点时才起作用。'],
+    save_total_limit: ['留几个检查点', '超出的从最早的删起；0 表示全部留下。'],
     max_length: ['最大长度', '一条最多几个词元，超出的会被截掉。'],
     train_on_prompt: ['题面也计入损失', '默认只学回答。'],
   } as Record<RecipeField, readonly [label: string, hint: string]>,
@@ -74,11 +76,13 @@ export type RecipeField =
   | 'adam_beta1'
   | 'adam_beta2'
   | 'adam_epsilon'
+  | 'loraplus_lr_ratio'
   | 'max_grad_norm'
   | 'seed'
   | 'shuffle'
   | 'logging_steps'
   | 'save_strategy'
   | 'save_steps'
+  | 'save_total_limit'
   | 'max_length'
   | 'train_on_prompt';
