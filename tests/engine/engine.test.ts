@@ -3,6 +3,7 @@
  * runs, adapters and exports. Talking is the browser tests' part: ONNX Runtime's GPU needs one.
  */
 import type { Server } from 'node:http';
+import { zipSync } from 'fflate';
 import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { COMMON_RECIPE } from '$lib/config';
@@ -191,6 +192,10 @@ describe('the engine', () => {
       silent(),
     );
     expect(mapped.dataset?.rowCount).toBe(1);
+    const zip = zipSync({ 'config.json': new TextEncoder().encode('{}'.padEnd(64)) }, { level: 0 });
+    zip[50] ^= 1;
+    const damaged = engine.importModel({ files: [new File([zip], 'm.zip')], name: 'x' }, silent());
+    expect(await fail(damaged)).toMatch(/^corrupt: m\.zip is a damaged zip archive/);
     const noWeights = [new File(['{}'], 'tokenizer.json')];
     expect(await fail(engine.importModel({ files: noWeights, name: 'x' }, silent()))).toMatch(
       /bad-files: There is no config.json/,

@@ -134,7 +134,7 @@ export function readTrainingArguments(
       min: 1,
       max: 1e4,
     }),
-    max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm),
+    max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm, { max: 1e9 }),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
     shuffle: fields.boolean('shuffle', defaults.shuffle),
     logging_steps: fields.integer('logging_steps', defaults.logging_steps, whole),

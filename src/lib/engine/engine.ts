@@ -34,7 +34,6 @@ import { DatasetLibrary, viewRow } from './dataset-library';
 import { EngineError } from './errors';
 import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
-import { readModelFolder } from './model-folder';
 import { ModelLibrary } from './model-library';
 import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
@@ -115,15 +114,7 @@ export function createEngine({
     signal: AbortSignal,
     progress: (update: LoadProgress) => void,
   ): Promise<LoadedModel> {
-    let summary = await models.get(modelId);
-    if (!summary.present)
-      summary = await models.download(summary, {
-        signal,
-        onProgress: (doneBytes, totalBytes) =>
-          progress({ stage: 'download', doneBytes, totalBytes }),
-      });
-    progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
-    const folder = await readModelFolder(models.folder(summary, signal));
+    const { summary, folder } = await models.obtain(modelId, { signal, progress });
     const device = await context.device.gpu();
     const talksOn = chooseTalkBackend(device, talkOn);
     return LoadedModel.open(summary, folder, device, { talksOn, fourBit, signal, progress });

@@ -123,13 +123,13 @@ export class Trainer {
         onProgress: options.onInit,
       }));
     checkCheckpoint(layout, values, checkpoint);
-    const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
-    const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
     const made: { dispose(): void }[] = [];
     const own = <Part extends { dispose(): void }>(part: Part): Part => {
       made.push(part);
       return part;
     };
+    const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
+    const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
     try {
       const adapter = own(
         new AdapterState(gpu, layout, peft, values, { trainable: true, initial }),

@@ -63,6 +63,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'bad-files': asWritten,
   'model-in-use': asWritten,
   bundled: asWritten,
+  evicted: asWritten,
   'bad-adapter': asWritten,
   'no-rows': () => 'Not a single row was found; check that the file is not empty.',
   'answers-cut': () =>
