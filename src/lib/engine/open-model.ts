@@ -5,7 +5,14 @@
  * model is closed: the CPU backend decodes there about a hundred times as fast as WebGPU.
  */
 import { startsFromWeights } from '../config';
-import { mergedSource, ModelWeights, nf4Source, type TensorSource } from '../decoder';
+import {
+  countParameters,
+  mergedSource,
+  ModelWeights,
+  nf4Source,
+  type TensorSource,
+  type WeightStorage,
+} from '../decoder';
 import { tensorToFloat32 } from '../formats';
 import type { DType, Gpu } from '../gpu';
 import { TextSession, type AdapterInputs } from '../inference';
@@ -22,6 +29,17 @@ export function chooseTalkBackend(gpu: Gpu | undefined, talkOn: TalkOn): Backend
   if (!gpu) return 'wasm';
   if (talkOn !== 'auto') return talkOn;
   return gpu.isSoftware ? 'wasm' : 'webgpu';
+}
+
+/** Weights in float32 up to this size train 1.4 times as fast on Chromium's software adapter. */
+const FLOAT_WEIGHTS_BYTES = 256 * 1024 ** 2;
+
+/**
+ * ONNX Runtime on WebGPU reads float32. Where the trainer alone reads the weights, those of large models
+ * stay in the 16 bits of their file: there memory ends a run before patience does.
+ */
+export function chooseStorage(talksOn: Backend, parameterCount: number): WeightStorage {
+  return talksOn === 'wasm' && 4 * parameterCount > FLOAT_WEIGHTS_BYTES ? 'stored' : 'f32';
 }
 
 export interface OpenOptions {
@@ -77,8 +95,7 @@ export class LoadedModel {
     const weights =
       gpu &&
       (await ModelWeights.upload(gpu, folder.config, folder.checkpoint.source, {
-        // ONNX Runtime reads float32; without it, the trainer alone reads what the file stores.
-        storage: fourBit ? 'nf4' : talksOn === 'webgpu' ? 'f32' : 'stored',
+        storage: fourBit ? 'nf4' : chooseStorage(talksOn, countParameters(folder.config)),
         signal,
         onProgress: (doneBytes, totalBytes) => progress({ stage: 'upload', doneBytes, totalBytes }),
       }));
