@@ -4,9 +4,9 @@
  * goes on, and only its last checkpoint waits for room.
  */
 import type { TrainEvent } from '../rpc/engine-api';
-import { StorageError } from '../storage';
 import type { Checkpoint, CheckpointFiles } from '../training';
 import type { CheckpointStore } from './checkpoint-store';
+import { isStorageFull } from './errors';
 import type { RunRecorder } from './run-recorder';
 
 export interface CheckpointSaverOptions {
@@ -57,6 +57,3 @@ export class CheckpointSaver {
     emit({ kind: 'checkpoint', step });
   }
 }
-
-export const isStorageFull = (error: unknown): boolean =>
-  error instanceof StorageError && error.code === 'full';

@@ -1,4 +1,5 @@
 import { InkstoneError } from '../config';
+import { StorageError } from '../storage';
 
 export type EngineErrorCode =
   | 'no-training'
@@ -27,3 +28,6 @@ export function notFound(what: string, id: string): EngineError {
     details: { what, id },
   });
 }
+
+export const isStorageFull = (error: unknown): boolean =>
+  error instanceof StorageError && error.code === 'full';

@@ -3,6 +3,7 @@ import { InkstoneError } from '../config';
 import type { TrainRequest } from '../rpc/engine-api';
 import type { StepReport, Trainer } from '../training';
 import { newId } from './context';
+import { isStorageFull } from './errors';
 import type { RunFacts, RunLibrary } from './run-library';
 
 /** The record is written at most so often between checkpoints. */
@@ -69,6 +70,15 @@ export class RunRecorder {
     const usable = step - this.firstStep > 1 ? this.recentMs.slice(1) : this.recentMs;
     const mean = usable.reduce((sum, ms) => sum + ms, 0) / usable.length;
     return ((this.trainer.shape.totalSteps - step) * mean) / 1000;
+  }
+
+  /** As `save`, for what a full device is no reason to end a run: the next save has it. */
+  async saveIfRoom(change: Partial<RunFacts>): Promise<void> {
+    try {
+      await this.save(change);
+    } catch (error) {
+      if (!isStorageFull(error)) throw error;
+    }
   }
 
   async save(change: Partial<RunFacts>): Promise<void> {

@@ -8,11 +8,11 @@ import type { CallContext } from '../rpc/protocol';
 import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
 import { Trainer, writeCheckpoint, type StepReport } from '../training';
-import { CheckpointSaver, isStorageFull } from './checkpoint-saver';
+import { CheckpointSaver } from './checkpoint-saver';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
-import { EngineError } from './errors';
+import { EngineError, isStorageFull } from './errors';
 import type { LoadedModel } from './open-model';
 import type { RunLibrary } from './run-library';
 import { RunRecorder } from './run-recorder';
@@ -199,8 +199,7 @@ export class TrainingService {
   private async waitForSpace(current: Current, record: RunRecorder, step: number) {
     if (current.caller.aborted) return false;
     const pause = (current.paused ??= newPause());
-    // On a full device this may fail as well; the run is known to be paused without it.
-    await record.save({ status: 'paused' }).catch(() => undefined);
+    await record.saveIfRoom({ status: 'paused' });
     current.emit({ kind: 'storage-full', step, waiting: true });
     return (await pause.wait) === 'resume';
   }
@@ -208,10 +207,10 @@ export class TrainingService {
   private async gate(current: Current, record: RunRecorder, step: number): Promise<void> {
     if (!current.paused) return;
     current.emit({ kind: 'paused', step });
-    await record.save({ status: 'paused' });
+    await record.saveIfRoom({ status: 'paused' });
     await current.paused.wait;
     if (current.stop.signal.aborted) return;
-    await record.save({ status: 'running' });
+    await record.saveIfRoom({ status: 'running' });
     current.emit({ kind: 'resumed', step });
   }
 }
