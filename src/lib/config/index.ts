@@ -21,10 +21,14 @@ export {
   type LoraConfig,
 } from './lora-config';
 export {
+  LR_SCHEDULER_TYPES,
+  type LrSchedulerKwargs,
+  type LrSchedulerType,
+  type RampType,
+} from './lr-schedules';
+export {
   COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,
-  LR_SCHEDULER_TYPES,
   readTrainingArguments,
-  type LrSchedulerType,
   type TrainingArguments,
 } from './training-arguments';

@@ -1,9 +1,12 @@
 /** The part of transformers' `TrainingArguments` that Inkstone honours, with its names and defaults. */
 import { Fields, type JsonObject } from './fields';
 import { DEFAULT_LORA_CONFIG, type LoraConfig } from './lora-config';
-
-export const LR_SCHEDULER_TYPES = ['linear', 'cosine', 'constant', 'constant_with_warmup'] as const;
-export type LrSchedulerType = (typeof LR_SCHEDULER_TYPES)[number];
+import {
+  LR_SCHEDULER_TYPES,
+  readLrSchedulerKwargs,
+  type LrSchedulerKwargs,
+  type LrSchedulerType,
+} from './lr-schedules';
 
 export interface TrainingArguments {
   learning_rate: number;
@@ -13,6 +16,8 @@ export interface TrainingArguments {
   /** Optimiser steps in all; at or below 0 the epochs decide. */
   max_steps: number;
   lr_scheduler_type: LrSchedulerType;
+  /** What the schedule takes beside warm-up; its defaults at null. */
+  lr_scheduler_kwargs: LrSchedulerKwargs | null;
   warmup_steps: number;
   /** Share of all steps; counts only when `warmup_steps` is 0. */
   warmup_ratio: number;
@@ -43,6 +48,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   num_train_epochs: 3,
   max_steps: -1,
   lr_scheduler_type: 'linear',
+  lr_scheduler_kwargs: null,
   warmup_steps: 0,
   warmup_ratio: 0,
   weight_decay: 0,
@@ -86,8 +92,14 @@ export function readTrainingArguments(
   // A fraction below 1 in `warmup_steps` is a share of all steps, as transformers 5 reads it.
   const warmup = fields.number('warmup_steps', defaults.warmup_steps, { min: 0, max: 1e9 });
   const warmupIsShare = warmup > 0 && warmup < 1;
+  const learning_rate = fields.number('learning_rate', defaults.learning_rate, { min: 0, max: 10 });
+  const lr_scheduler_type = fields.oneOf(
+    'lr_scheduler_type',
+    LR_SCHEDULER_TYPES,
+    defaults.lr_scheduler_type,
+  );
   return {
-    learning_rate: fields.number('learning_rate', defaults.learning_rate, { min: 0, max: 10 }),
+    learning_rate,
     per_device_train_batch_size: fields.integer(
       'per_device_train_batch_size',
       defaults.per_device_train_batch_size,
@@ -104,11 +116,8 @@ export function readTrainingArguments(
       open: true,
     }),
     max_steps: fields.integer('max_steps', defaults.max_steps, { max: 1e9 }),
-    lr_scheduler_type: fields.oneOf(
-      'lr_scheduler_type',
-      LR_SCHEDULER_TYPES,
-      defaults.lr_scheduler_type,
-    ),
+    lr_scheduler_type,
+    lr_scheduler_kwargs: readLrSchedulerKwargs(fields, lr_scheduler_type, learning_rate),
     warmup_steps: warmupIsShare ? 0 : Math.floor(warmup),
     warmup_ratio: warmupIsShare
       ? warmup
