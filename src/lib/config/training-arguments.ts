@@ -27,6 +27,8 @@ export interface TrainingArguments {
   adam_epsilon: number;
   /** At or below 0 the norm is measured but nothing is clipped. */
   max_grad_norm: number;
+  /** Layers are computed again in backward instead of kept: less memory, about a third more time. */
+  gradient_checkpointing: boolean;
   seed: number;
   /** False keeps the rows in the order of the file. */
   shuffle: boolean;
@@ -56,6 +58,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
+  gradient_checkpointing: false,
   seed: 42,
   shuffle: true,
   logging_steps: 500,
@@ -127,6 +130,10 @@ export function readTrainingArguments(
     adam_beta2: fields.number('adam_beta2', defaults.adam_beta2, beta),
     adam_epsilon: fields.number('adam_epsilon', defaults.adam_epsilon, { min: 0, max: 1 }),
     max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm),
+    gradient_checkpointing: fields.boolean(
+      'gradient_checkpointing',
+      defaults.gradient_checkpointing,
+    ),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
     shuffle: fields.boolean('shuffle', defaults.shuffle),
     logging_steps: fields.integer('logging_steps', defaults.logging_steps, whole),

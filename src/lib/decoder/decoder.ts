@@ -45,6 +45,8 @@ export interface DecoderInput {
   readonly batch: BatchTensors;
   /** StepState of kernels/step-state.ts. */
   readonly step: Tensor;
+  /** Keeps only each layer's input and computes the rest of it again in backward: the same bits, less memory. */
+  readonly gradientCheckpointing?: boolean;
 }
 
 interface NormTrace {
@@ -117,8 +119,8 @@ export class Decoder {
 
   /** Forward, loss and backward: gradients accumulate in the adapter's tensors. */
   train(loss: Tensor): void {
-    const { batch, weights, step, config } = this.input;
-    const { hidden, layers, finalNorm } = this.forwardTraced();
+    const { batch, weights, step, config, gradientCheckpointing } = this.input;
+    const { hidden, inputs, layers, finalNorm } = this.forwardTraced();
     const dHidden = this.plan.tensor('dHidden', hidden.shape);
     linearCrossEntropy(this.plan, {
       label: '/loss',
@@ -132,8 +134,12 @@ export class Decoder {
     });
     const dH = this.backwardNorm('model.norm', finalNorm, dHidden);
     const lowest = this.lowestTrainedLayer();
-    for (let layer = config.layerCount - 1; layer >= lowest; layer--)
-      this.backwardLayer(layer, layers[layer], dH, layer > lowest);
+    for (let layer = config.layerCount - 1; layer >= lowest; layer--) {
+      const trace = gradientCheckpointing
+        ? this.forwardLayer(layer, inputs[layer]).trace
+        : layers[layer];
+      this.backwardLayer(layer, trace, dH, layer > lowest);
+    }
   }
 
   private forwardTraced() {
@@ -145,14 +151,16 @@ export class Decoder {
       C: config.hiddenSize,
       V: config.vocabSize,
     });
+    const inputs: Tensor[] = [];
     const layers: LayerTrace[] = [];
     for (let layer = 0; layer < config.layerCount; layer++) {
+      inputs.push(h);
       const { out, trace } = this.forwardLayer(layer, h);
       layers.push(trace);
       h = out;
     }
     const { out: hidden, trace: finalNorm } = this.forwardNorm('model.norm', h);
-    return { hidden, layers, finalNorm };
+    return { hidden, inputs, layers, finalNorm };
   }
 
   private forwardLayer(layer: number, h: Tensor): { out: Tensor; trace: LayerTrace } {

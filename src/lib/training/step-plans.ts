@@ -30,6 +30,8 @@ export interface StepPlansOptions {
   maxLength: number;
   /** False: forward and loss only. */
   training: boolean;
+  /** Layers are computed again in backward instead of kept. */
+  gradientCheckpointing?: boolean;
 }
 
 export class StepPlans {
@@ -78,7 +80,7 @@ export class StepPlans {
   }
 
   private async buildPlan(B: number, T: number): Promise<ShapePlan> {
-    const { gpu, config, weights, adapter, training } = this.options;
+    const { gpu, config, weights, adapter, training, gradientCheckpointing } = this.options;
     await chooseMatmulVariant(gpu);
     const integers = (label: string) => {
       const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], 'i32');
@@ -96,13 +98,15 @@ export class StepPlans {
     const rotary = { cos: this.cos, sin: this.sin };
     const decoder = new Decoder(
       builder,
-      { config, weights, adapter, rotary, batch, step: this.step },
+      { config, weights, adapter, rotary, batch, step: this.step, gradientCheckpointing },
       training,
     );
     const loss = builder.tensor('loss', [B * T]);
     if (training) decoder.train(loss);
     else decoder.evaluate(loss);
     sumLoss(builder, { label: '/loss/total', loss, total: this.total });
+    // A layer that is computed again gives its output to nobody.
+    if (gradientCheckpointing) builder.dropUnread();
     return this.shapePlan(await builder.build(this.arena), batch);
   }
 

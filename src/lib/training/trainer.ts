@@ -98,7 +98,15 @@ export class Trainer {
     checkCheckpoint(layout, values, checkpoint);
     const adapter = new LoraState(gpu, layout, lora, values, { trainable: true });
     const maxLength = paddedLength(rows);
-    const plans = new StepPlans({ gpu, config, weights, adapter, maxLength, training: true });
+    const plans = new StepPlans({
+      gpu,
+      config,
+      weights,
+      adapter,
+      maxLength,
+      training: true,
+      gradientCheckpointing: args.gradient_checkpointing,
+    });
     try {
       if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);

@@ -1,0 +1,76 @@
+/** Layers that are computed again in backward: the same bits for less memory. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type ModelConfig } from '$lib/config';
+import { linearSites, type ModelWeights } from '$lib/decoder';
+import type { Gpu } from '$lib/gpu';
+import { initLora, layoutLora, LoraState } from '$lib/peft';
+import { Trainer, type TokenRow } from '$lib/training';
+import { StepPlans } from '$lib/training/step-plans';
+import { requestTestGpu } from '../dawn';
+import { deepConfig, randomWeights } from './deep-model';
+
+const ROWS: TokenRow[] = Array.from({ length: 6 }, (_, i) => {
+  const inputIds = Int32Array.from({ length: 9 + 5 * i }, (_, t) => (i * 31 + t * 17) % 96);
+  return { inputIds, labels: inputIds };
+});
+
+describe('gradient_checkpointing', () => {
+  let gpu: Gpu;
+  let config: ModelConfig;
+  let weights: ModelWeights;
+  beforeAll(async () => {
+    gpu = await requestTestGpu();
+    config = deepConfig(12);
+    weights = await randomWeights(gpu, config);
+  });
+  afterAll(() => gpu.dispose());
+
+  const trained = async (gradient_checkpointing: boolean, lora: object) => {
+    const args = {
+      ...DEFAULT_TRAINING_ARGUMENTS,
+      learning_rate: 0.01,
+      per_device_train_batch_size: 2,
+      max_steps: 3,
+      gradient_checkpointing,
+    };
+    const trainer = await Trainer.create({
+      gpu,
+      config,
+      weights,
+      lora: readLoraConfig(lora, 'test'),
+      args,
+      rows: ROWS,
+    });
+    const norms: number[] = [];
+    await trainer.run({ onStep: ({ grad_norm }) => norms.push(grad_norm) });
+    const { values, moments } = await trainer.checkpoint();
+    trainer.dispose();
+    return { norms, values, ...moments };
+  };
+
+  it.each([
+    ['with dropout, all layers', { target_modules: 'all-linear', lora_dropout: 0.3 }],
+    ['without dropout, two modules', { target_modules: ['v_proj', 'down_proj'] }],
+  ])('ends in the same bits: %s', async (_title, lora) => {
+    expect(await trained(true, lora)).toEqual(await trained(false, lora));
+  });
+
+  it('takes less than a third of the memory of a deep model', async () => {
+    const lora = readLoraConfig({ target_modules: 'all-linear' }, 'test');
+    const layout = layoutLora(linearSites(config), lora);
+    const values = await initLora(layout, 1, () => Promise.resolve(new Float32Array()));
+    const adapter = new LoraState(gpu, layout, lora, values, { trainable: true });
+    const bytesWith = async (gradientCheckpointing: boolean) => {
+      const shared = { gpu, config, weights, adapter, maxLength: 128, training: true };
+      const plans = new StepPlans({ ...shared, gradientCheckpointing });
+      await plans.planFor({ B: 4, T: 128 });
+      const bytes = plans.gpuBytes;
+      plans.dispose();
+      return bytes;
+    };
+    const kept = await bytesWith(false);
+    const recomputed = await bytesWith(true);
+    adapter.dispose();
+    expect(recomputed).toBeLessThan(0.3 * kept);
+  });
+});
