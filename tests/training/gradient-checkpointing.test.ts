@@ -1,6 +1,11 @@
 /** Layers that are computed again in backward: the same bits for less memory. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type ModelConfig } from '$lib/config';
+import {
+  DEFAULT_TRAINING_ARGUMENTS,
+  readLoraConfig,
+  type JsonObject,
+  type ModelConfig,
+} from '$lib/config';
 import { linearSites, type ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
 import { initLora, layoutLora, LoraState } from '$lib/peft';
@@ -25,7 +30,7 @@ describe('gradient_checkpointing', () => {
   });
   afterAll(() => gpu.dispose());
 
-  const trained = async (gradient_checkpointing: boolean, lora: object) => {
+  const trained = async (gradient_checkpointing: boolean, lora: JsonObject) => {
     const args = {
       ...DEFAULT_TRAINING_ARGUMENTS,
       learning_rate: 0.01,
