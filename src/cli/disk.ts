@@ -7,6 +7,7 @@ import {
   readdir,
   readFile,
   rename,
+  rm,
   stat,
   writeFile,
 } from 'node:fs/promises';
@@ -64,6 +65,10 @@ export async function writeFileAtomically(
     await writeFile(temporary, content);
   else await pipeline(Readable.from(content), createWriteStream(temporary));
   await rename(temporary, path);
+}
+
+export async function removeFolder(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
 }
 
 /** Copies those of the files that exist. */

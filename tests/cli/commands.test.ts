@@ -1,6 +1,6 @@
 /** The command line in its own process, against the goldens: train, evaluate, merge, export, and its refusals. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,22 @@ describe('npm run inkstone', () => {
     const found = await openAdapterFolder(output, config);
     const final = await openAdapterFolder(`${folder}/final-adapter`, config);
     expect(relativeL2(found.values, final.values)).toBeLessThan(1e-3);
+  });
+
+  it('train: save_total_limit keeps the newest checkpoints of the run, and what is not its own', async () => {
+    const output = join(out, 'limited');
+    mkdirSync(join(output, 'checkpoint-1'), { recursive: true });
+    const settings = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')) as object;
+    const config = join(out, 'limited.json');
+    const limits = { save_strategy: 'steps', save_steps: 2, max_steps: 7, save_total_limit: 2 };
+    writeFileSync(config, JSON.stringify({ ...settings, ...limits }));
+    const { code, stderr } = await inkstone(
+      ...['train', '--model', model, '--dataset', `${folder}/dataset.jsonl`],
+      ...['--config', config, '--output', output],
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    const folders = readdirSync(output).filter((entry) => entry.startsWith('checkpoint-'));
+    expect(folders.sort()).toEqual(['checkpoint-1', 'checkpoint-6', 'checkpoint-7']);
   });
 
   it('evaluate: mean loss and perplexity as JSON, with and without the adapter', async () => {

@@ -49,6 +49,19 @@ describe('LoRA settings', () => {
 });
 
 describe('training arguments', () => {
+  it('keep all checkpoints unless save_total_limit says how many, as the Trainer does', () => {
+    const limitOf = (save_total_limit?: number | null) =>
+      readTrainingArguments({ save_total_limit }, 'c').save_total_limit;
+    expect([limitOf(), limitOf(null), limitOf(0), limitOf(-1), limitOf(2)]).toEqual([
+      ...[null, null, null, null],
+      2,
+    ]);
+    expect(COMMON_RECIPE.training.save_total_limit).toBe(3);
+    expect(() => readTrainingArguments({ save_total_limit: 1.5 }, 'c')).toThrow(
+      /save_total_limit is 1.5, a whole number/,
+    );
+  });
+
   it('read a fraction in warmup_steps as transformers 5 does, and the older warmup_ratio', () => {
     expect(readTrainingArguments({ warmup_steps: 0.1 }, 'c')).toMatchObject({
       warmup_steps: 0,

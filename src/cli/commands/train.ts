@@ -8,8 +8,14 @@ import {
 } from '$lib/config';
 import { linearSites, ModelWeights } from '$lib/decoder';
 import { layoutLora, PeftError, type LoadedAdapter } from '$lib/peft';
-import { TRAINER_STATE_FILE, Trainer, writeCheckpoint, type Checkpoint } from '$lib/training';
-import { readText, writeFileAtomically } from '../disk';
+import {
+  surplusCheckpoints,
+  TRAINER_STATE_FILE,
+  Trainer,
+  writeCheckpoint,
+  type Checkpoint,
+} from '$lib/training';
+import { readText, removeFolder, writeFileAtomically } from '../disk';
 import { requestNodeGpu } from '../gpu';
 import { openAdapterFolder, openModelFolder } from '../model-folder';
 import { readRows } from '../rows';
@@ -48,15 +54,22 @@ export async function train(options: TrainOptions): Promise<void> {
       for (const [name, bytes] of files)
         if (!only || only.includes(name)) await writeFileAtomically(join(folder, name), bytes);
     };
+    // Only what this run wrote is ever removed, whatever else lies in the output folder.
+    let written: number[] = [];
+    const folderOf = (step: number) => join(options.output, `checkpoint-${step}`);
     await trainer.run({
       onStep: ({ step, epoch, loss, grad_norm, learning_rate }) => {
         const line = { step, epoch, loss, grad_norm, learning_rate };
         if (step % args.logging_steps === 0 || step === trainer.shape.totalSteps)
           process.stdout.write(`${JSON.stringify(line)}\n`);
       },
-      onCheckpoint: (checkpoint) => {
-        const { global_step } = checkpoint.state;
-        return save(checkpoint, join(options.output, `checkpoint-${global_step}`));
+      onCheckpoint: async (checkpoint) => {
+        const { global_step: step } = checkpoint.state;
+        await save(checkpoint, folderOf(step));
+        written = [...written, step];
+        const surplus = surplusCheckpoints(written, step, args.save_total_limit);
+        for (const old of surplus) await removeFolder(folderOf(old));
+        written = written.filter((other) => !surplus.includes(other));
       },
     });
     await save(await trainer.checkpoint(), options.output, [

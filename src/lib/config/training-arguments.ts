@@ -36,6 +36,8 @@ export interface TrainingArguments {
   /** `epoch`: a checkpoint at each epoch's end; `steps`: every `save_steps`; `no`: only at the end. */
   save_strategy: 'epoch' | 'steps' | 'no';
   save_steps: number;
+  /** Checkpoints kept of a run, the oldest go first; null keeps all. */
+  save_total_limit: number | null;
   /** Tokens a row may have; the rest is cut off. */
   max_length: number;
   /** Loss on the prompt's tokens too. */
@@ -64,6 +66,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   logging_steps: 500,
   save_strategy: 'steps',
   save_steps: 500,
+  save_total_limit: null,
   max_length: 1024,
   train_on_prompt: false,
 };
@@ -80,6 +83,7 @@ export const COMMON_RECIPE: { lora: LoraConfig; training: TrainingArguments } = 
     max_length: 512,
     logging_steps: 10,
     save_strategy: 'epoch',
+    save_total_limit: 3,
   },
 };
 
@@ -139,7 +143,15 @@ export function readTrainingArguments(
     logging_steps: fields.integer('logging_steps', defaults.logging_steps, whole),
     save_strategy: fields.oneOf('save_strategy', ['epoch', 'steps', 'no'], defaults.save_strategy),
     save_steps: fields.integer('save_steps', defaults.save_steps, whole),
+    save_total_limit: readLimit(fields, defaults.save_total_limit),
     max_length: fields.integer('max_length', defaults.max_length, { min: 2, max: 1 << 20 }),
     train_on_prompt: fields.boolean('train_on_prompt', defaults.train_on_prompt),
   };
+}
+
+/** The Trainer reads 0 and less as no limit. */
+function readLimit(fields: Fields, fallback: number | null): number | null {
+  if (!fields.has('save_total_limit')) return fallback;
+  const limit = fields.integer('save_total_limit', undefined, { max: 1e9 });
+  return limit > 0 ? limit : null;
 }

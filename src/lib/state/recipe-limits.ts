@@ -9,7 +9,7 @@ export interface NumberLimit {
 
 type Options = Omit<LoraConfig, 'target_modules'> & TrainingArguments;
 export type NumberOption = {
-  [Name in keyof Options]: Options[Name] extends number ? Name : never;
+  [Name in keyof Options]: Options[Name] extends number | null ? Name : never;
 }[keyof Options];
 
 const whole = (min: number, max: number): NumberLimit => ({ min, max, whole: true });
@@ -34,6 +34,8 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   seed: whole(0, 0xffffffff),
   logging_steps: whole(1, 100_000),
   save_steps: whole(1, 1_000_000),
+  // 0 stands for none.
+  save_total_limit: whole(0, 1000),
   max_length: whole(2, 1 << 20),
 };
 

@@ -56,6 +56,7 @@ class Recipe {
   readonly numbers: Readonly<Record<NumberOption, number>> = $derived({
     ...this.lora,
     ...this.training,
+    save_total_limit: this.training.save_total_limit ?? 0,
   });
   readonly valid = $derived(
     this.lora.target_modules.length > 0 &&
@@ -79,6 +80,7 @@ class Recipe {
 
   setNumber(name: NumberOption, value: number): void {
     if (name in this.lora) this.setLora({ [name]: value });
+    else if (name === 'save_total_limit') this.setTraining({ [name]: value === 0 ? null : value });
     else this.setTraining({ [name]: value });
   }
 

@@ -10,6 +10,7 @@ export {
   type TrainerOptions,
 } from './trainer';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
+export { surplusCheckpoints } from './checkpoint-rotation';
 export {
   CHECKPOINT_FILES,
   readCheckpoint,

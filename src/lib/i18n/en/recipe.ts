@@ -51,6 +51,7 @@ export const recipe: typeof zh = {
     logging_steps: ['Log every', 'Steps between two points of the curve.'],
     save_strategy: ['Checkpoints', 'A run can be taken up again from a checkpoint.'],
     save_steps: ['Checkpoint every', 'Counts when checkpoints are saved by steps.'],
+    save_total_limit: ['Checkpoints to keep', 'The oldest go first; 0 keeps them all.'],
     max_length: ['Maximum length', 'Tokens a row may have; the rest is cut off.'],
     train_on_prompt: ['Learn the question too', 'By default only the answer counts.'],
   },

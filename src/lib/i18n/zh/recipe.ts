@@ -37,6 +37,7 @@ export const recipe = {
     logging_steps: ['每几步记录', '每隔几步画一个点。'],
     save_strategy: ['何时存检查点', '存下来的检查点可以接着训练。'],
     save_steps: ['每几步存一次', '按步存检查点时才起作用。'],
+    save_total_limit: ['留几个检查点', '超出的从最早的删起；0 表示全部留下。'],
     max_length: ['最大长度', '一条最多几个词元，超出的会被截掉。'],
     train_on_prompt: ['题面也计入损失', '默认只学回答。'],
   } as Record<RecipeField, readonly [label: string, hint: string]>,
@@ -86,5 +87,6 @@ export type RecipeField =
   | 'logging_steps'
   | 'save_strategy'
   | 'save_steps'
+  | 'save_total_limit'
   | 'max_length'
   | 'train_on_prompt';
