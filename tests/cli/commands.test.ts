@@ -84,6 +84,47 @@ describe('npm run inkstone', () => {
     expect(folders.sort()).toEqual(['checkpoint-1', 'checkpoint-6', 'checkpoint-7']);
   });
 
+  it('train --eval-dataset: evaluates on the way and ends with the best checkpoint', async () => {
+    const output = join(out, 'best');
+    const config = join(out, 'best.json');
+    const held = join(out, 'held.jsonl');
+    const rows = readFileSync(`${folder}/dataset.jsonl`, 'utf8').trim().split('\n');
+    writeFileSync(held, rows.slice(0, 3).join('\n'));
+    const asked = {
+      ...{ eval_strategy: 'steps', eval_steps: 2, save_strategy: 'best', save_total_limit: 1 },
+      // The loss rises, so that the first evaluation is the best.
+      ...{ load_best_model_at_end: true, max_steps: 6, learning_rate: 3, warmup_steps: 0 },
+    };
+    const settings = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')) as object;
+    writeFileSync(config, JSON.stringify({ ...settings, ...asked }));
+    const words = ['train', '--model', model, '--dataset', `${folder}/dataset.jsonl`];
+    const more = ['--config', config, '--output', output];
+    const { code, stdout, stderr } = await inkstone(...words, '--eval-dataset', held, ...more);
+    expect([code, stderr]).toEqual([0, '']);
+    const printed = stdout.trim().split('\n').slice(1);
+    const evaluated = printed.flatMap((line) => {
+      const { step, eval_loss } = JSON.parse(line) as { step: number; eval_loss?: number };
+      return eval_loss === undefined ? [] : [step];
+    });
+    expect(evaluated).toEqual([2, 4, 6]);
+    const state = JSON.parse(readFileSync(join(output, 'trainer_state.json'), 'utf8'));
+    expect(state).toMatchObject({
+      best_global_step: 2,
+      best_model_checkpoint: `${output}/checkpoint-2`,
+      eval_steps: 2,
+      global_step: 6,
+    });
+    expect(readdirSync(output).filter((entry) => entry.startsWith('checkpoint-'))).toEqual([
+      'checkpoint-2',
+    ]);
+    const weights = (path: string) => readFileSync(join(path, 'adapter_model.safetensors'));
+    expect(weights(output).equals(weights(join(output, 'checkpoint-2')))).toBe(true);
+
+    const without = await inkstone(...words, ...more);
+    expect(without.code).toBe(1);
+    expect(without.stderr).toMatch(/no rows to evaluate on. Give them with --eval-dataset/);
+  });
+
   it('evaluate: mean loss and perplexity as JSON, with and without the adapter', async () => {
     const words = ['evaluate', '--model', model, '--dataset', `${folder}/dataset.jsonl`];
     const read = async (...more: string[]) => {

@@ -21,6 +21,16 @@ export {
   type LoraConfig,
 } from './lora-config';
 export {
+  EVAL_STRATEGIES,
+  evalStepsOf,
+  followsBest,
+  requireConsistentEvaluation,
+  SAVE_STRATEGIES,
+  type EvaluationArguments,
+  type EvalStrategy,
+  type SaveStrategy,
+} from './evaluation-arguments';
+export {
   LR_SCHEDULER_TYPES,
   type LrSchedulerKwargs,
   type LrSchedulerType,

@@ -1,4 +1,9 @@
 /** The part of transformers' `TrainingArguments` that Inkstone honours, with its names and defaults. */
+import {
+  DEFAULT_EVALUATION_ARGUMENTS,
+  readEvaluationArguments,
+  type EvaluationArguments,
+} from './evaluation-arguments';
 import { Fields, type JsonObject } from './fields';
 import { DEFAULT_LORA_CONFIG, type LoraConfig } from './lora-config';
 import {
@@ -8,7 +13,7 @@ import {
   type LrSchedulerType,
 } from './lr-schedules';
 
-export interface TrainingArguments {
+export interface TrainingArguments extends EvaluationArguments {
   learning_rate: number;
   per_device_train_batch_size: number;
   gradient_accumulation_steps: number;
@@ -32,12 +37,6 @@ export interface TrainingArguments {
   seed: number;
   /** False keeps the rows in the order of the file. */
   shuffle: boolean;
-  logging_steps: number;
-  /** `epoch`: a checkpoint at each epoch's end; `steps`: every `save_steps`; `no`: only at the end. */
-  save_strategy: 'epoch' | 'steps' | 'no';
-  save_steps: number;
-  /** Checkpoints kept of a run, the oldest go first; null keeps all. */
-  save_total_limit: number | null;
   /** Tokens a row may have; the rest is cut off. */
   max_length: number;
   /** Loss on the prompt's tokens too. */
@@ -46,6 +45,7 @@ export interface TrainingArguments {
 
 /** transformers' defaults, plus Inkstone's own `shuffle`, `max_length` (TRL's name) and `train_on_prompt`. */
 export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
+  ...DEFAULT_EVALUATION_ARGUMENTS,
   learning_rate: 5e-5,
   per_device_train_batch_size: 8,
   gradient_accumulation_steps: 1,
@@ -63,10 +63,6 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   gradient_checkpointing: false,
   seed: 42,
   shuffle: true,
-  logging_steps: 500,
-  save_strategy: 'steps',
-  save_steps: 500,
-  save_total_limit: null,
   max_length: 1024,
   train_on_prompt: false,
 };
@@ -106,6 +102,7 @@ export function readTrainingArguments(
     defaults.lr_scheduler_type,
   );
   return {
+    ...readEvaluationArguments(fields, defaults),
     learning_rate,
     per_device_train_batch_size: fields.integer(
       'per_device_train_batch_size',
@@ -140,18 +137,7 @@ export function readTrainingArguments(
     ),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
     shuffle: fields.boolean('shuffle', defaults.shuffle),
-    logging_steps: fields.integer('logging_steps', defaults.logging_steps, whole),
-    save_strategy: fields.oneOf('save_strategy', ['epoch', 'steps', 'no'], defaults.save_strategy),
-    save_steps: fields.integer('save_steps', defaults.save_steps, whole),
-    save_total_limit: readLimit(fields, defaults.save_total_limit),
     max_length: fields.integer('max_length', defaults.max_length, { min: 2, max: 1 << 20 }),
     train_on_prompt: fields.boolean('train_on_prompt', defaults.train_on_prompt),
   };
-}
-
-/** The Trainer reads 0 and less as no limit. */
-function readLimit(fields: Fields, fallback: number | null): number | null {
-  if (!fields.has('save_total_limit')) return fallback;
-  const limit = fields.integer('save_total_limit', undefined, { max: 1e9 });
-  return limit > 0 ? limit : null;
 }

@@ -37,8 +37,13 @@ export class RunLibrary {
     await this.context.tables.put<RunRecord>('runs', { ...run, schemaVersion: 1 });
   }
 
-  /** Writes a checkpoint under its step, then points the run at it, then removes the one before. */
-  async saveCheckpoint(runId: string, step: number, files: CheckpointFiles): Promise<void> {
+  /** Writes a checkpoint under its step, then points the run at it, then removes those before but the best. */
+  async saveCheckpoint(
+    runId: string,
+    step: number,
+    files: CheckpointFiles,
+    best?: number,
+  ): Promise<void> {
     const before = await this.checkpointSteps(runId);
     for (const [name, bytes] of files)
       await this.context.files.writeFile(`${folderOf(runId)}/checkpoint-${step}/${name}`, bytes);
@@ -47,14 +52,20 @@ export class RunLibrary {
       new Uint8Array(1),
     );
     for (const old of before)
-      if (old !== step) await this.context.files.remove(`${folderOf(runId)}/checkpoint-${old}`);
+      if (old !== step && old !== best)
+        await this.context.files.remove(`${folderOf(runId)}/checkpoint-${old}`);
   }
 
   /** The newest complete checkpoint; undefined before the first. */
   async loadCheckpoint(runId: string, config: ModelConfig): Promise<Checkpoint | undefined> {
     const steps = await this.checkpointSteps(runId);
     if (steps.length === 0) return undefined;
-    const folder = `${folderOf(runId)}/checkpoint-${Math.max(...steps)}`;
+    return this.readCheckpoint(runId, Math.max(...steps), config);
+  }
+
+  /** The checkpoint of one step. @throws StorageError, TrainingError */
+  async readCheckpoint(runId: string, step: number, config: ModelConfig): Promise<Checkpoint> {
+    const folder = `${folderOf(runId)}/checkpoint-${step}`;
     const files = new Map<string, Uint8Array>();
     for (const name of CHECKPOINT_FILES) {
       const file = await this.context.files.readFile(`${folder}/${name}`);

@@ -3,13 +3,20 @@
  * The run's record and checkpoint are always on disk, so that a killed tab loses at most the steps
  * since the last checkpoint.
  */
+import { DEFAULT_TRAINING_ARGUMENTS } from '../config';
 import { linearSites } from '../decoder';
 import { splitRows, type DatasetRow } from '../formats';
 import { layoutLora, writeAdapter } from '../peft';
 import type { CallContext } from '../rpc/protocol';
 import type { AdapterSummary, RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
-import { Trainer, writeCheckpoint, type Checkpoint, type StepReport } from '../training';
+import {
+  checkpointStep,
+  Trainer,
+  writeCheckpoint,
+  type Checkpoint,
+  type StepReport,
+} from '../training';
 import type { AdapterLibrary } from './adapter-library';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
@@ -95,18 +102,25 @@ export class TrainingService {
     const model = await open(request.modelId, current.stop);
     const { config, tokenizer } = model.folder;
     const { trainRows, evalRows } = await this.rowsFor(request);
-    const encoded = encodeDataset(trainRows, tokenizer, {
-      maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
-      trainOnPrompt: request.training.train_on_prompt,
-    });
+    // A record of an older version lacks what came later.
+    const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...request.training };
+    const encoding = {
+      maxLength: Math.min(args.max_length, config.maxPositionEmbeddings),
+      trainOnPrompt: args.train_on_prompt,
+    };
+    const encoded = encodeDataset(trainRows, tokenizer, encoding);
+    const evaluates = args.eval_strategy !== 'no' || args.eval_on_start;
+    const heldBack =
+      evaluates && evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
     const checkpoint = before && (await runs.loadCheckpoint(before.id, config));
     const trainer = await Trainer.create({
       gpu,
       config,
       weights: model.weights,
       lora: request.lora,
-      args: request.training,
+      args,
       rows: encoded.rows,
+      evalRows: heldBack,
       checkpoint,
     });
     const record = new RunRecorder(runs, request, trainer, before);
@@ -114,7 +128,8 @@ export class TrainingService {
     const save = async (at: Checkpoint) => {
       const step = at.state.global_step;
       const files = writeCheckpoint(at, trainer.layout, request.lora, baseName);
-      await runs.saveCheckpoint(record.run.id, step, files);
+      const best = checkpointStep(at.state.best_model_checkpoint ?? '');
+      await runs.saveCheckpoint(record.run.id, step, files, best);
       await this.saveAdapter(record.run, at, baseName);
       await record.save({ adapterId: adapterIdOf(record.run) });
       current.emit({ kind: 'checkpoint', step });
@@ -149,10 +164,15 @@ export class TrainingService {
           record.step(report);
           current.emit(stepEvent(report, record.secondsLeft(report), gpu.liveBytes));
         },
+        onEvaluate: ({ step, eval_loss }) =>
+          current.emit({ kind: 'evaluation', step, evalLoss: eval_loss }),
         onCheckpoint: save,
+        loadCheckpoint: (step) => runs.readCheckpoint(record.run.id, step, config),
         afterStep: (step) => samples.askWhenDue(step),
       });
-      const finished = trainer.step >= trainer.shape.totalSteps;
+      const { finished } = trainer;
+      if (finished && args.load_best_model_at_end)
+        await this.saveAdapter(record.run, await trainer.checkpoint(), baseName);
       if (!finished && current.keep && trainer.step > 0) await save(await trainer.checkpoint());
       if (!finished && !current.keep) return await this.discard(record);
       return await record.save({ status: finished ? 'finished' : 'stopped' });

@@ -90,7 +90,7 @@ export function chunk<T>(items: readonly T[], size: number): T[][] {
   return chunks;
 }
 
-/** @throws TrainingError `no-rows`, `no-targets`, `too-long` */
+/** @throws TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-token` */
 export function checkRows(
   rows: readonly TokenRow[],
   vocabSize: number,

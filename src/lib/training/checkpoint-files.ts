@@ -11,6 +11,7 @@ import {
 } from '../peft';
 import { TrainingError } from './errors';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
+import type { PendingLoss } from './run-state';
 import type { Checkpoint } from './trainer';
 
 const OPTIMIZER_FILE = 'optimizer.safetensors';
@@ -85,12 +86,15 @@ export function readCheckpoint(files: CheckpointFiles, layers: readonly LinearLa
   };
 }
 
-function readPendingLoss(text: string | undefined): { sum: number; count: number } {
-  const { sum, count } = JSON.parse(text ?? '{"sum":0,"count":0}') as {
-    sum: number;
-    count: number;
+function readPendingLoss(text = '{}'): PendingLoss {
+  const found = JSON.parse(text) as Partial<PendingLoss>;
+  const { gradNorm, learningRate } = found;
+  return {
+    sum: Number(found.sum) || 0,
+    count: Number(found.count) || 0,
+    ...(gradNorm !== undefined && { gradNorm: Number(gradNorm) || 0 }),
+    ...(learningRate !== undefined && { learningRate: Number(learningRate) || 0 }),
   };
-  return { sum: Number(sum) || 0, count: Number(count) || 0 };
 }
 
 function need(files: CheckpointFiles, name: string): Uint8Array {

@@ -1,10 +1,13 @@
 export { TrainingError, type TrainingErrorCode } from './errors';
 export { countTargets, IGNORED, type TokenRow } from './batches';
 export { runShape, type RunShape } from './progress';
+export { checkpointName, checkpointStep } from './best-model';
+export { dueAfter, type Due } from './flow';
 export { learningRateAt } from './schedule';
 export {
   Trainer,
   type Checkpoint,
+  type EvalReport,
   type RunOptions,
   type StepReport,
   type TrainerOptions,
@@ -20,6 +23,8 @@ export {
 export {
   TRAINER_STATE_FILE,
   writeTrainerState,
+  type EvalLogEntry,
   type LogEntry,
+  type StepLogEntry,
   type TrainerState,
 } from './trainer-state';

@@ -62,12 +62,18 @@ export class StepPlans {
     return this.owned.reduce((sum, { sizeBytes }) => sum + sizeBytes, this.arena.sizeBytes);
   }
 
-  /** The plan of a shape, built when first asked for; the largest first wastes no memory. */
-  planFor({ B, T }: { B: number; T: number }): Promise<ShapePlan> {
-    const key = `${B}x${T}`;
+  /**
+   * The plan of a shape, built when first asked for; the largest first wastes no memory.
+   * @param training false: forward and loss only, whatever else these plans are for
+   */
+  planFor(
+    { B, T }: { B: number; T: number },
+    training = this.options.training,
+  ): Promise<ShapePlan> {
+    const key = `${training ? 'train' : 'evaluate'} ${B}x${T}`;
     let shape = this.shapes.get(key);
     if (!shape) {
-      shape = this.buildPlan(B, T);
+      shape = this.buildPlan(B, T, training);
       this.shapes.set(key, shape);
     }
     return shape;
@@ -79,8 +85,8 @@ export class StepPlans {
     this.arena.dispose();
   }
 
-  private async buildPlan(B: number, T: number): Promise<ShapePlan> {
-    const { gpu, config, weights, adapter, training, gradientCheckpointing } = this.options;
+  private async buildPlan(B: number, T: number, training: boolean): Promise<ShapePlan> {
+    const { gpu, config, weights, adapter, gradientCheckpointing } = this.options;
     await chooseMatmulVariant(gpu);
     const integers = (label: string) => {
       const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], 'i32');

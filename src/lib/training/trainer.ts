@@ -6,18 +6,26 @@
  * A step is a function of (parameters, moments, rows, seed, step number) alone, so a run that is
  * resumed from a checkpoint ends in the same bits.
  */
-import type { LoraConfig, ModelConfig, TrainingArguments } from '../config';
+import {
+  requireConsistentEvaluation,
+  type LoraConfig,
+  type ModelConfig,
+  type TrainingArguments,
+} from '../config';
 import { countParameters, linearSites, type ModelWeights } from '../decoder';
 import { ReadbackRing, type Gpu } from '../gpu';
 import { uploadStepState } from '../kernels/step-state';
 import { initLora, layoutLora, LoraState, type LoraLayout, type OptimizerMoments } from '../peft';
 import { checkRows, collate, countTargets, paddedLength, type TokenRow } from './batches';
+import { checkpointStep } from './best-model';
 import { TrainingError } from './errors';
+import { Evaluation } from './evaluation';
 import { Optimizer } from './optimizer';
-import { epochAfter, runShape, stepRows, type RunShape } from './progress';
+import { runShape, stepRows, type RunShape } from './progress';
+import { RunState, type PendingLoss } from './run-state';
 import { learningRateAt } from './schedule';
 import { StepPlans } from './step-plans';
-import { emptyTrainerState, type LogEntry, type TrainerState } from './trainer-state';
+import type { EvalLogEntry, StepLogEntry, TrainerState } from './trainer-state';
 
 /** Everything that a run needs to go on where it stood. */
 export interface Checkpoint {
@@ -25,14 +33,18 @@ export interface Checkpoint {
   readonly values: Float32Array;
   readonly moments: OptimizerMoments;
   readonly state: TrainerState;
-  /** Sum and number of the losses since the last log entry. */
-  readonly pendingLoss: { sum: number; count: number };
+  /** Losses since the last log entry. */
+  readonly pendingLoss: PendingLoss;
 }
 
-export interface StepReport extends LogEntry {
+export interface StepReport extends StepLogEntry {
   /** Targets in this step's batch. */
   targetCount: number;
   tokenCount: number;
+  elapsedMs: number;
+}
+
+export interface EvalReport extends EvalLogEntry {
   elapsedMs: number;
 }
 
@@ -43,9 +55,13 @@ export interface TrainerOptions {
   lora: LoraConfig;
   args: TrainingArguments;
   rows: readonly TokenRow[];
+  /** Held back; needed where `args` ask for evaluations. */
+  evalRows?: readonly TokenRow[];
   /** Flat parameters to start from; PEFT's initialisation when left out. */
   initialValues?: Float32Array;
   checkpoint?: Checkpoint;
+  /** Where the checkpoints' folders lie, for the name of the best one in the record. */
+  outputDir?: string;
 }
 
 export interface RunOptions {
@@ -53,8 +69,11 @@ export interface RunOptions {
   /** Awaited before each step: pausing is a promise that waits. */
   gate?: () => Promise<void> | undefined;
   onStep?: (report: StepReport) => void;
-  /** Awaited at the end of each epoch, every `save_steps`, or not at all, as `save_strategy` says. */
+  onEvaluate?: (report: EvalReport) => void;
+  /** Awaited when `save_strategy` says so, after the step's evaluation, and at the end of the run. */
   onCheckpoint?: (checkpoint: Checkpoint) => Promise<void>;
+  /** Reads back the parameters that `onCheckpoint` was given at a step; needed by `load_best_model_at_end`. */
+  loadCheckpoint?: (step: number) => Promise<Pick<Checkpoint, 'values'>>;
   /** Awaited after a step's parameters are final; nothing is under way on the GPU then. */
   afterStep?: (step: number) => Promise<void> | undefined;
 }
@@ -63,8 +82,7 @@ export class Trainer {
   readonly layout: LoraLayout;
   readonly shape: RunShape;
   readonly allParams: number;
-  private state: TrainerState;
-  private pending = { sum: 0, count: 0 };
+  private readonly record: RunState;
 
   private constructor(
     private readonly options: TrainerOptions,
@@ -73,23 +91,25 @@ export class Trainer {
     private readonly plans: StepPlans,
     private readonly optimizer: Optimizer,
     private readonly ring: ReadbackRing,
+    private readonly evaluation: Evaluation | undefined,
   ) {
     const { args, rows, config, checkpoint } = options;
     this.layout = adapter.layout;
     this.shape = runShape(rows.length, args);
     this.allParams = countParameters(config) + adapter.layout.trainableCount;
-    this.state =
-      checkpoint?.state ?? emptyTrainerState(args, this.shape.totalSteps, this.shape.stepsPerEpoch);
-    if (checkpoint) this.pending = { ...checkpoint.pendingLoss };
+    this.record = new RunState(args, this.shape, checkpoint, options.outputDir);
   }
 
   /**
-   * Allocates all that the run needs and compiles its largest plan.
-   * @throws TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-checkpoint`; GpuError `out-of-memory`, `limit`
+   * Allocates all that the run needs and compiles its largest plans.
+   * @throws TrainingError `no-rows`, `no-eval-rows`, `no-targets`, `too-long`, `wrong-checkpoint`;
+   *   ConfigError for arguments that contradict each other; GpuError `out-of-memory`, `limit`
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { gpu, config, weights, lora, args, rows, checkpoint } = options;
+    requireConsistentEvaluation(args, 'training arguments');
     checkRows(rows, config.vocabSize, config.maxPositionEmbeddings);
+    const evalRows = evaluatedRows(options);
     const layout = layoutLora(linearSites(config), lora);
     const values =
       checkpoint?.values ??
@@ -97,7 +117,7 @@ export class Trainer {
       (await initLora(layout, args.seed, (path) => gpu.readFloats(weights.get(`${path}.bias`))));
     checkCheckpoint(layout, values, checkpoint);
     const adapter = new LoraState(gpu, layout, lora, values, { trainable: true });
-    const maxLength = paddedLength(rows);
+    const maxLength = paddedLength([...rows, ...evalRows]);
     const plans = new StepPlans({
       gpu,
       config,
@@ -107,64 +127,101 @@ export class Trainer {
       training: true,
       gradientCheckpointing: args.gradient_checkpointing,
     });
+    const disposables: { dispose(): void }[] = [plans, adapter];
     try {
       if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);
-      await plans.planFor({ B, T: maxLength });
+      await plans.planFor({ B, T: paddedLength(rows) });
       const optimizer = await Optimizer.create(gpu, adapter, args, plans.step, plans.total);
       const ring = new ReadbackRing(gpu, [plans.total, optimizer.norm]);
-      return new Trainer(options, adapter, plans, optimizer, ring);
+      disposables.unshift(ring, optimizer);
+      const evaluation =
+        evalRows.length > 0
+          ? new Evaluation(gpu, plans, evalRows, args.per_device_eval_batch_size)
+          : undefined;
+      if (evaluation) disposables.unshift(evaluation);
+      await evaluation?.prepare();
+      return new Trainer(options, adapter, plans, optimizer, ring, evaluation);
     } catch (error) {
-      plans.dispose();
-      adapter.dispose();
+      for (const part of disposables) part.dispose();
       throw error;
     }
   }
 
   get step(): number {
-    return this.state.global_step;
+    return this.record.step;
   }
 
   get trainerState(): TrainerState {
-    return this.state;
+    return this.record.trainerState;
+  }
+
+  /** After the last step, or after the one at which early stopping ended the run, and its evaluation. */
+  get finished(): boolean {
+    return this.record.ended && !this.record.owed.evaluate;
   }
 
   /**
-   * Runs until the last step or until the signal aborts, which ends it after the current step.
+   * Runs until the end or until the signal aborts, which ends it after the current step; an evaluation
+   * that this leaves undone is the first thing that a resumed run does.
    * @throws TrainingError `diverged` when the loss is no longer a number; GpuError
    */
-  async run({ signal, gate, onStep, onCheckpoint, afterStep }: RunOptions = {}): Promise<void> {
-    const { totalSteps, stepsPerEpoch } = this.shape;
-    const { args } = this.options;
-    while (this.step < totalSteps && !signal?.aborted) {
+  async run(options: RunOptions = {}): Promise<void> {
+    const { signal, gate, onStep, afterStep } = options;
+    const { load_best_model_at_end } = this.options.args;
+    if (load_best_model_at_end && options.onCheckpoint && !options.loadCheckpoint)
+      throw new RangeError('load_best_model_at_end needs loadCheckpoint.');
+    await this.settle(options);
+    while (!this.record.ended && !signal?.aborted) {
       await gate?.();
       if (signal?.aborted) break;
       const report = await this.runStep();
       onStep?.(report);
       await afterStep?.(this.step);
-      const due =
-        args.save_strategy === 'epoch'
-          ? this.step % stepsPerEpoch === 0
-          : args.save_strategy === 'steps' && this.step % args.save_steps === 0;
-      if (onCheckpoint && (due || this.step === totalSteps))
-        await onCheckpoint(await this.checkpoint());
+      await this.settle(options);
     }
+    if (this.finished && load_best_model_at_end) await this.loadBest(options);
   }
 
   async checkpoint(): Promise<Checkpoint> {
     return {
       values: await this.adapter.readParameters(),
       moments: await this.adapter.readMoments(),
-      state: structuredClone(this.state),
-      pendingLoss: { ...this.pending },
+      state: structuredClone(this.trainerState),
+      pendingLoss: this.record.pending,
     };
   }
 
   dispose(): void {
+    this.evaluation?.dispose();
     this.ring.dispose();
     this.optimizer.dispose();
     this.plans.dispose();
     this.adapter.dispose();
+  }
+
+  /** Evaluates and saves, as the step before has it. */
+  private async settle({ signal, onEvaluate, onCheckpoint }: RunOptions): Promise<void> {
+    if (this.record.owed.evaluate && this.evaluation) {
+      const started = performance.now();
+      const loss = await this.evaluation.loss(signal);
+      if (loss === undefined) return;
+      const entry = this.record.recordEvaluation(loss);
+      onEvaluate?.({ ...entry, elapsedMs: performance.now() - started });
+    }
+    if (!this.record.owed.save || !onCheckpoint) return;
+    this.record.prepareSave();
+    await onCheckpoint(await this.checkpoint());
+    this.record.recordSave();
+  }
+
+  /** The parameters of the best checkpoint; those of the end where no checkpoint was the best. */
+  private async loadBest({ loadCheckpoint }: RunOptions): Promise<void> {
+    const step = checkpointStep(this.trainerState.best_model_checkpoint ?? '');
+    if (step === undefined || step === this.step || !loadCheckpoint) return;
+    const { values } = await loadCheckpoint(step);
+    checkCheckpoint(this.layout, values);
+    this.options.gpu.upload(this.adapter.params, values);
   }
 
   private async runStep(): Promise<StepReport> {
@@ -201,36 +258,21 @@ export class Trainer {
     const [total, gradNorm] = await this.ring.read();
     await Promise.all(accepted);
     const loss = targetCount > 0 ? total / targetCount : 0;
-    const report = this.record(loss, gradNorm, learningRate, tokenCount);
-    return { ...report, targetCount, tokenCount, elapsedMs: performance.now() - started };
+    const entry = this.record.recordStep({ loss, gradNorm, learningRate, tokenCount });
+    return { ...entry, targetCount, tokenCount, elapsedMs: performance.now() - started };
   }
+}
 
-  private record(loss: number, gradNorm: number, learningRate: number, tokenCount: number) {
-    const { args } = this.options;
-    const step = this.step + 1;
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
-      throw new TrainingError(
-        'diverged',
-        `The loss became ${loss} at step ${step}: training diverged. Lower the learning rate and start from the last checkpoint.`,
-        { details: { step, loss } },
-      );
-    const epoch = epochAfter(step, this.shape, args.gradient_accumulation_steps);
-    const report = { epoch, grad_norm: gradNorm, learning_rate: learningRate, loss, step };
-    this.pending = { sum: this.pending.sum + loss, count: this.pending.count + 1 };
-    const logHistory = [...this.state.log_history];
-    if (step % args.logging_steps === 0 || step === this.shape.totalSteps) {
-      logHistory.push({ ...report, loss: this.pending.sum / this.pending.count });
-      this.pending = { sum: 0, count: 0 };
-    }
-    this.state = {
-      ...this.state,
-      epoch,
-      global_step: step,
-      num_input_tokens_seen: this.state.num_input_tokens_seen + tokenCount,
-      log_history: logHistory,
-    };
-    return report;
-  }
+/** Rows to evaluate on in the run, none where it does not. @throws TrainingError */
+function evaluatedRows({ args, evalRows = [], config }: TrainerOptions): readonly TokenRow[] {
+  if (args.eval_strategy === 'no' && !args.eval_on_start) return [];
+  if (evalRows.length === 0)
+    throw new TrainingError(
+      'no-eval-rows',
+      `eval_strategy is ${args.eval_strategy}, but no row is held back to evaluate on. Hold some back, or set eval_strategy to no.`,
+    );
+  checkRows(evalRows, config.vocabSize, config.maxPositionEmbeddings);
+  return evalRows;
 }
 
 function checkCheckpoint(layout: LoraLayout, values: Float32Array, checkpoint?: Checkpoint): void {

@@ -52,6 +52,19 @@ export const recipe: typeof zh = {
     save_strategy: ['Checkpoints', 'A run can be taken up again from a checkpoint.'],
     save_steps: ['Checkpoint every', 'Counts when checkpoints are saved by steps.'],
     save_total_limit: ['Checkpoints to keep', 'The oldest go first; 0 keeps them all.'],
+    per_device_eval_batch_size: [
+      'Rows an evaluation batch',
+      'Rows looked at together when a run evaluates itself.',
+    ],
+    eval_steps: [
+      'Evaluate every',
+      'Counts when a run evaluates by steps; at 0 it is as often as the log.',
+    ],
+    early_stopping_patience: [
+      'Stop early after',
+      'Evaluations in a row that are no better; 0 never stops a run early.',
+    ],
+    early_stopping_threshold: ['Least improvement', 'What counts as better is more than this.'],
     max_length: ['Maximum length', 'Tokens a row may have; the rest is cut off.'],
     train_on_prompt: ['Learn the question too', 'By default only the answer counts.'],
   },

@@ -38,6 +38,10 @@ export const recipe = {
     save_strategy: ['何时存检查点', '存下来的检查点可以接着训练。'],
     save_steps: ['每几步存一次', '按步存检查点时才起作用。'],
     save_total_limit: ['留几个检查点', '超出的从最早的删起；0 表示全部留下。'],
+    per_device_eval_batch_size: ['评测每批条数', '训练途中评测时一次看几条。'],
+    eval_steps: ['每几步评测', '按步评测时才起作用；填 0 则与记录同步。'],
+    early_stopping_patience: ['提前停止', '连续这么多次评测没有变好就停；填 0 则不提前停。'],
+    early_stopping_threshold: ['变好的幅度', '评测损失至少降这么多才算变好。'],
     max_length: ['最大长度', '一条最多几个词元，超出的会被截掉。'],
     train_on_prompt: ['题面也计入损失', '默认只学回答。'],
   } as Record<RecipeField, readonly [label: string, hint: string]>,
@@ -88,5 +92,9 @@ export type RecipeField =
   | 'save_strategy'
   | 'save_steps'
   | 'save_total_limit'
+  | 'per_device_eval_batch_size'
+  | 'eval_steps'
+  | 'early_stopping_patience'
+  | 'early_stopping_threshold'
   | 'max_length'
   | 'train_on_prompt';
