@@ -1,10 +1,22 @@
 """Makes every golden under goldens/: `python tests/reference/make.py`. Running it twice writes identical bytes."""
 
 import shared  # noqa: F401  (sets the environment before transformers is imported)
+from adamw8bit import make_adamw8bit
+from arguments import make_arguments
+from dynamic_map import make_dynamic_map
+from methods import make_methods
 from models import make_models
+from nf4 import make_nf4
 from schedules import make_schedules
+from single_pass import make_single_pass
 from training import make_training
 
 make_schedules()
 make_models()
 make_training()
+make_dynamic_map()
+make_nf4()
+make_methods()
+make_arguments()
+make_single_pass()
+make_adamw8bit()

@@ -4,6 +4,7 @@ order, with the exact loss, gradient norm and rate of every step, and a float64 
 
 import json
 import math
+import re
 import shutil
 import tempfile
 import warnings
@@ -105,7 +106,8 @@ class RecordingTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         result = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         loss = result[0] if return_outputs else result
-        self.pending.append((loss.item(), int(num_items_in_batch)))
+        if model.training:  # an evaluation comes this way too
+            self.pending.append((loss.item(), int(num_items_in_batch)))
         return result
 
     def _get_grad_norm(self, model, grad_norm=None):
@@ -149,29 +151,43 @@ def warmup(options: dict) -> float:
     return options.get("warmup_ratio") or options["warmup_steps"]
 
 
-def train(model, rows: list[dict], options: dict, output: Path) -> list[dict]:
+# How every run is made; a case's own options may say otherwise.
+FIXED = {
+    "train_sampling_strategy": "sequential",
+    "remove_unused_columns": False,
+    "save_strategy": "steps",
+    "save_steps": 12,
+    "report_to": [],
+    "disable_tqdm": True,
+    "use_cpu": True,
+    "dataloader_pin_memory": False,
+}
+
+
+def train(model, rows: list[dict], options: dict, output: Path, kind=RecordingTrainer, **more) -> RecordingTrainer:
     own = {"shuffle", "warmup_ratio", *PEFT_NAMES}
-    arguments = TrainingArguments(
-        output_dir=str(output),
-        **{key: value for key, value in options.items() if key not in own} | {"warmup_steps": warmup(options)},
-        train_sampling_strategy="sequential",
-        remove_unused_columns=False,
-        save_strategy="steps",
-        save_steps=12,
-        report_to=[],
-        disable_tqdm=True,
-        use_cpu=True,
-        dataloader_pin_memory=False,
-    )
-    trainer = RecordingTrainer(model=model, args=arguments, train_dataset=rows, data_collator=collate)
+    chosen = {key: value for key, value in options.items() if key not in own} | {"warmup_steps": warmup(options)}
+    arguments = TrainingArguments(output_dir=str(output), **FIXED | chosen)
+    trainer = kind(model=model, args=arguments, train_dataset=rows, data_collator=collate, **more)
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    assert len(trainer.records) == 12
-    return trainer.records
+    return trainer
 
 
-def replay(model, rows: list[dict], options: dict, records: list[dict], dtype) -> list[dict]:
-    """The same run with neither Trainer nor torch.optim: the algorithm, spelled out. Returns loss and norm."""
+def decays(name: str) -> bool:
+    """Trainer.get_decay_parameter_names: biases and norms, known by their names, have no weight decay."""
+    return not re.search(r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", name.lower())
+
+
+def summed_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+
+
+def replay(
+    model, rows: list[dict], options: dict, records: list[dict], dtype, summed_loss=summed_cross_entropy, ratio=None
+) -> list[dict]:
+    """The same run with neither Trainer nor torch.optim: the algorithm, spelled out. Returns loss and norm.
+    ratio(name): what a parameter's rate is multiplied by."""
     trained = {saved_key(key): value for key, value in model.named_parameters() if value.requires_grad}
     first = {key: torch.zeros_like(value) for key, value in trained.items()}
     second = {key: torch.zeros_like(value) for key, value in trained.items()}
@@ -188,19 +204,17 @@ def replay(model, rows: list[dict], options: dict, records: list[dict], dtype) -
         for batch in group:
             with no_narrowing(dtype):
                 logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-                loss = torch.nn.functional.cross_entropy(
-                    logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten(), reduction="sum"
-                )
+                loss = summed_loss(logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten())
                 (loss / targets).backward()
             total += loss.item()
         norm = math.sqrt(sum(value.grad.double().square().sum().item() for value in trained.values()))
         limit = options["max_grad_norm"]
         scale = min(1.0, limit / (norm + 1e-6)) if limit > 0 else 1.0
-        rate = record["learning_rate"]
         with torch.no_grad():
             for key, value in trained.items():
+                rate = record["learning_rate"] * (ratio(key) if ratio else 1)
                 gradient = value.grad * scale
-                decay = 0.0 if "bias" in key else options["weight_decay"]
+                decay = options["weight_decay"] if decays(key) else 0.0
                 value.mul_(1 - rate * decay)
                 first[key].mul_(beta1).add_(gradient, alpha=1 - beta1)
                 second[key].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
@@ -213,8 +227,9 @@ def replay(model, rows: list[dict], options: dict, records: list[dict], dtype) -
 
 def check_logged(state: dict, records: list[dict]) -> None:
     """expected.json against what the Trainer logged: float32 sums may differ in the last place, rates may not."""
-    assert len(state["log_history"]) == len(records)
-    for logged, record in zip(state["log_history"], records):
+    steps = [entry for entry in state["log_history"] if "loss" in entry]
+    assert len(steps) == len(records)
+    for logged, record in zip(steps, records):
         assert logged["step"] == record["step"]
         assert abs(logged["loss"] - record["loss"]) < 1e-6
         assert logged["grad_norm"] == record["grad_norm"]
@@ -237,7 +252,8 @@ def make_case(name: str, seed: int) -> None:
     model = get_peft_model(base, lora)
     save_adapter(model, folder / "init-adapter", model_name)
     with tempfile.TemporaryDirectory() as temporary:
-        records = train(model, rows, options, Path(temporary))
+        records = train(model, rows, options, Path(temporary)).records
+        assert len(records) == 12
         shutil.copy(Path(temporary) / "checkpoint-12" / "trainer_state.json", folder / "trainer_state.json")
     save_adapter(model, folder / "final-adapter", model_name)
     check_logged(json.loads((folder / "trainer_state.json").read_text()), records)
