@@ -32,6 +32,8 @@ export interface TrainingArguments extends EvaluationArguments {
   adam_epsilon: number;
   /** At or below 0 the norm is measured but nothing is clipped. */
   max_grad_norm: number;
+  /** Share of each target that is spread over the whole vocabulary; evaluations smooth too. */
+  label_smoothing_factor: number;
   /** Layers are computed again in backward instead of kept: less memory, about a third more time. */
   gradient_checkpointing: boolean;
   seed: number;
@@ -60,6 +62,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
+  label_smoothing_factor: 0,
   gradient_checkpointing: false,
   seed: 42,
   shuffle: true,
@@ -131,6 +134,11 @@ export function readTrainingArguments(
     adam_beta2: fields.number('adam_beta2', defaults.adam_beta2, beta),
     adam_epsilon: fields.number('adam_epsilon', defaults.adam_epsilon, { min: 0, max: 1 }),
     max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm),
+    label_smoothing_factor: fields.number(
+      'label_smoothing_factor',
+      defaults.label_smoothing_factor,
+      { min: 0, max: 1 },
+    ),
     gradient_checkpointing: fields.boolean(
       'gradient_checkpointing',
       defaults.gradient_checkpointing,

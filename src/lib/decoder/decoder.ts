@@ -47,6 +47,8 @@ export interface DecoderInput {
   readonly step: Tensor;
   /** Keeps only each layer's input and computes the rest of it again in backward: the same bits, less memory. */
   readonly gradientCheckpointing?: boolean;
+  /** See LinearCrossEntropyArgs; 0 when left out. */
+  readonly labelSmoothing?: number;
 }
 
 interface NormTrace {
@@ -104,7 +106,7 @@ export class Decoder {
 
   /** Losses of the rows that have a target; `correct` marks those whose target is the likeliest token. */
   evaluate(loss: Tensor, correct?: Tensor): void {
-    const { batch, weights, step } = this.input;
+    const { batch, weights, step, labelSmoothing } = this.input;
     linearCrossEntropy(this.plan, {
       label: '/loss',
       hidden: this.forward(),
@@ -114,12 +116,13 @@ export class Decoder {
       step,
       loss,
       correct,
+      labelSmoothing,
     });
   }
 
   /** Forward, loss and backward: gradients accumulate in the adapter's tensors. */
   train(loss: Tensor): void {
-    const { batch, weights, step, config, gradientCheckpointing } = this.input;
+    const { batch, weights, step, config, gradientCheckpointing, labelSmoothing } = this.input;
     const { hidden, inputs, layers, finalNorm } = this.forwardTraced();
     const dHidden = this.plan.tensor('dHidden', hidden.shape);
     linearCrossEntropy(this.plan, {
@@ -131,6 +134,7 @@ export class Decoder {
       step,
       loss,
       dHidden,
+      labelSmoothing,
     });
     const dH = this.backwardNorm('model.norm', finalNorm, dHidden);
     const lowest = this.lowestTrainedLayer();

@@ -31,6 +31,7 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   adam_beta2: real(0, 0.9999999),
   adam_epsilon: real(0, 1),
   max_grad_norm: real(0, 1000),
+  label_smoothing_factor: real(0, 1),
   seed: whole(0, 0xffffffff),
   logging_steps: whole(1, 100_000),
   save_steps: whole(1, 1_000_000),

@@ -32,6 +32,8 @@ export interface StepPlansOptions {
   training: boolean;
   /** Layers are computed again in backward instead of kept. */
   gradientCheckpointing?: boolean;
+  /** `label_smoothing_factor`, of evaluation too. */
+  labelSmoothing?: number;
 }
 
 export class StepPlans {
@@ -86,7 +88,7 @@ export class StepPlans {
   }
 
   private async buildPlan(B: number, T: number, training: boolean): Promise<ShapePlan> {
-    const { gpu, config, weights, adapter, gradientCheckpointing } = this.options;
+    const { gpu, config, weights, adapter, gradientCheckpointing, labelSmoothing } = this.options;
     await chooseMatmulVariant(gpu);
     const integers = (label: string) => {
       const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], 'i32');
@@ -104,7 +106,16 @@ export class StepPlans {
     const rotary = { cos: this.cos, sin: this.sin };
     const decoder = new Decoder(
       builder,
-      { config, weights, adapter, rotary, batch, step: this.step, gradientCheckpointing },
+      {
+        config,
+        weights,
+        adapter,
+        rotary,
+        batch,
+        step: this.step,
+        gradientCheckpointing,
+        labelSmoothing,
+      },
       training,
     );
     const loss = builder.tensor('loss', [B * T]);

@@ -126,6 +126,7 @@ export class Trainer {
       maxLength,
       training: true,
       gradientCheckpointing: args.gradient_checkpointing,
+      labelSmoothing: args.label_smoothing_factor,
     });
     const disposables: { dispose(): void }[] = [plans, adapter];
     try {

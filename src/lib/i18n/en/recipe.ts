@@ -46,6 +46,10 @@ export const recipe: typeof zh = {
       'Gradient clipping',
       'Larger gradients are scaled down to this; 0 turns it off.',
     ],
+    label_smoothing_factor: [
+      'Label smoothing',
+      'Share of each target that is spread over the whole vocabulary, against overconfidence.',
+    ],
     seed: ['Random seed', 'The same seed gives the same result.'],
     shuffle: ['Shuffle', 'A new order of rows in every epoch.'],
     logging_steps: ['Log every', 'Steps between two points of the curve.'],

@@ -32,6 +32,7 @@ export const recipe = {
     adam_beta2: ['二阶动量', ''],
     adam_epsilon: ['稳定项', ''],
     max_grad_norm: ['梯度裁剪', '梯度超过它就按比例缩小；填 0 则不裁剪。'],
+    label_smoothing_factor: ['标签平滑', '目标里有这么一份平摊给整个词表，防止过分自信。'],
     seed: ['随机种子', '同样的种子得到同样的结果。'],
     shuffle: ['打乱顺序', '每轮换一个顺序看数据。'],
     logging_steps: ['每几步记录', '每隔几步画一个点。'],
@@ -86,6 +87,7 @@ export type RecipeField =
   | 'adam_beta2'
   | 'adam_epsilon'
   | 'max_grad_norm'
+  | 'label_smoothing_factor'
   | 'seed'
   | 'shuffle'
   | 'logging_steps'
