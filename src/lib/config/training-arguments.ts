@@ -34,18 +34,22 @@ export interface TrainingArguments extends EvaluationArguments {
   max_grad_norm: number;
   /** Share of each target that is spread over the whole vocabulary; evaluations smooth too. */
   label_smoothing_factor: number;
+  /** Strength of uniform noise on the embeddings while training (NEFTune, 5 is usual); none at null. */
+  neftune_noise_alpha: number | null;
   /** Layers are computed again in backward instead of kept: less memory, about a third more time. */
   gradient_checkpointing: boolean;
   seed: number;
   /** False keeps the rows in the order of the file. */
   shuffle: boolean;
+  /** Short rows are put together, up to `max_length` tokens; TRL's name, and its strategy `bfd`. */
+  packing: boolean;
   /** Tokens a row may have; the rest is cut off. */
   max_length: number;
   /** Loss on the prompt's tokens too. */
   train_on_prompt: boolean;
 }
 
-/** transformers' defaults, plus Inkstone's own `shuffle`, `max_length` (TRL's name) and `train_on_prompt`. */
+/** transformers' defaults, plus TRL's `max_length` and `packing`, and Inkstone's own `shuffle` and `train_on_prompt`. */
 export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   ...DEFAULT_EVALUATION_ARGUMENTS,
   learning_rate: 5e-5,
@@ -63,9 +67,11 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   adam_epsilon: 1e-8,
   max_grad_norm: 1,
   label_smoothing_factor: 0,
+  neftune_noise_alpha: null,
   gradient_checkpointing: false,
   seed: 42,
   shuffle: true,
+  packing: false,
   max_length: 1024,
   train_on_prompt: false,
 };
@@ -139,12 +145,16 @@ export function readTrainingArguments(
       defaults.label_smoothing_factor,
       { min: 0, max: 1 },
     ),
+    neftune_noise_alpha: fields.has('neftune_noise_alpha')
+      ? fields.number('neftune_noise_alpha', undefined, { min: 0, max: 1e4 })
+      : defaults.neftune_noise_alpha,
     gradient_checkpointing: fields.boolean(
       'gradient_checkpointing',
       defaults.gradient_checkpointing,
     ),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
     shuffle: fields.boolean('shuffle', defaults.shuffle),
+    packing: fields.boolean('packing', defaults.packing),
     max_length: fields.integer('max_length', defaults.max_length, { min: 2, max: 1 << 20 }),
     train_on_prompt: fields.boolean('train_on_prompt', defaults.train_on_prompt),
   };

@@ -6,7 +6,7 @@
  */
 import type { LinearModule, ModelConfig } from '../config';
 import { reshaped, type PlanBuilder, type Tensor } from '../gpu';
-import { addForward } from '../kernels/add';
+import { addForward, addInto } from '../kernels/add';
 import { attentionBackward, attentionForward } from '../kernels/attention';
 import { linearCrossEntropy } from '../kernels/cross-entropy';
 import { embeddingForward } from '../kernels/embedding';
@@ -35,6 +35,16 @@ export interface BatchTensors {
   readonly rowIndex: Tensor;
   /** (N) i32: the target of each of them. */
   readonly targets: Tensor;
+  /** Where rows hold several sequences. */
+  readonly segments?: SegmentTensors;
+}
+
+/** What keeps the sequences of packed rows apart. */
+export interface SegmentTensors {
+  /** (N) i32: position in its own sequence. */
+  readonly positions: Tensor;
+  /** (N) u32: first key of its row that a query sees, see kernels/attention.ts. */
+  readonly firstKeys: Tensor;
 }
 
 export interface DecoderInput {
@@ -49,6 +59,8 @@ export interface DecoderInput {
   readonly gradientCheckpointing?: boolean;
   /** See LinearCrossEntropyArgs; 0 when left out. */
   readonly labelSmoothing?: number;
+  /** (N, C), added to the embeddings (NEFTune). */
+  readonly embeddingNoise?: Tensor;
 }
 
 interface NormTrace {
@@ -147,7 +159,7 @@ export class Decoder {
   }
 
   private forwardTraced() {
-    const { weights, batch, config } = this.input;
+    const { weights, batch, config, embeddingNoise } = this.input;
     let h = embeddingForward(this.plan, {
       label: '/model/embed_tokens',
       ids: batch.ids,
@@ -155,6 +167,8 @@ export class Decoder {
       C: config.hiddenSize,
       V: config.vocabSize,
     });
+    if (embeddingNoise)
+      addInto(this.plan, { label: '/model/embed_tokens/noise', from: embeddingNoise, into: h });
     const inputs: Tensor[] = [];
     const layers: LayerTrace[] = [];
     for (let layer = 0; layer < config.layerCount; layer++) {
@@ -184,6 +198,7 @@ export class Decoder {
         label: `${label}/${name}_rotary`,
         x,
         ...rotary,
+        positions: batch.segments?.positions,
         T,
         heads: count,
         headDim,
@@ -263,6 +278,7 @@ export class Decoder {
         label: `${label}/${name}_rotary`,
         dOut: gradient,
         ...rotary,
+        positions: batch.segments?.positions,
         T: batch.T,
         heads: count,
         headDim,
@@ -300,6 +316,7 @@ export class Decoder {
       headDim,
       scale: 1 / Math.sqrt(headDim),
       slidingWindow: slidingWindow[layer],
+      firstKeys: this.input.batch.segments?.firstKeys,
     };
   }
 

@@ -31,6 +31,8 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   adam_beta2: real(0, 0.9999999),
   adam_epsilon: real(0, 1),
   max_grad_norm: real(0, 1000),
+  // 0 is the same as none.
+  neftune_noise_alpha: real(0, 1000),
   label_smoothing_factor: real(0, 1),
   seed: whole(0, 0xffffffff),
   logging_steps: whole(1, 100_000),
@@ -45,7 +47,12 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
 };
 
 /** Options of which 0 on the page is null in the recipe. */
-export const NULL_AT_ZERO = ['save_total_limit', 'eval_steps', 'early_stopping_patience'] as const;
+export const NULL_AT_ZERO = [
+  'save_total_limit',
+  'eval_steps',
+  'early_stopping_patience',
+  'neftune_noise_alpha',
+] as const;
 type NullAtZero = (typeof NULL_AT_ZERO)[number];
 
 export const isNullAtZero = (name: NumberOption): name is NullAtZero =>

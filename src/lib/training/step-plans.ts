@@ -8,6 +8,7 @@ import { Decoder, type Adapter, type BatchTensors, type ModelWeights } from '../
 import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
 import { sumLoss } from '../kernels/cross-entropy';
 import { chooseMatmulVariant } from '../kernels/matmul-choose';
+import { uniformNoise } from '../kernels/noise';
 import { createStepState, uploadStepState, type StepState } from '../kernels/step-state';
 import type { MicroBatch } from './batches';
 
@@ -34,6 +35,10 @@ export interface StepPlansOptions {
   gradientCheckpointing?: boolean;
   /** `label_smoothing_factor`, of evaluation too. */
   labelSmoothing?: number;
+  /** The rows trained on are packed; those of evaluations are not. */
+  packing?: boolean;
+  /** Noise of the step state's scale on the embeddings of training. */
+  embeddingNoise?: boolean;
 }
 
 export class StepPlans {
@@ -89,9 +94,11 @@ export class StepPlans {
 
   private async buildPlan(B: number, T: number, training: boolean): Promise<ShapePlan> {
     const { gpu, config, weights, adapter, gradientCheckpointing, labelSmoothing } = this.options;
+    const packing = training && this.options.packing;
+    const noisy = training && this.options.embeddingNoise;
     await chooseMatmulVariant(gpu);
-    const integers = (label: string) => {
-      const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], 'i32');
+    const integers = (label: string, dtype: 'i32' | 'u32' = 'i32') => {
+      const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], dtype);
       this.owned.push(tensor);
       return tensor;
     };
@@ -101,9 +108,19 @@ export class StepPlans {
       ids: integers('ids'),
       rowIndex: integers('rowIndex'),
       targets: integers('targets'),
+      segments: packing
+        ? { positions: integers('positions'), firstKeys: integers('firstKeys', 'u32') }
+        : undefined,
     };
     const builder = new PlanBuilder(gpu, `${training ? 'train' : 'evaluate'} ${B}x${T}`);
     const rotary = { cos: this.cos, sin: this.sin };
+    const embeddingNoise = noisy
+      ? uniformNoise(builder, {
+          label: '/model/embed_tokens',
+          shape: [B * T, config.hiddenSize],
+          step: this.step,
+        })
+      : undefined;
     const decoder = new Decoder(
       builder,
       {
@@ -115,6 +132,7 @@ export class StepPlans {
         step: this.step,
         gradientCheckpointing,
         labelSmoothing,
+        embeddingNoise,
       },
       training,
     );
@@ -135,6 +153,10 @@ export class StepPlans {
           gpu.upload(inputs.ids, batch.ids);
           gpu.upload(inputs.rowIndex, batch.rowIndex);
           gpu.upload(inputs.targets, batch.targets);
+          if (inputs.segments && batch.segments) {
+            gpu.upload(inputs.segments.positions, batch.segments.positions);
+            gpu.upload(inputs.segments.firstKeys, batch.segments.firstKeys);
+          }
           uploadStepState(gpu, this.step, state);
           plan.submit();
         }),

@@ -21,6 +21,7 @@ import { checkpointStep } from './best-model';
 import { TrainingError } from './errors';
 import { Evaluation } from './evaluation';
 import { Optimizer } from './optimizer';
+import { packRows } from './packing';
 import { runShape, stepRows, type RunShape } from './progress';
 import { RunState, type PendingLoss } from './run-state';
 import { learningRateAt } from './schedule';
@@ -106,10 +107,11 @@ export class Trainer {
    *   ConfigError for arguments that contradict each other; GpuError `out-of-memory`, `limit`
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { gpu, config, weights, lora, args, rows, checkpoint } = options;
+    const { gpu, config, weights, lora, args, checkpoint } = options;
     requireConsistentEvaluation(args, 'training arguments');
-    checkRows(rows, config.vocabSize, config.maxPositionEmbeddings);
+    checkRows(options.rows, config.vocabSize, config.maxPositionEmbeddings);
     const evalRows = evaluatedRows(options);
+    const rows = args.packing ? packed(options) : options.rows;
     const layout = layoutLora(linearSites(config), lora);
     const values =
       checkpoint?.values ??
@@ -127,6 +129,8 @@ export class Trainer {
       training: true,
       gradientCheckpointing: args.gradient_checkpointing,
       labelSmoothing: args.label_smoothing_factor,
+      packing: args.packing,
+      embeddingNoise: args.neftune_noise_alpha !== null,
     });
     const disposables: { dispose(): void }[] = [plans, adapter];
     try {
@@ -142,7 +146,7 @@ export class Trainer {
           : undefined;
       if (evaluation) disposables.unshift(evaluation);
       await evaluation?.prepare();
-      return new Trainer(options, adapter, plans, optimizer, ring, evaluation);
+      return new Trainer({ ...options, rows }, adapter, plans, optimizer, ring, evaluation);
     } catch (error) {
       for (const part of disposables) part.dispose();
       throw error;
@@ -248,7 +252,9 @@ export class Trainer {
       tokenCount += batch.tokenCount;
       const plan = await this.plans.planFor(batch);
       const dropoutSeed = mixSeed(args.seed, this.step, index);
-      accepted.push(plan.submit(batch, { ...shared, dropoutSeed, targetCount: batch.targetCount }));
+      const { targetCount } = batch;
+      const noiseScale = noiseScaleOf(this.options, batch.longest);
+      accepted.push(plan.submit(batch, { ...shared, dropoutSeed, targetCount, noiseScale }));
     }
     accepted.push(
       gpu.submitChecked('end step', () => {
@@ -262,6 +268,18 @@ export class Trainer {
     const entry = this.record.recordStep({ loss, gradNorm, learningRate, tokenCount });
     return { ...entry, targetCount, tokenCount, elapsedMs: performance.now() - started };
   }
+}
+
+/** NEFTune's alpha / sqrt(T C), with the T that the Trainer pads to. */
+function noiseScaleOf({ args, config }: TrainerOptions, T: number): number {
+  return (args.neftune_noise_alpha ?? 0) / Math.sqrt(T * config.hiddenSize);
+}
+
+/** Rows of several sequences, each as long as the arguments and the model allow. */
+function packed({ rows, args, config }: TrainerOptions): TokenRow[] {
+  const longest = rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 1);
+  const allowed = Math.min(args.max_length, config.maxPositionEmbeddings);
+  return packRows(rows, Math.max(longest, allowed));
 }
 
 /** Rows to evaluate on in the run, none where it does not. @throws TrainingError */

@@ -50,6 +50,10 @@ export const recipe: typeof zh = {
       'Label smoothing',
       'Share of each target that is spread over the whole vocabulary, against overconfidence.',
     ],
+    neftune_noise_alpha: [
+      'Noise on embeddings',
+      'A little noise while training (NEFTune); 5 is usual, 0 is none.',
+    ],
     seed: ['Random seed', 'The same seed gives the same result.'],
     shuffle: ['Shuffle', 'A new order of rows in every epoch.'],
     logging_steps: ['Log every', 'Steps between two points of the curve.'],

@@ -33,6 +33,10 @@ export const recipe = {
     adam_epsilon: ['稳定项', ''],
     max_grad_norm: ['梯度裁剪', '梯度超过它就按比例缩小；填 0 则不裁剪。'],
     label_smoothing_factor: ['标签平滑', '目标里有这么一份平摊给整个词表，防止过分自信。'],
+    neftune_noise_alpha: [
+      '词向量噪声',
+      '训练时给词向量加一点噪声（NEFTune），常取 5；填 0 则不加。',
+    ],
     seed: ['随机种子', '同样的种子得到同样的结果。'],
     shuffle: ['打乱顺序', '每轮换一个顺序看数据。'],
     logging_steps: ['每几步记录', '每隔几步画一个点。'],
@@ -88,6 +92,7 @@ export type RecipeField =
   | 'adam_epsilon'
   | 'max_grad_norm'
   | 'label_smoothing_factor'
+  | 'neftune_noise_alpha'
   | 'seed'
   | 'shuffle'
   | 'logging_steps'
