@@ -41,6 +41,8 @@ export interface TrainingArguments extends EvaluationArguments {
   seed: number;
   /** False keeps the rows in the order of the file. */
   shuffle: boolean;
+  /** Rows of like length share a step: less padding, a little less chance. */
+  group_by_length: boolean;
   /** Short rows are put together, up to `max_length` tokens; TRL's name, and its strategy `bfd`. */
   packing: boolean;
   /** Tokens a row may have; the rest is cut off. */
@@ -71,6 +73,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   gradient_checkpointing: false,
   seed: 42,
   shuffle: true,
+  group_by_length: false,
   packing: false,
   max_length: 1024,
   train_on_prompt: false,
@@ -153,9 +156,28 @@ export function readTrainingArguments(
       defaults.gradient_checkpointing,
     ),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
-    shuffle: fields.boolean('shuffle', defaults.shuffle),
+    ...readSampling(fields, defaults),
     packing: fields.boolean('packing', defaults.packing),
     max_length: fields.integer('max_length', defaults.max_length, { min: 2, max: 1 << 20 }),
     train_on_prompt: fields.boolean('train_on_prompt', defaults.train_on_prompt),
+  };
+}
+
+/** transformers 5 has `train_sampling_strategy` for what was `group_by_length`; `shuffle` is Inkstone's own. */
+function readSampling(fields: Fields, defaults: TrainingArguments) {
+  const { shuffle, group_by_length } = defaults;
+  const asked = fields.has('train_sampling_strategy')
+    ? fields.oneOf(
+        'train_sampling_strategy',
+        ['random', 'sequential', 'group_by_length'],
+        undefined,
+      )
+    : undefined;
+  return {
+    shuffle: fields.boolean('shuffle', asked ? asked !== 'sequential' : shuffle),
+    group_by_length: fields.boolean(
+      'group_by_length',
+      asked ? asked === 'group_by_length' : group_by_length,
+    ),
   };
 }

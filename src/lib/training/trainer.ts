@@ -22,7 +22,7 @@ import { TrainingError } from './errors';
 import { Evaluation } from './evaluation';
 import { Optimizer } from './optimizer';
 import { packRows } from './packing';
-import { runShape, stepRows, type RunShape } from './progress';
+import { epochSteps, runShape, type RunShape } from './progress';
 import { RunState, type PendingLoss } from './run-state';
 import { learningRateAt } from './schedule';
 import { StepPlans } from './step-plans';
@@ -84,6 +84,7 @@ export class Trainer {
   readonly shape: RunShape;
   readonly allParams: number;
   private readonly record: RunState;
+  private epoch: { number: number; steps: number[][][] } | undefined;
 
   private constructor(
     private readonly options: TrainerOptions,
@@ -229,12 +230,24 @@ export class Trainer {
     this.options.gpu.upload(this.adapter.params, values);
   }
 
-  private async runStep(): Promise<StepReport> {
-    const { gpu, args, rows } = this.options;
-    const started = performance.now();
-    const group = stepRows(rows.length, args, this.step).map((indices) =>
+  /** Micro-batches of the step to come; an epoch is laid out once. */
+  private rowsOfStep(): TokenRow[][] {
+    const { args, rows } = this.options;
+    const { stepsPerEpoch } = this.shape;
+    const epoch = Math.floor(this.step / stepsPerEpoch);
+    if (this.epoch?.number !== epoch) {
+      const lengths = rows.map(({ inputIds }) => inputIds.length);
+      this.epoch = { number: epoch, steps: epochSteps(rows.length, args, epoch, lengths) };
+    }
+    return this.epoch.steps[this.step % stepsPerEpoch].map((indices) =>
       indices.map((index) => rows[index]),
     );
+  }
+
+  private async runStep(): Promise<StepReport> {
+    const { gpu, args } = this.options;
+    const started = performance.now();
+    const group = this.rowsOfStep();
     const targetCount = group.flat().reduce((sum, row) => sum + countTargets(row), 0);
     const learningRate = learningRateAt(args, this.step, this.shape.totalSteps);
     const t = this.step + 1;
