@@ -3,15 +3,13 @@
  * sequences packed into one row, and noise on the embeddings.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ropeTables } from '$lib/config/rope';
-import { Decoder, ModelWeights, type BatchTensors } from '$lib/decoder';
-import { Arena, PlanBuilder, type Gpu } from '$lib/gpu';
-import { sumLoss } from '$lib/kernels/cross-entropy';
-import { createStepState, uploadStepState } from '$lib/kernels/step-state';
+import { ModelWeights } from '$lib/decoder';
+import type { Gpu } from '$lib/gpu';
 import { LoraState } from '$lib/peft';
-import { collate, type TokenRow } from '$lib/training/batches';
+import { collate, paddedLength, type TokenRow } from '$lib/training/batches';
 import { requestTestGpu } from '../dawn';
 import { goldenPath, openGolden, readJson, readTensors, relativeL2 } from '../goldens';
+import { onePass } from './one-pass';
 
 /** As in goldens.test.ts. */
 const LOGITS = 1e-5;
@@ -34,75 +32,30 @@ describe('one pass against transformers and PEFT', () => {
     return { golden, forward };
   };
 
-  /** @param noise (B, T, C) as the reference pads, to be padded further as we do */
   async function pass(
     { golden, forward }: Awaited<ReturnType<typeof open>>,
     rows: readonly TokenRow[],
     { noise, gradientCheckpointing }: { noise?: boolean; gradientCheckpointing?: boolean } = {},
   ) {
     const { config, adapter: stored } = golden;
-    const micro = collate(rows);
-    const { B, T, segments } = micro;
-    const integers = (name: string, data: Int32Array) =>
-      gpu.createTensor(name, [B * T], 'i32', data);
-    const batch: BatchTensors = {
-      B,
-      T,
-      ids: integers('ids', micro.ids),
-      rowIndex: integers('rowIndex', micro.rowIndex),
-      targets: integers('targets', micro.targets),
-      segments: segments && {
-        positions: integers('positions', segments.positions),
-        firstKeys: gpu.createTensor('firstKeys', [B * T], 'u32', segments.firstKeys),
-      },
-    };
-    const step = createStepState(gpu);
-    uploadStepState(gpu, step, {
-      dropoutSeed: 1,
-      targetCount: micro.targetCount,
-      lossScale: 1 / micro.targetCount,
-      learningRate: 0,
-      biasCorrection1: 1,
-      biasCorrection2: 1,
-    });
-    const tables = ropeTables(config, T);
-    const half = [T, config.headDim / 2];
-    const rotary = {
-      cos: gpu.createTensor('cos', half, 'f32', tables.cos),
-      sin: gpu.createTensor('sin', half, 'f32', tables.sin),
-    };
     const adapter = new LoraState(gpu, stored.layout, stored.config, stored.values, {
       trainable: true,
     });
     const weights = await ModelWeights.upload(gpu, config, golden.checkpoint.source);
-    const input = {
-      ...{ config, weights, adapter, rotary, batch, step, gradientCheckpointing },
-      embeddingNoise: noise ? paddedNoise(forward, B, T, config.hiddenSize) : undefined,
-    };
-    const plan = new PlanBuilder(gpu, 'train');
-    const loss = plan.tensor('loss', [B * T]);
-    const total = gpu.createTensor('total', [1]);
-    new Decoder(plan, input, true).train(loss);
-    sumLoss(plan, { label: '/total', loss, total });
-    await (await plan.build(new Arena(gpu, 'train'))).run();
-    const reading = new PlanBuilder(gpu, 'logits');
-    const logits = reading.keep(new Decoder(reading, input, false).logits());
-    await (await reading.build(new Arena(gpu, 'logits'))).run();
-    return {
-      loss: (await gpu.readFloats(total))[0] / micro.targetCount,
-      logits: await gpu.readFloats(logits),
-      grads: await gpu.readFloats(adapter.training!.grads),
-      parameters: stored.layout.parameters,
-      T,
-    };
+    const model = { config, weights, adapter };
+    const embeddingNoise = noise ? paddedNoise(forward, rows, config.hiddenSize) : undefined;
+    const found = await onePass(gpu, model, rows, { embeddingNoise, gradientCheckpointing });
+    return { ...found, parameters: stored.layout.parameters };
   }
 
-  function paddedNoise(forward: Forward, B: number, T: number, C: number) {
+  /** Noise of (B, T, C) as the reference pads, padded further as we do. */
+  function paddedNoise(forward: Forward, rows: readonly TokenRow[], C: number) {
     const { floats, shape } = forward.get('noise')!;
-    const values = new Float32Array(B * T * C).fill(9);
-    for (let b = 0; b < B; b++)
+    const T = paddedLength(rows);
+    const values = new Float32Array(rows.length * T * C).fill(9);
+    for (let b = 0; b < rows.length; b++)
       values.set(floats.subarray(b * shape[1] * C, (b + 1) * shape[1] * C), b * T * C);
-    return gpu.createTensor('noise', [B * T, C], 'f32', values);
+    return values;
   }
 
   const expectPass = (

@@ -18,6 +18,7 @@ import { uploadStepState } from '../kernels/step-state';
 import { initLora, layoutLora, LoraState, type LoraLayout, type OptimizerMoments } from '../peft';
 import { checkRows, collate, countTargets, paddedLength, type TokenRow } from './batches';
 import { checkpointStep } from './best-model';
+import { embeddingNoiseScale, microBatchSeed } from './draws';
 import { TrainingError } from './errors';
 import { Evaluation } from './evaluation';
 import { Optimizer } from './optimizer';
@@ -245,7 +246,7 @@ export class Trainer {
   }
 
   private async runStep(): Promise<StepReport> {
-    const { gpu, args } = this.options;
+    const { gpu, args, config } = this.options;
     const started = performance.now();
     const group = this.rowsOfStep();
     const targetCount = group.flat().reduce((sum, row) => sum + countTargets(row), 0);
@@ -264,9 +265,9 @@ export class Trainer {
       const batch = collate(batchRows);
       tokenCount += batch.tokenCount;
       const plan = await this.plans.planFor(batch);
-      const dropoutSeed = mixSeed(args.seed, this.step, index);
+      const dropoutSeed = microBatchSeed(args.seed, this.step, index);
       const { targetCount } = batch;
-      const noiseScale = noiseScaleOf(this.options, batch.longest);
+      const noiseScale = embeddingNoiseScale(args, batch.longest, config.hiddenSize);
       accepted.push(plan.submit(batch, { ...shared, dropoutSeed, targetCount, noiseScale }));
     }
     accepted.push(
@@ -281,11 +282,6 @@ export class Trainer {
     const entry = this.record.recordStep({ loss, gradNorm, learningRate, tokenCount });
     return { ...entry, targetCount, tokenCount, elapsedMs: performance.now() - started };
   }
-}
-
-/** NEFTune's alpha / sqrt(T C), with the T that the Trainer pads to. */
-function noiseScaleOf({ args, config }: TrainerOptions, T: number): number {
-  return (args.neftune_noise_alpha ?? 0) / Math.sqrt(T * config.hiddenSize);
 }
 
 /** Rows of several sequences, each as long as the arguments and the model allow. */
@@ -315,12 +311,4 @@ function checkCheckpoint(layout: LoraLayout, values: Float32Array, checkpoint?: 
       `The checkpoint holds ${values.length} parameters, these settings make ${layout.flatCount}. Resume with the settings that it was made with.`,
       { details: { found: values.length, allowed: layout.flatCount } },
     );
-}
-
-/** One seed for each micro-batch of the run: a finaliser (murmur3's) over its coordinates. */
-function mixSeed(seed: number, step: number, index: number): number {
-  let h = (seed ^ Math.imul(step + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca77)) >>> 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
