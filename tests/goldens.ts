@@ -15,6 +15,8 @@ export interface GoldenTensor {
   readonly shape: readonly number[];
   readonly floats: Float32Array;
   readonly integers: Int32Array;
+  /** As stored. */
+  readonly bytes: Uint8Array;
 }
 
 export function readTensors(path: string): Map<string, GoldenTensor> {
@@ -28,8 +30,8 @@ export function readTensors(path: string): Map<string, GoldenTensor> {
       const data = bytes.slice(dataOffset + begin, dataOffset + end);
       const isFloat = dtype === 'F32' || dtype === 'F16' || dtype === 'BF16';
       const floats = isFloat ? tensorToFloat32(data, dtype) : new Float32Array();
-      const integers = isFloat ? new Int32Array() : new Int32Array(data.buffer);
-      return [name, { shape, floats, integers }];
+      const integers = dtype === 'I32' ? new Int32Array(data.buffer) : new Int32Array();
+      return [name, { shape, floats, integers, bytes: data }];
     }),
   );
 }

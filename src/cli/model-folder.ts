@@ -1,7 +1,7 @@
 /** A Hugging Face model folder on disk, opened for the commands. */
 import { basename, join } from 'node:path';
 import { parseModelConfig, type ModelConfig } from '$lib/config';
-import { linearSites, openCheckpoint, type OpenedCheckpoint } from '$lib/decoder';
+import { adaptedModel, openCheckpoint, type OpenedCheckpoint } from '$lib/decoder';
 import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
@@ -40,5 +40,5 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
 export async function openAdapterFolder(path: string, config: ModelConfig): Promise<LoadedAdapter> {
   const configJson = await readText(join(path, ADAPTER_CONFIG_FILE));
   const weights = await readBytes(join(path, ADAPTER_WEIGHTS_FILE));
-  return readAdapter({ configJson, weights }, linearSites(config));
+  return readAdapter({ configJson, weights }, adaptedModel(config));
 }

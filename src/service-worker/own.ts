@@ -16,10 +16,7 @@ async function find(request: Request, path: string, later: Later): Promise<Respo
     const kept = await findBundled(path);
     return cutRange(request, kept ?? (await fetchAndKeep(path, keepBundled, later)));
   }
-  if (isImmutable(path)) {
-    const kept = await findImmutable(path);
-    return cutRange(request, kept ?? (await fetchAndKeep(path, keepAsset, later)));
-  }
+  if (isImmutable(path)) return cutRange(request, await findAsset(request, path, later));
   if (request.mode === 'navigate') return (await findPage(new URL(request.url))) ?? fetch(request);
   const shell = await findInShell(path);
   if (shell) return cutRange(request, shell);
@@ -30,6 +27,15 @@ async function find(request: Request, path: string, later: Later): Promise<Respo
     if (kept) return cutRange(request, kept);
     throw error;
   }
+}
+
+/** What is kept, unless whoever found it damaged asks for another, as tools that disable caches do. */
+async function findAsset({ cache }: Request, path: string, later: Later): Promise<Response> {
+  const kept = await findImmutable(path);
+  if (!kept) return fetchAndKeep(path, keepAsset, later);
+  if (cache !== 'reload') return kept;
+  const fresh = await fetchAndKeep(path, keepAsset, later, cache).catch(() => undefined);
+  return fresh?.ok ? fresh : kept;
 }
 
 /** The shell that belongs to this version; undefined for a file that somebody opens by its name. */
@@ -51,9 +57,10 @@ async function fetchAndKeep(
   path: string,
   keep: (path: string, response: Response) => Promise<void>,
   later: Later,
+  cache: RequestCache = 'default',
 ): Promise<Response> {
   // The whole file, whatever range was asked for: it is what is kept.
-  const response = await fetch(path);
+  const response = await fetch(path, { cache });
   if (response.status === 200) {
     // A full device must not break the answer.
     later(keep(path, response.clone()).catch(() => undefined));

@@ -10,9 +10,9 @@ import {
   type ModelConfig,
   type TrainingArguments,
 } from '$lib/config';
-import { linearSites, parameterShapes } from '$lib/decoder';
+import { adaptedModel, parameterShapes } from '$lib/decoder';
 import { elementCount } from '$lib/gpu';
-import { initLora, layoutLora } from '$lib/peft';
+import { initAdapter, layoutAdapter } from '$lib/peft';
 
 export interface Contender {
   readonly name: string;
@@ -112,8 +112,10 @@ export async function loraProblem(configText: string): Promise<LoraProblem> {
     );
     weights.set(name, { shape, data });
   }
-  const layout = layoutLora(linearSites(model), loraConfig);
-  const initialValues = await initLora(layout, SEED, () => Promise.resolve(new Float32Array(0)));
+  const layout = layoutAdapter(adaptedModel(model), loraConfig);
+  const initialValues = await initAdapter(layout, loraConfig, SEED, () =>
+    Promise.resolve(new Float32Array(0)),
+  );
   const lora = new Map<string, Values>(
     layout.parameters.map(({ path, kind, shape, offset, count }) => [
       `${path}.${kind}`,

@@ -41,7 +41,7 @@ async function prepareTrainer(gpu: Gpu, problem: LoraProblem): Promise<LoraStepp
     gpu,
     config: model,
     weights,
-    lora: loraConfig,
+    peft: loraConfig,
     args: training,
     rows,
     initialValues,

@@ -8,9 +8,8 @@
  * - adapters swap without a trace; a stop comes through within a token; seeds repeat
  * - refusals by code, with a control; buffers return; no foreign request; no validation error
  */
-import { expect, test, type Page } from '@playwright/test';
-import type { ScenarioName, ScenarioResult } from './harness/scenarios';
-import type {} from './harness/page';
+import { expect, test } from '@playwright/test';
+import { run } from './run-scenario';
 
 /** float32 sums in another order over at most four layers; logits are below 10. */
 const REFERENCE_TOLERANCE = 1e-3;
@@ -42,17 +41,6 @@ test.beforeEach(async ({ page, baseURL }) => {
 });
 
 test.afterEach(() => expect(foreign, 'requests to other hosts').toEqual([]));
-
-function run<N extends ScenarioName>(
-  page: Page,
-  name: N,
-  ...args: readonly unknown[]
-): Promise<ScenarioResult<N>> {
-  return page.evaluate(([name, args]) => window.runScenario(name as never, ...args), [
-    name,
-    args,
-  ] as const) as Promise<ScenarioResult<N>>;
-}
 
 for (const backend of BACKENDS)
   for (const name of CASES)
@@ -166,9 +154,11 @@ for (const backend of BACKENDS) {
 
 for (const { kind, backend, build, threads } of [
   { kind: 'as-it-is', backend: 'webgpu', build: 'jspi', threads: undefined },
-  { kind: 'as-it-is', backend: 'wasm', build: 'plain', threads: undefined },
+  { kind: 'as-it-is', backend: 'wasm', build: 'jspi', threads: undefined },
+  { kind: 'no-webgpu', backend: 'wasm', build: 'plain', threads: undefined },
   { kind: 'no-jspi', backend: 'webgpu', build: 'asyncify', threads: undefined },
-  { kind: 'many-cores', backend: 'wasm', build: 'plain', threads: 4 },
+  { kind: 'no-jspi', backend: 'wasm', build: 'plain', threads: undefined },
+  { kind: 'many-cores', backend: 'wasm', build: 'jspi', threads: 4 },
   { kind: 'many-cores', backend: 'webgpu', build: 'jspi', threads: 4 },
 ])
   test(`the ${build} build serves ${backend}, ${kind}`, async ({ page }) => {

@@ -4,6 +4,7 @@ import {
   LINEAR_MODULES,
   loraScale,
   readLoraConfig,
+  readPeftConfig,
   readTrainingArguments,
 } from '$lib/config';
 import { Xoshiro128 } from '$lib/config/random';
@@ -38,13 +39,17 @@ describe('LoRA settings', () => {
     [{ lora_dropout: 1 }, /lora_dropout is 1/],
     [{ target_modules: ['lm_head'] }, /"lm_head"; allowed are all-linear/],
     [{ target_modules: [] }, /target_modules is \[\]/],
-    [{ peft_type: 'IA3' }, /peft_type is "IA3"/],
-    [{ use_dora: true }, /use_dora is true/],
+    [{ peft_type: 'ADALORA' }, /peft_type is "ADALORA".*LORA, IA3, PREFIX_TUNING, FULL/],
+    [{ init_lora_weights: 'eva' }, /init_lora_weights is "eva".*pissa/],
+    [{ use_dora: true, init_lora_weights: 'pissa' }, /init_lora_weights is "pissa"/],
+    [{ peft_type: 'IA3', feedforward_modules: ['q_proj'] }, /feedforward_modules is \["q_proj"\]/],
+    [{ peft_type: 'PREFIX_TUNING', num_virtual_tokens: 0 }, /num_virtual_tokens is 0/],
+    [{ peft_type: 'PREFIX_TUNING', prefix_projection: true }, /prefix_projection is true/],
     [{ bias: 'some' }, /bias is "some", one of none, all, lora_only/],
     [{ rank_pattern: { q_proj: 4 } }, /rank_pattern/],
     [{ modules_to_save: ['lm_head'] }, /modules_to_save/],
   ])('refuse %j by name', (settings, message) =>
-    expect(() => readLoraConfig(settings, 'c.json')).toThrow(message),
+    expect(() => readPeftConfig(settings, 'c.json')).toThrow(message),
   );
 });
 

@@ -18,7 +18,7 @@ import {
 import { Arena, PlanBuilder, type Gpu } from '$lib/gpu';
 import { sumLoss } from '$lib/kernels/cross-entropy';
 import { createStepState, uploadStepState } from '$lib/kernels/step-state';
-import { LoraState } from '$lib/peft';
+import { AdapterState } from '$lib/peft';
 import { collate, type MicroBatch, type TokenRow } from '$lib/training/batches';
 import { requestTestGpu } from '../dawn';
 import { openGolden, goldenPath, readTensors, relativeL2 } from '../goldens';
@@ -126,7 +126,7 @@ describe('decoders against transformers and PEFT', () => {
       ModelWeights.upload(gpu, golden.config, golden.checkpoint.source, { storage });
     const adapterState = (trainable: boolean) => {
       const { layout, config, values } = golden.adapter;
-      return new LoraState(gpu, layout, config, values, { trainable });
+      return new AdapterState(gpu, layout, config, values, { trainable });
     };
 
     it.each(['f32', 'stored'] as const)('base logits, weights kept as %s', async (storage) => {

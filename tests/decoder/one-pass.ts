@@ -5,7 +5,7 @@ import { Decoder, type BatchTensors, type ModelWeights } from '$lib/decoder';
 import { Arena, PlanBuilder, type Gpu } from '$lib/gpu';
 import { sumLoss } from '$lib/kernels/cross-entropy';
 import { createStepState, uploadStepState } from '$lib/kernels/step-state';
-import type { LoraState } from '$lib/peft';
+import type { AdapterState } from '$lib/peft';
 import { collate, type TokenRow } from '$lib/training/batches';
 
 export interface PassOptions {
@@ -18,7 +18,7 @@ export interface PassOptions {
 /** @returns mean loss over the targets, logits (B, T, V), the adapter's flat gradients, and T */
 export async function onePass(
   gpu: Gpu,
-  model: { config: ModelConfig; weights: ModelWeights; adapter: LoraState },
+  model: { config: ModelConfig; weights: ModelWeights; adapter: AdapterState },
   rows: readonly TokenRow[],
   { embeddingNoise, ...options }: PassOptions = {},
 ) {

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
-import { LoraState } from '$lib/peft';
+import { AdapterState } from '$lib/peft';
 import { collate, paddedLength, type TokenRow } from '$lib/training/batches';
 import { requestTestGpu } from '../dawn';
 import { goldenPath, openGolden, readJson, readTensors, relativeL2 } from '../goldens';
@@ -38,7 +38,7 @@ describe('one pass against transformers and PEFT', () => {
     { noise, gradientCheckpointing }: { noise?: boolean; gradientCheckpointing?: boolean } = {},
   ) {
     const { config, adapter: stored } = golden;
-    const adapter = new LoraState(gpu, stored.layout, stored.config, stored.values, {
+    const adapter = new AdapterState(gpu, stored.layout, stored.config, stored.values, {
       trainable: true,
     });
     const weights = await ModelWeights.upload(gpu, config, golden.checkpoint.source);

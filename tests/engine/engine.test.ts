@@ -2,57 +2,18 @@
  * The engine over memory instead of a browser's storage, on Dawn: what a person can do with data,
  * runs, adapters and exports. Talking is the browser tests' part: ONNX Runtime's GPU needs one.
  */
-import { createServer, type Server } from 'node:http';
-import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { COMMON_RECIPE } from '$lib/config';
 import { createEngine } from '$lib/engine';
 import { parseSafetensorsHeader, readZip } from '$lib/formats';
-import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
+import type { EngineApi, TrainEvent } from '$lib/rpc/engine-api';
 import { holdLock, MemoryFiles, MemoryTables, RUN_LOCK } from '$lib/storage';
+import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
 
 Object.assign(globalThis, globals);
 const gpu = create([]) as unknown as GPU;
-
-/** Serves models/ and samples as the build does. */
-function serveBundled(): Promise<Server> {
-  const root = new URL('../../models/', import.meta.url);
-  const nano = [
-    'config.json',
-    'generation_config.json',
-    'tokenizer.json',
-    'tokenizer_config.json',
-    'model.safetensors',
-  ];
-  const server = createServer((request, response) => {
-    const path = (request.url ?? '').replace(/^\/models\//, '').replace(/^\//, '');
-    if (path === 'nano-lm/files.json') {
-      const files = nano.map((name) => ({
-        path: name,
-        sizeBytes: readFileSync(new URL(`nano-lm/${name}`, root)).length,
-      }));
-      return void response.end(JSON.stringify({ files }));
-    }
-    try {
-      response.end(readFileSync(new URL(path, root)));
-    } catch {
-      response.writeHead(404).end();
-    }
-  });
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-}
-
-const silent = () => ({ signal: new AbortController().signal, progress: () => {} });
-
-const alpaca = (rows: object[], name = 'rows.json') => new File([JSON.stringify(rows)], name);
-
-const ROWS = Array.from({ length: 8 }, (_, i) => ({
-  instruction: `问题${i}`,
-  input: '',
-  output: `答案${i}`,
-}));
 
 describe('the engine', () => {
   let server: Server;
@@ -61,8 +22,7 @@ describe('the engine', () => {
   let engine: EngineApi;
 
   const startOn = (entry: GPU | undefined) => {
-    const { port } = server.address() as AddressInfo;
-    return createEngine({ files, tables, gpu: entry, baseUrl: `http://127.0.0.1:${port}/` });
+    return createEngine({ files, tables, gpu: entry, baseUrl: baseUrlOf(server) });
   };
   const start = () => startOn(gpu);
 
@@ -74,24 +34,6 @@ describe('the engine', () => {
     files = new MemoryFiles();
     tables = new MemoryTables();
     engine = start();
-  });
-
-  const request = (datasetId: string, changes: Partial<TrainRequest> = {}): TrainRequest => ({
-    modelId: 'nano-lm',
-    datasetId,
-    evalShare: 0,
-    lora: { ...COMMON_RECIPE.lora, r: 2 },
-    training: {
-      ...COMMON_RECIPE.training,
-      max_steps: 4,
-      per_device_train_batch_size: 2,
-      gradient_accumulation_steps: 1,
-      save_strategy: 'steps',
-      save_steps: 2,
-    },
-    samplePrompts: [],
-    name: 'a run',
-    ...changes,
   });
 
   const importRows = async (rows: object[] = ROWS) => {
@@ -112,7 +54,7 @@ describe('the engine', () => {
     expect(recipe?.lora.r).toBeGreaterThan(0);
     expect(recipe?.training.learning_rate).toBeGreaterThan(0);
     const counts = await engine.countParameters(
-      { modelId: 'nano-lm', lora: COMMON_RECIPE.lora },
+      { modelId: 'nano-lm', peft: COMMON_RECIPE.lora },
       silent(),
     );
     expect(counts.allParams).toBeGreaterThan(counts.trainableParams);
@@ -120,7 +62,7 @@ describe('the engine', () => {
 
   it('trains, logs, checkpoints, keeps the adapter, and takes it away in three forms', async () => {
     const events: TrainEvent[] = [];
-    const run = await engine.train(request(await importRows()), {
+    const run = await engine.train(requestOf(await importRows()), {
       ...silent(),
       progress: (event) => events.push(event),
     });
@@ -162,16 +104,14 @@ describe('the engine', () => {
 
   it('goes on from the last checkpoint after the tab was killed, to the same bytes', async () => {
     const datasetId = await importRows();
-    const whole = await engine.train(request(datasetId), silent());
-    const bytesOf = async (id: string) =>
-      new Uint8Array(
-        await (await files.readFile(`adapters/${id}/adapter_model.safetensors`)).arrayBuffer(),
-      );
+    const whole = await engine.train(requestOf(datasetId), silent());
+    const bytesOf = async (adapterId: string) =>
+      (await takePeft(engine, adapterId)).get('adapter_model.safetensors')!;
     const expected = await bytesOf(whole.adapterId!);
 
     const killed = start();
     let runId = '';
-    const died = killed.train(request(datasetId), {
+    const died = killed.train(requestOf(datasetId), {
       ...silent(),
       progress: (event) => {
         if (event.kind === 'prepared') runId = event.runId;
@@ -185,7 +125,7 @@ describe('the engine', () => {
     const again = start();
     const listed = (await again.listRuns(undefined, silent())).find(({ id }) => id === runId)!;
     expect(listed).toMatchObject({ status: 'interrupted' });
-    const resumed = await again.train(request(datasetId, { resumeRunId: runId }), silent());
+    const resumed = await again.train(requestOf(datasetId, { resumeRunId: runId }), silent());
     expect(resumed).toMatchObject({ id: runId, status: 'finished', step: 4 });
     expect(resumed.log.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
     expect(await bytesOf(resumed.adapterId!)).toEqual(expected);
@@ -193,7 +133,7 @@ describe('the engine', () => {
 
   it('pauses, goes on, stops and keeps, stops and discards', async () => {
     const datasetId = await importRows();
-    const long = request(datasetId);
+    const long = requestOf(datasetId);
     long.training = { ...long.training, max_steps: 50, save_strategy: 'no' };
     const seen: string[] = [];
     const kept = await engine.train(long, {
@@ -211,7 +151,7 @@ describe('the engine', () => {
     expect(seen).toContain('paused');
     expect(seen).toContain('resumed');
     expect(kept).toMatchObject({ status: 'stopped', step: 3 });
-    expect(await engine.listAdapters(undefined, silent())).toHaveLength(1);
+    expect(await engine.listAdapters(undefined, silent())).toMatchObject([{ step: 3 }]);
     const gone = await engine.train(long, {
       ...silent(),
       progress: (event) => {
@@ -231,7 +171,7 @@ describe('the engine', () => {
       return `${error.code}: ${error.message}`;
     };
     const datasetId = await importRows();
-    const cut = request(datasetId);
+    const cut = requestOf(datasetId);
     cut.training = { ...cut.training, max_length: 2 };
     expect(await fail(engine.train(cut, silent()))).toMatch(
       /^answers-cut: All 8 rows lose their answer at max_length 2/,
@@ -258,7 +198,7 @@ describe('the engine', () => {
     expect(await fail(engine.deleteModel({ modelId: 'nano-lm' }, silent()))).toMatch(/^bundled/);
     expect(await fail(engine.openModel({ modelId: 'nowhere' }, silent()))).toMatch(/^not-found/);
     await holdLock(RUN_LOCK, {}, async () => {
-      expect(await fail(engine.train(request(datasetId), silent()))).toMatch(/^second-tab/);
+      expect(await fail(engine.train(requestOf(datasetId), silent()))).toMatch(/^second-tab/);
     });
     expect(await engine.readRows({ datasetId, start: 0, count: 100 }, silent())).toEqual(ROWS);
   });
@@ -267,7 +207,7 @@ describe('the engine', () => {
     engine = startOn(undefined);
     const device = await engine.describeDevice(undefined, silent());
     expect(device).toMatchObject({ backend: 'wasm', trainingBlocked: { code: 'no-webgpu' } });
-    await expect(engine.train(request(await importRows()), silent())).rejects.toMatchObject({
+    await expect(engine.train(requestOf(await importRows()), silent())).rejects.toMatchObject({
       code: 'no-training',
     });
     expect(await engine.openModel({ modelId: 'nano-lm' }, silent())).toMatchObject({

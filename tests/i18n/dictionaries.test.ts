@@ -118,7 +118,7 @@ describe('errors', () => {
   /** Mistakes of the program itself: a person reads the general sentence and the exact message. */
   const INTERNAL = new Set(
     `plan shape dtype bad-path bad-graph bad-option bad-prompt bad-weight invalid-option bad-token-id
-     session runtime unknown-method not-cloneable no-chat-template wrong-dtype`.split(/\s+/),
+     unknown-method not-cloneable no-chat-template wrong-dtype`.split(/\s+/),
   );
 
   test('every code that a room can throw is in Chinese, or known to be internal', () => {

@@ -2,7 +2,8 @@
  * Plan: loss, gradient and hits for both layouts, all storage types, odd sizes and chunks that divide the
  * rows or not, with none, some and all rows as targets, against float64; logits so large that only a shifted
  * softmax survives; ties; evaluation without a gradient; finite differences; the same bits twice and for any
- * chunk; smoothed targets, with and without a gradient; the sum of losses; refusals by name.
+ * chunk; smoothed targets, with and without a gradient; the sum of losses; refusals by name. The gradient of
+ * the weight: cross-entropy-weight.test.ts.
  *
  * Tolerances, of the root mean square: 1e-5 for the loss and 2e-5 for the gradient, because WGSL allows exp
  * an error of 3 + 2|x| ulp, that is about 1e-6 for the largest terms, after a product that is within 1e-6.
@@ -10,42 +11,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DType, Gpu } from '$lib/gpu';
 import { defaultChunkRows, linearCrossEntropy, sumLoss } from '$lib/kernels/cross-entropy';
-import { createStepState, uploadStepState } from '$lib/kernels/step-state';
-import type { WeightMatrix } from '$lib/kernels/weight';
+import { createStepState } from '$lib/kernels/step-state';
 import { requestTestGpu } from '../dawn';
 import { crossEntropy } from './oracle/cross-entropy';
 import {
-  matrix,
-  randomMatrix,
-  relativeError,
-  roundedTo,
-  runPlan,
-  transposed,
-  upload,
-  type Matrix,
-} from './oracle/matmul';
+  problem,
+  runCrossEntropy,
+  type Options,
+  type Problem,
+} from './oracle/cross-entropy-harness';
+import { matrix, randomMatrix, relativeError, roundedTo, runPlan } from './oracle/matmul';
 
 const LOSS_TOLERANCE = 1e-5;
 const GRADIENT_TOLERANCE = 2e-5;
-
-interface Problem {
-  hidden: Matrix;
-  /** (V, C) */
-  weight: Matrix;
-  bias?: Matrix;
-  rows: number[];
-  targets: number[];
-  lossScale: number;
-  labelSmoothing?: number;
-}
-
-interface Options {
-  dtype?: DType;
-  layout?: WeightMatrix['layout'];
-  chunkRows?: number;
-  gradient?: boolean;
-  correct?: boolean;
-}
 
 describe('linearCrossEntropy', () => {
   let gpu: Gpu;
@@ -54,76 +32,7 @@ describe('linearCrossEntropy', () => {
   });
   afterAll(() => gpu.dispose());
 
-  /** `live` rows out of N in a scattered order, with targets all over the vocabulary. */
-  const problem = (N: number, C: number, V: number, live: number): Problem => {
-    const rows = Array.from({ length: N }, (_, i) => i).sort(
-      (i, j) => ((i * 7919) % 101) - ((j * 7919) % 101) || i - j,
-    );
-    return {
-      hidden: randomMatrix(N, C, 1),
-      weight: randomMatrix(V, C, 2),
-      rows: rows.slice(0, live),
-      targets: Array.from({ length: live }, (_, i) => (i * 37 + V - 1) % V),
-      lossScale: 0.125,
-    };
-  };
-
-  const run = async (p: Problem, options: Options = {}) => {
-    const { dtype = 'f32', layout = 'out-in', gradient = true, correct = true } = options;
-    const [N, C, V] = [p.hidden.rows, p.hidden.columns, p.weight.rows];
-    const step = createStepState(gpu);
-    uploadStepState(gpu, step, {
-      dropoutSeed: 1,
-      targetCount: p.rows.length,
-      lossScale: p.lossScale,
-      learningRate: 1,
-      biasCorrection1: 1,
-      biasCorrection2: 1,
-    });
-    // What follows the valid entries is garbage and must not be used.
-    const padded = (values: number[]) =>
-      Int32Array.from({ length: N }, (_, i) => values[i] ?? 987654);
-    const weight: WeightMatrix = {
-      tensor: upload(gpu, 'weight', layout === 'out-in' ? p.weight : transposed(p.weight), dtype),
-      layout,
-      inFeatures: C,
-      outFeatures: V,
-    };
-    const dirt = Float32Array.from({ length: N * C }, () => 5);
-    const dHidden = gpu.createTensor('dHidden', [N, C], 'f32', dirt);
-    const loss = gpu.createTensor('loss', [N], 'f32', dirt.subarray(0, N));
-    const hits = gpu.createTensor(
-      'correct',
-      [N],
-      'u32',
-      Uint32Array.from({ length: N }, () => 5),
-    );
-    const total = gpu.createTensor('total', [1], 'f32', Float32Array.of(10));
-    await runPlan(gpu, (plan) => {
-      linearCrossEntropy(plan, {
-        label: '/lm_head',
-        hidden: upload(gpu, 'hidden', p.hidden),
-        weight,
-        bias: p.bias && gpu.createTensor('bias', [V], 'f32', Float32Array.from(p.bias.data)),
-        rowIndex: gpu.createTensor('rowIndex', [N], 'i32', padded(p.rows)),
-        targets: gpu.createTensor('targets', [N], 'i32', padded(p.targets)),
-        step,
-        loss,
-        dHidden: gradient ? dHidden : undefined,
-        correct: correct ? hits : undefined,
-        chunkRows: options.chunkRows,
-        labelSmoothing: p.labelSmoothing,
-      });
-      sumLoss(plan, { label: '/loss', loss, total });
-      return [];
-    });
-    return {
-      loss: await gpu.readFloats(loss),
-      dHidden: await gpu.readFloats(dHidden),
-      correct: new Uint32Array(await gpu.readBytes(hits)),
-      total: (await gpu.readFloats(total))[0],
-    };
-  };
+  const run = (p: Problem, options?: Options) => runCrossEntropy(gpu, p, options);
 
   const expectOracle = async (p: Problem, options: Options = {}) => {
     const weight = roundedTo(p.weight, options.dtype ?? 'f32');
@@ -315,6 +224,16 @@ describe('linearCrossEntropy', () => {
       ],
       ['smoothing above 1', () => ({ labelSmoothing: 1.5 }), /labelSmoothing is 1.5/],
       ['a chunk of no rows', () => ({ chunkRows: 0 }), /chunkRows is 0/],
+      [
+        'a gradient of the weight turned round',
+        () => ({ dWeight: gpu.createTensor('turned', [C, V]) }),
+        /dWeight \(turned\) has shape \[4,9\], \[9,4\]/,
+      ],
+      [
+        'a gradient of the weight without one of hidden',
+        () => ({ dWeight: gpu.createTensor('dWeight', [V, C]), dHidden: undefined }),
+        /dWeight needs dHidden/,
+      ],
     ];
     for (const [name, change, says] of cases)
       it(name, async () => {

@@ -1,13 +1,14 @@
 /**
  * Plan: forward and all gradients for ranks from 1 to 256 against float64, and against finite differences
- * of the forward kernel; dX written, accumulated or left out; the same bits twice; refusals by name.
+ * of the forward kernel; dX written, accumulated or left out; a path that is written instead of added; the
+ * gradient of the input alone, for factors that are not trained; the same bits twice; refusals by name.
  *
  * Tolerance 1e-5 of the root mean square: two f32 products in a row, each within 1e-6 or so. The path is
  * linear in each of x, A and B, so a central difference of any step has no truncation error.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu, Tensor } from '$lib/gpu';
-import { loraBackward, loraForward } from '$lib/kernels/lora';
+import { loraBackward, loraBackwardInput, loraForward } from '$lib/kernels/lora';
 import { requestTestGpu } from '../dawn';
 import {
   matrix,
@@ -154,6 +155,61 @@ describe('LoRA path', () => {
     );
     expect(relativeError(await gpu.readFloats(dB), oracle(zeroed, true).dB)).toBeLessThan(
       TOLERANCE,
+    );
+  });
+
+  it('writes the path over what was there where it is not to be added', async () => {
+    const p = problem([13, 17, 9, 3]);
+    const [found] = await runPlan(gpu, (plan) => {
+      const out = upload(gpu, 'out', p.out);
+      loraForward(plan, {
+        label: '/q_proj',
+        x: upload(gpu, 'x', p.x),
+        a: upload(gpu, 'a', p.a),
+        b: upload(gpu, 'b', p.b),
+        scale: p.scale,
+        out,
+        accumulate: false,
+      });
+      return [out];
+    });
+    const alone = oracle({ ...p, out: matrix(13, 9) }, true).out;
+    expect(relativeError(found, alone)).toBeLessThan(TOLERANCE);
+  });
+
+  const inputGradient = async (p: Problem) => {
+    const [found] = await runPlan(gpu, (plan) => {
+      const dX = upload(gpu, 'dX', p.dX);
+      loraBackwardInput(plan, {
+        label: '/q_proj/initial',
+        dOut: upload(gpu, 'dOut', p.dOut),
+        a: upload(gpu, 'a', p.a),
+        b: upload(gpu, 'b', p.b),
+        scale: p.scale,
+        dX,
+      });
+      return [dX];
+    });
+    return found;
+  };
+
+  it.each(SIZES)(
+    'adds the gradient of the input alone at N %i, in %i, out %i, R %i, the same bits twice',
+    async (...size) => {
+      const p = { ...problem(size), scale: -0.6 };
+      const found = await inputGradient(p);
+      expect(relativeError(found, oracle(p, true).dX)).toBeLessThan(TOLERANCE);
+      expect(await inputGradient(p)).toEqual(found);
+      // The same path with trained factors: the same gradient, bit for bit.
+      expect((await run(p, true)).dX).toEqual(found);
+    },
+  );
+
+  it('refuses factors of different ranks for the gradient of the input, by name', async () => {
+    const p = problem([4, 6, 5, 2]);
+    await inputGradient(p);
+    await expect(inputGradient({ ...p, b: randomMatrix(5, 3, 1) })).rejects.toThrow(
+      /lora_A \(a\) has shape \[2,6\] and lora_B \(b\) \[5,3\]/,
     );
   });
 

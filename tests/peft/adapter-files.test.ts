@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InkstoneError } from '$lib/config';
-import { linearSites } from '$lib/decoder';
-import { initLora, layoutLora, readAdapter, writeAdapter } from '$lib/peft';
-import { goldenPath, openGolden } from '../goldens';
+import { adaptedModel } from '$lib/decoder';
+import { initAdapter, layoutAdapter, readAdapter, writeAdapter } from '$lib/peft';
+import { goldenPath, openGolden, readJson } from '../goldens';
 
 const filesOf = (name: string) => ({
   configJson: readFileSync(goldenPath(`models/${name}/adapter/adapter_config.json`), 'utf8'),
@@ -13,16 +13,85 @@ const filesOf = (name: string) => ({
   ),
 });
 
+/** Every adapter folder that PEFT wrote for a method: before training, after it, and converted to plain LoRA. */
+const METHOD_FOLDERS = readdirSync(goldenPath('methods')).flatMap((name) =>
+  ['init-adapter', 'final-adapter', 'final-converted']
+    .map((part) => `methods/${name}/${part}`)
+    .filter((folder) => existsSync(goldenPath(folder))),
+);
+
+const readFolder = async (folder: string) => {
+  const name = folder.split('/')[1];
+  const { config } = await openGolden(
+    readJson<{ model: string }>(`methods/${name}/case.json`).model,
+  );
+  const files = {
+    configJson: readFileSync(goldenPath(`${folder}/adapter_config.json`), 'utf8'),
+    weights: new Uint8Array(readFileSync(goldenPath(`${folder}/adapter_model.safetensors`))),
+  };
+  return { model: adaptedModel(config), files };
+};
+
+describe("PEFT's adapter files of every method", () => {
+  it.each(METHOD_FOLDERS)('%s: tensors byte for byte, and the same config', async (folder) => {
+    const { model, files } = await readFolder(folder);
+    const loaded = readAdapter(files, model, { allowChangedBase: true });
+    const peft = JSON.parse(files.configJson) as Record<string, unknown>;
+    const written = writeAdapter(loaded, model, String(peft.base_model_name_or_path));
+    expect(Buffer.from(written.weights).equals(Buffer.from(files.weights))).toBe(true);
+    // PEFT writes `all-linear` out, layer by layer.
+    const modulesOf = (paths: unknown) =>
+      Array.isArray(paths)
+        ? [...new Set(paths.map((path: string) => path.split('.').at(-1)))].sort()
+        : paths;
+    for (const [key, value] of Object.entries(JSON.parse(written.configJson) as typeof peft)) {
+      const isList = key === 'target_modules' || key === 'feedforward_modules';
+      expect(value, key).toEqual(isList ? modulesOf(peft[key]) : peft[key]);
+    }
+    const again = readAdapter(written, model, { allowChangedBase: true });
+    expect(again.config).toEqual(loaded.config);
+    expect(again.values).toEqual(loaded.values);
+    expect(writeAdapter(again, model, String(peft.base_model_name_or_path))).toEqual(written);
+  });
+
+  it('refuses factors that fit only a changed base, and takes their plain form', async () => {
+    for (const name of ['pissa', 'pissa-rslora', 'olora']) {
+      const { model, files } = await readFolder(`methods/${name}/final-adapter`);
+      expect(() => readAdapter(files, model)).toThrow(
+        expect.objectContaining({ code: 'changed-base' }),
+      );
+      const converted = await readFolder(`methods/${name}/final-converted`);
+      expect(() => readAdapter(converted.files, model)).not.toThrow();
+    }
+  });
+
+  it('refuses the files of another method or model, naming the tensor', async () => {
+    const dora = await readFolder('methods/dora/final-adapter');
+    const plain = dora.files.configJson.replace('"use_dora": true', '"use_dora": false');
+    expect(() => readAdapter({ ...dora.files, configJson: plain }, dora.model)).toThrow(
+      /lora_magnitude_vector, which this model has no place for/,
+    );
+    const prefix = await readFolder('methods/prefix-llama-gqa/final-adapter');
+    expect(() => readAdapter(prefix.files, dora.model)).not.toThrow();
+    const { model: other } = await readFolder('methods/ia3-qwen2/final-adapter');
+    expect(() => readAdapter(prefix.files, other)).toThrow(/prompt_embeddings has shape/);
+    expect(() =>
+      readAdapter({ ...dora.files, configJson: prefix.files.configJson }, other),
+    ).toThrow(expect.objectContaining({ code: 'missing-tensor' }));
+  });
+});
+
 describe("PEFT's adapter files", () => {
   it.each(['llama-tied', 'llama-untied-gqa', 'llama-bias', 'qwen2', 'qwen2-untied', 'qwen3'])(
     '%s: what is read and written again has the same tensors, byte for byte',
     async (name) => {
       const { config } = await openGolden(name);
-      const sites = linearSites(config);
+      const model = adaptedModel(config);
       const files = filesOf(name);
-      const { config: lora, layout, values } = readAdapter(files, sites);
-      const written = writeAdapter(lora, layout, values, name);
-      const again = readAdapter(written, sites);
+      const loaded = readAdapter(files, model);
+      const { config: lora, values } = loaded;
+      const written = writeAdapter(loaded, model, name);
+      const again = readAdapter(written, model);
       expect(again.config).toEqual(lora);
       expect(again.values).toEqual(values);
       expect(Buffer.from(written.weights).equals(Buffer.from(files.weights))).toBe(true);
@@ -31,29 +100,29 @@ describe("PEFT's adapter files", () => {
 
   it('refuses an adapter that was made for another model, naming the tensor and both shapes', async () => {
     const { config } = await openGolden('llama-untied-gqa');
-    const wrong = () => readAdapter(filesOf('llama-tied'), linearSites(config));
+    const wrong = () => readAdapter(filesOf('llama-tied'), adaptedModel(config));
     expect(wrong).toThrow(/q_proj.lora_A.weight has shape \[4,32\], this model needs \[4,64\]/);
     expect(wrong).toThrow(expect.objectContaining({ code: 'wrong-model' }));
   });
 
   it('refuses missing and surplus tensors and values that are no numbers', async () => {
     const { config } = await openGolden('llama-tied');
-    const sites = linearSites(config);
+    const model = adaptedModel(config);
     const files = filesOf('llama-tied');
     const more = files.configJson.replace('"q_proj"', '"q_proj", "o_proj"');
-    expect(() => readAdapter({ ...files, configJson: more }, sites)).toThrow(
+    expect(() => readAdapter({ ...files, configJson: more }, model)).toThrow(
       expect.objectContaining({ code: 'missing-tensor' }),
     );
     const fewer = JSON.stringify({ ...JSON.parse(files.configJson), target_modules: ['q_proj'] });
-    expect(() => readAdapter({ ...files, configJson: fewer }, sites)).toThrow(
+    expect(() => readAdapter({ ...files, configJson: fewer }, model)).toThrow(
       /v_proj.*no place for/,
     );
     const bad = files.weights.slice();
     bad.set(new Uint8Array(Float32Array.of(NaN).buffer), bad.length - 4);
-    expect(() => readAdapter({ ...files, weights: bad }, sites)).toThrow(
+    expect(() => readAdapter({ ...files, weights: bad }, model)).toThrow(
       expect.objectContaining({ code: 'not-finite' }),
     );
-    expect(() => readAdapter(files, sites)).not.toThrow();
+    expect(() => readAdapter(files, model)).not.toThrow();
   });
 
   it('survives any damage with an error of ours', async () => {
@@ -65,7 +134,7 @@ describe("PEFT's adapter files", () => {
         const weights = cut ? files.weights.slice(0, at) : files.weights.slice();
         if (!cut) weights[at] = byte;
         try {
-          readAdapter({ ...files, weights }, linearSites(config));
+          readAdapter({ ...files, weights }, adaptedModel(config));
         } catch (error) {
           expect(error).toBeInstanceOf(InkstoneError);
         }
@@ -78,11 +147,13 @@ describe("PEFT's adapter files", () => {
 describe('a fresh LoRA', () => {
   it('has A uniform within 1/sqrt(in), B zero, and the base bias where biases are trained', async () => {
     const { config } = await openGolden('llama-bias');
-    const sites = linearSites(config);
-    const lora = { ...readAdapter(filesOf('llama-bias'), sites).config, r: 8 };
-    const layout = layoutLora(sites, lora);
-    const values = await initLora(layout, 1, async (path) =>
-      new Float32Array(sites.find((site) => site.path === path)!.outFeatures).fill(0.5),
+    const model = adaptedModel(config);
+    const lora = { ...readAdapter(filesOf('llama-bias'), model).config, r: 8 };
+    const layout = layoutAdapter(model, lora);
+    const values = await initAdapter(layout, lora, 1, async (name) =>
+      new Float32Array(model.layers.find(({ path }) => `${path}.bias` === name)!.outFeatures).fill(
+        0.5,
+      ),
     );
     for (const { kind, shape, offset, count } of layout.parameters) {
       const part = values.subarray(offset, offset + count);
@@ -95,20 +166,22 @@ describe('a fresh LoRA', () => {
       expect(variance / (bound ** 2 / 3)).toBeGreaterThan(0.8);
       expect(variance / (bound ** 2 / 3)).toBeLessThan(1.2);
     }
-    expect(await initLora(layout, 1, async () => new Float32Array(1))).not.toEqual(
-      await initLora(layout, 2, async () => new Float32Array(1)),
+    expect(await initAdapter(layout, lora, 1, async () => new Float32Array(1))).not.toEqual(
+      await initAdapter(layout, lora, 2, async () => new Float32Array(1)),
     );
   });
 
   it('starts every parameter at a multiple of 256 bytes and lets only biases go without decay', async () => {
     const { config } = await openGolden('llama-bias');
-    const layout = layoutLora(
-      linearSites(config),
-      readAdapter(filesOf('llama-bias'), linearSites(config)).config,
-    );
-    for (const { offset, kind } of layout.parameters) {
+    const model = adaptedModel(config);
+    const { config: lora } = readAdapter(filesOf('llama-bias'), model);
+    const { parameters, groups } = layoutAdapter(model, lora);
+    for (const { offset, count, kind } of parameters) {
       expect(offset % 64).toBe(0);
-      expect(offset < layout.decayCount).toBe(kind !== 'bias');
+      const group = groups.find((g) => offset >= g.offset && offset < g.offset + g.count)!;
+      expect(offset + count).toBeLessThanOrEqual(group.offset + group.count);
+      expect(group.decay).toBe(kind !== 'bias');
+      expect(group.fast).toBe(kind !== 'lora_A');
     }
   });
 });

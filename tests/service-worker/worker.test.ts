@@ -17,7 +17,11 @@ interface Handles {
   update?: { apply(): Promise<boolean> };
   holdRun(): Promise<void>;
   endRun(): void;
-  askWorker(message: { url?: string; repo?: string }): Promise<Record<string, unknown>>;
+  askWorker(message: {
+    url?: string;
+    cache?: RequestCache;
+    repo?: string;
+  }): Promise<Record<string, unknown>>;
 }
 
 declare const handles: Handles;
@@ -128,6 +132,25 @@ describe.skipIf(!findChromium())('the service worker', () => {
     const past = { Range: `bytes=${size}-` };
     expect(await read(page, MODEL, past)).toMatchObject({ status: 416 });
     await expect(read(page, '/samples/medical.en.json')).rejects.toThrow('Failed to fetch');
+  });
+
+  it('replaces a kept copy that somebody found damaged', async () => {
+    // A context with routes disables caches, which is to ask for every file anew.
+    await context.close();
+    context = await browser.newContext();
+    page = await visit('/');
+    const whole = (await askWorker(page)) as { url: string; text: string };
+    await page.evaluate(async ({ url }) => {
+      for (const name of await caches.keys()) {
+        const cache = await caches.open(name);
+        if (await cache.match(url)) await cache.put(url, new Response('broken'));
+      }
+    }, whole);
+    expect(await askWorker(page)).toMatchObject({ text: 'broken' });
+    const anew = await page.evaluate(() => handles.askWorker({ cache: 'reload' }));
+    expect(anew).toEqual(whole);
+    await server.stop();
+    await expect.poll(() => askWorker(page)).toEqual(whole);
   });
 
   it('keeps all of a file of which only a range was asked', async () => {

@@ -36,7 +36,7 @@ describe('evaluation in a run', () => {
   const kinds = (history: readonly LogEntry[]) =>
     history.map((entry) => `${'loss' in entry ? 'loss' : 'eval'} ${entry.step}`);
   const train = async (changes: Partial<TrainingArguments>, evalRows = EVAL_ROWS) => {
-    const trainer = await Trainer.create({ ...inputOf(changes, evalRows), lora: LORA });
+    const trainer = await Trainer.create({ ...inputOf(changes, evalRows), peft: LORA });
     await trainer.run();
     const { state, values } = await trainer.checkpoint();
     trainer.dispose();
@@ -45,7 +45,7 @@ describe('evaluation in a run', () => {
 
   it('averages the means of batches by their rows, as evaluation_loop does', async () => {
     const args = inputOf({ eval_strategy: 'steps', eval_steps: 100, max_steps: 3 });
-    const trainer = await Trainer.create({ ...args, lora: LORA });
+    const trainer = await Trainer.create({ ...args, peft: LORA });
     await trainer.run();
     const { config } = golden;
     const shared = { gpu, config, weights, adapter: trainer.adapter, batchSize: 8 };
@@ -125,7 +125,7 @@ describe('evaluation in a run', () => {
   it('needs rows, and says so; gives its memory back', async () => {
     const baseline = gpu.liveBufferCount;
     const create = (changes: Partial<TrainingArguments>, evalRows = EVAL_ROWS) =>
-      Trainer.create({ ...inputOf(changes, evalRows), lora: LORA });
+      Trainer.create({ ...inputOf(changes, evalRows), peft: LORA });
     await expect(create({ eval_strategy: 'epoch' }, [])).rejects.toMatchObject({
       code: 'no-eval-rows',
     });

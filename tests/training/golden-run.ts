@@ -1,6 +1,6 @@
 /** A run of transformers' Trainer that is kept under tests/reference/goldens, made again with ours. */
 import { existsSync, readFileSync } from 'node:fs';
-import { readLoraConfig, readTrainingArguments, type JsonObject } from '$lib/config';
+import { readPeftConfig, readTrainingArguments, type JsonObject } from '$lib/config';
 import { ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
 import {
@@ -74,7 +74,7 @@ export async function goldenRun(
     gpu,
     config,
     weights,
-    lora: readLoraConfig(settings, 'config.json'),
+    peft: readPeftConfig(settings, 'config.json'),
     args,
     rows: readRows(`${path}/dataset.jsonl`),
     evalRows: existsSync(evalFile) ? readRows(evalFile) : undefined,

@@ -1,13 +1,14 @@
 /** Twelve optimiser steps of transformers' Trainer with PEFT: each loss, norm and rate, and the final adapter. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readLoraConfig, readTrainingArguments, type JsonObject } from '$lib/config';
+import { readPeftConfig, readTrainingArguments, type JsonObject } from '$lib/config';
 import { ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
-import { Trainer, type StepReport, type TokenRow } from '$lib/training';
+import { Trainer, type StepReport } from '$lib/training';
 import { openAdapterFolder } from '../../src/cli/model-folder';
 import { requestTestGpu } from '../dawn';
 import { goldenPath, openGolden, readJson, relativeL2 } from '../goldens';
+import { readRows } from './rows';
 
 interface ExpectedStep {
   step: number;
@@ -21,14 +22,6 @@ const CASES = readdirSync(goldenPath('training')).sort();
 
 /** Adam turns the noise of tiny gradients into steps of full size; biases over all layers feel it most. */
 const FINAL = { default: 3e-4, 'llama-bias-all': 1e-3 } as Record<string, number>;
-
-export function readRows(file: string): TokenRow[] {
-  const lines = readFileSync(file, 'utf8').trim().split('\n');
-  return lines.map((line) => {
-    const { input_ids, labels } = JSON.parse(line) as { input_ids: number[]; labels: number[] };
-    return { inputIds: Int32Array.from(input_ids), labels: Int32Array.from(labels) };
-  });
-}
 
 describe('training against the Trainer', () => {
   let gpu: Gpu;
@@ -52,7 +45,7 @@ describe('training against the Trainer', () => {
       gpu,
       config,
       weights,
-      lora: readLoraConfig(settings, 'config.json'),
+      peft: readPeftConfig(settings, 'config.json'),
       args: readTrainingArguments(settings, 'config.json'),
       rows: readRows(`${folder}/dataset.jsonl`),
       initialValues: initial.values,

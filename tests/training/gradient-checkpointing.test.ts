@@ -6,9 +6,9 @@ import {
   type JsonObject,
   type ModelConfig,
 } from '$lib/config';
-import { linearSites, type ModelWeights } from '$lib/decoder';
+import { adaptedModel, type ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
-import { initLora, layoutLora, LoraState } from '$lib/peft';
+import { AdapterState, initAdapter, layoutAdapter } from '$lib/peft';
 import { Trainer, type TokenRow } from '$lib/training';
 import { StepPlans } from '$lib/training/step-plans';
 import { requestTestGpu } from '../dawn';
@@ -42,7 +42,7 @@ describe('gradient_checkpointing', () => {
       gpu,
       config,
       weights,
-      lora: readLoraConfig(lora, 'test'),
+      peft: readLoraConfig(lora, 'test'),
       args,
       rows: ROWS,
     });
@@ -62,9 +62,9 @@ describe('gradient_checkpointing', () => {
 
   it('takes less than a third of the memory of a deep model', async () => {
     const lora = readLoraConfig({ target_modules: 'all-linear' }, 'test');
-    const layout = layoutLora(linearSites(config), lora);
-    const values = await initLora(layout, 1, () => Promise.resolve(new Float32Array()));
-    const adapter = new LoraState(gpu, layout, lora, values, { trainable: true });
+    const layout = layoutAdapter(adaptedModel(config), lora);
+    const values = await initAdapter(layout, lora, 1, (name) => weights.readFloats(name));
+    const adapter = new AdapterState(gpu, layout, lora, values, { trainable: true });
     const bytesWith = async (gradientCheckpointing: boolean) => {
       const shared = { gpu, config, weights, adapter, maxLength: 128, training: true };
       const plans = new StepPlans({ ...shared, gradientCheckpointing });

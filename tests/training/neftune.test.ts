@@ -27,7 +27,7 @@ describe('neftune_noise_alpha', () => {
   const create = (changes: Partial<TrainingArguments>) =>
     Trainer.create({
       ...{ gpu, config: golden.config, weights, rows, evalRows: makeRows(3, 2) },
-      lora: readLoraConfig({}, 'test'),
+      peft: readLoraConfig({}, 'test'),
       args: arguments_({
         ...{ shuffle: false, per_device_train_batch_size: 2, max_steps: 1 },
         ...changes,

@@ -93,7 +93,7 @@ describe('packing', () => {
         gpu,
         config: golden.config,
         weights,
-        lora: readLoraConfig({ target_modules: 'all-linear', r: 2 }, 'test'),
+        peft: readLoraConfig({ target_modules: 'all-linear', r: 2 }, 'test'),
         // All rows in each step, so that a step sees the same targets packed or not.
         args: {
           ...DEFAULT_TRAINING_ARGUMENTS,
@@ -135,7 +135,7 @@ describe('packing', () => {
       const evaluate = async (packing: boolean) => {
         const trainer = await Trainer.create({
           ...{ gpu, config: golden.config, weights, rows: makeRows(18), evalRows: makeRows(5) },
-          lora: readLoraConfig({}, 'test'),
+          peft: readLoraConfig({}, 'test'),
           args: {
             ...DEFAULT_TRAINING_ARGUMENTS,
             ...{ packing, eval_on_start: true, max_steps: 1, max_length: 48 },

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type TrainingArguments } from '$lib/config';
-import { linearSites, ModelWeights } from '$lib/decoder';
+import { adaptedModel, ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
 import {
   readCheckpoint,
@@ -48,7 +48,7 @@ describe('a run', () => {
       gpu,
       config: golden.config,
       weights,
-      lora: LORA,
+      peft: LORA,
       args,
       rows: ROWS,
       checkpoint,
@@ -56,7 +56,12 @@ describe('a run', () => {
 
   /** SHA-256 of each file: a difference shows by the file's name. */
   const bytesAfter = async (trainer: Trainer) => {
-    const files = writeCheckpoint(await trainer.checkpoint(), trainer.layout, LORA, 'base');
+    const files = writeCheckpoint(
+      await trainer.checkpoint(),
+      LORA,
+      adaptedModel(golden.config),
+      'base',
+    );
     const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
     return Object.fromEntries([...files].map(([name, bytes]) => [name, digest(bytes)]));
   };
@@ -89,9 +94,14 @@ describe('a run', () => {
         onStep: ({ step }) => step === stopAt && stop.abort(),
       });
       expect(first.step).toBe(stopAt);
-      const files = writeCheckpoint(await first.checkpoint(), first.layout, LORA, 'base');
+      const files = writeCheckpoint(
+        await first.checkpoint(),
+        LORA,
+        adaptedModel(golden.config),
+        'base',
+      );
       first.dispose();
-      const second = await create(readCheckpoint(files, linearSites(golden.config)));
+      const second = await create(readCheckpoint(files, LORA, adaptedModel(golden.config)));
       expect(second.step).toBe(stopAt);
       await second.run();
       expect(await bytesAfter(second), `stopped at ${stopAt}`).toEqual(expected);

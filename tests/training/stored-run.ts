@@ -1,11 +1,12 @@
 /** A run whose checkpoints go to memory as files, that can be stopped or killed at a step and taken up again. */
 import { createHash } from 'node:crypto';
 import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type TrainingArguments } from '$lib/config';
-import { linearSites } from '$lib/decoder';
+import { adaptedModel } from '$lib/decoder';
 import {
   readCheckpoint,
   Trainer,
   writeCheckpoint,
+  type Checkpoint,
   type CheckpointFiles,
   type TokenRow,
   type TrainerState,
@@ -55,23 +56,22 @@ type Interruption = { at: number; how: 'stopped' | 'killed' | 'stopped in evalua
  */
 export async function storedRun(input: RunInput, interruption?: Interruption): Promise<RunEnd> {
   const store = new Map<number, CheckpointFiles>();
-  const sites = linearSites(input.config);
+  const model = adaptedModel(input.config);
+  const read = (files: CheckpointFiles) => readCheckpoint(files, LORA, model);
+  const write = (checkpoint: Checkpoint) => writeCheckpoint(checkpoint, LORA, model, 'base');
   const create = (files?: CheckpointFiles) =>
     Trainer.create({
       ...input,
-      lora: LORA,
-      checkpoint: files && readCheckpoint(files, sites),
+      peft: LORA,
+      checkpoint: files && read(files),
     });
   const go = async (trainer: Trainer, signal?: AbortSignal, onStep?: (step: number) => void) =>
     trainer.run({
       signal,
       onStep: ({ step }) => onStep?.(step),
       onCheckpoint: async (checkpoint) =>
-        void store.set(
-          checkpoint.state.global_step,
-          writeCheckpoint(checkpoint, trainer.layout, LORA, 'base'),
-        ),
-      loadCheckpoint: async (step) => readCheckpoint(store.get(step)!, sites),
+        void store.set(checkpoint.state.global_step, write(checkpoint)),
+      loadCheckpoint: async (step) => read(store.get(step)!),
     });
 
   let trainer = await create();
@@ -84,22 +84,20 @@ export async function storedRun(input: RunInput, interruption?: Interruption): P
       if (how === 'stopped in evaluation') setTimeout(() => stop.abort(), 2);
       else stop.abort();
     });
-    const kept = writeCheckpoint(await trainer.checkpoint(), trainer.layout, LORA, 'base');
+    const kept = write(await trainer.checkpoint());
     trainer.dispose();
     const newest = Math.max(0, ...[...store.keys()].filter((step) => step <= at));
     trainer = await create(how === 'killed' ? store.get(newest) : kept);
   }
   await go(trainer);
   const end = await trainer.checkpoint();
-  const files = writeCheckpoint(end, trainer.layout, LORA, 'base');
+  const files = write(end);
   trainer.dispose();
   return {
     files: digests(files),
     state: end.state,
     values: end.values,
-    checkpoints: new Map(
-      [...store].map(([step, stored]) => [step, readCheckpoint(stored, sites).values]),
-    ),
+    checkpoints: new Map([...store].map(([step, stored]) => [step, read(stored).values])),
   };
 }
 

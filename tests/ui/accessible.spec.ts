@@ -68,6 +68,7 @@ test('answers side by side, and a failure', async ({ page }) => {
 
 for (const scenario of [
   'no-webgpu',
+  'software-webgpu',
   'low-space',
   'private',
   'second-tab',

@@ -1,6 +1,7 @@
 /**
  * Plan: what a person does, over the scripted engine. The tour from its button to its figures, with a
- * pause; a run with pause, keep and discard; data with problems and with unknown columns; Enter while an
+ * pause; a run with pause, keep and discard; any checkpoint of a run in Chat, Evaluate and Models, deleted
+ * alone, with its run, or left; a full device while a run saves; a report deleted; data with problems and with unknown columns; Enter while an
  * input method composes; a worker that dies and a device that is lost; a second tab; no WebGPU; keyboard.
  */
 import { expect, test } from '@playwright/test';
@@ -21,7 +22,7 @@ test('the tour runs to its figures, and can be paused', async ({ page }) => {
   await expect(page.getByRole('row', { name: /ROUGE-L/ })).toContainText('0.9124');
   await expect(page.getByRole('button', { name: /Save the adapter/ })).toBeVisible();
   await page.getByRole('link', { name: 'Let both models answer side by side' }).click();
-  await expect(page.getByLabel('Adapter')).toHaveValue(/adapter-run/);
+  await expect(page.getByLabel('Adapter')).toHaveValue(/^adapter-\d+-step-120$/);
 });
 
 test('the tour can be stopped and says so', async ({ page }) => {
@@ -47,8 +48,8 @@ test('a run: the recipe of the sample, figures, title, the line of PEFT, samples
   await expect(page).toHaveTitle(/^Training \d+%/);
   await expect(page.getByText('step 40', { exact: true }).first()).toBeVisible();
   await expect(page.getByText('Training is finished')).toBeVisible({ timeout: 20_000 });
-  await page.getByRole('link', { name: 'Talk to it' }).click();
-  await expect(page).toHaveURL(/\/chat\?model=nano-lm&adapter=adapter-run/);
+  await page.getByRole('link', { name: 'Talk to it', exact: true }).click();
+  await expect(page).toHaveURL(/\/chat\?model=nano-lm&adapter=adapter-\d+-step-120/);
 });
 
 test('a discarded run asks first and leaves no adapter', async ({ page }) => {
@@ -61,6 +62,71 @@ test('a discarded run asks first and leaves no adapter', async ({ page }) => {
   await page.getByRole('button', { name: 'Stop and discard' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Stop and discard' }).click();
   await expect(page.getByText('No checkpoint was kept of this run.')).toBeVisible();
+});
+
+test('any checkpoint of a run can be talked to and evaluated', async ({ page }) => {
+  await openPage(page, '/train');
+  const history = page.locator('#history');
+  await history.getByRole('button', { name: /^Show: 医学问答样例/ }).click();
+  await history.getByRole('link', { name: /^Talk to it: Step 80/ }).click();
+  await expect(page.getByLabel('Adapter')).toHaveValue('adapter-1-step-80');
+  await expect(page.getByLabel('Adapter').locator('optgroup')).toHaveAttribute(
+    'label',
+    '医学问答样例 · 11月23日 14:02',
+  );
+  await openPage(page, '/chat?model=nano-lm&adapter=adapter-1');
+  await expect(page.getByLabel('Adapter')).toHaveValue('adapter-1-step-120');
+  await page.getByRole('link', { name: 'Evaluate' }).click();
+  const run = page.getByRole('group', { name: /^医学问答样例/ });
+  await expect(run.getByRole('checkbox', { name: 'Step 120' })).toBeChecked();
+  await run.getByRole('checkbox', { name: 'Step 40' }).check();
+  await page.getByRole('button', { name: 'Start the evaluation' }).click();
+  await expect(page.getByRole('rowheader', { name: /^Step 40 · 医学问答样例/ })).toBeVisible();
+});
+
+test('a checkpoint is deleted alone, a run with them or but for its newest adapter', async ({
+  page,
+}) => {
+  await openPage(page, '/train');
+  const history = page.locator('#history');
+  const confirm = () => page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await history.getByRole('button', { name: /^Show: 门诊问答/ }).click();
+  await history.getByRole('button', { name: /^Delete: Step 40, 门诊问答/ }).click();
+  await expect(page.getByRole('dialog')).toContainText('start again from the beginning');
+  await confirm();
+  await expect(history.getByText('There are no checkpoints yet.')).toBeVisible();
+  await expect(history.getByRole('button', { name: /^Start again: 门诊问答/ })).toBeVisible();
+  await history.getByRole('button', { name: /^Delete: 医学问答样例/ }).click();
+  await expect(page.getByLabel('Keep the newest adapter')).toBeChecked();
+  await confirm();
+  await expect(history.getByText('医学问答样例')).toBeHidden();
+  await page.getByRole('link', { name: 'Models' }).click();
+  const adapters = page.locator('#adapters');
+  await expect(adapters.getByRole('heading', { name: /^医学问答样例/ })).toBeVisible();
+  await expect(adapters.getByText(/earlier checkpoint/)).toBeHidden();
+});
+
+test('a full device: the run goes on, space is offered, the last checkpoint waits', async ({
+  page,
+}) => {
+  await openPage(page, '/train', { scenario: 'disk-full' });
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(page.getByText(/The checkpoint of step 40 could not be saved/)).toBeVisible();
+  await expect(page.getByText(/The last checkpoint is not saved yet/)).toBeVisible({
+    timeout: 20_000,
+  });
+  await page.getByRole('button', { name: 'Free 12 MB of older checkpoints' }).click();
+  await expect(page.getByText('12 MB freed')).toBeVisible();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await expect(page.getByText('Training is finished')).toBeVisible();
+});
+
+test('a report is deleted after it was asked for', async ({ page }) => {
+  await openPage(page, '/evaluate');
+  await page.locator('#result').getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(page.getByText('There are no results yet.')).toBeVisible();
 });
 
 test('a wrong number is named with what is allowed, and holds the start back', async ({ page }) => {
@@ -114,6 +180,7 @@ test('a stopped answer keeps what was said', async ({ page }) => {
 
 for (const [scenario, sentence] of [
   ['crash', 'The worker stopped. Your checkpoints are safe'],
+  ['vanish', 'The worker stopped. Your checkpoints are safe'],
   ['device-lost', 'The graphics device was lost. Your checkpoints are safe'],
 ] as const)
   test(`${scenario}: a sentence and a way on`, async ({ page }) => {
@@ -138,6 +205,32 @@ test('without WebGPU chat is offered and training says why not', async ({ page }
   await page.getByRole('link', { name: 'Talk to the bundled model' }).click();
   await expect(page.getByLabel('Write your question')).toBeVisible();
 });
+
+for (const { scenario, locale, compute, status } of [
+  {
+    scenario: 'software-webgpu',
+    locale: 'en',
+    compute: 'the processor computes it (google swiftshader)',
+    status: 'Ready · WebGPU + WASM',
+  },
+  {
+    scenario: 'software-webgpu',
+    locale: 'zh-CN',
+    compute: '由处理器代为计算（google swiftshader）',
+    status: '就绪 · WebGPU + WASM',
+  },
+  {
+    scenario: 'ordinary',
+    locale: 'en',
+    compute: 'WebGPU is available on Apple M2',
+    status: 'Ready · WebGPU',
+  },
+] as const)
+  test(`${scenario}, ${locale}: what trains and what answers here`, async ({ page }) => {
+    await openPage(page, '/', { scenario, locale });
+    await expect(page.getByText(compute)).toBeVisible();
+    await expect(page.getByText(status, { exact: true })).toBeVisible();
+  });
 
 test('keyboard: skip link, current page, language and theme', async ({ page }) => {
   await openPage(page, '/settings');

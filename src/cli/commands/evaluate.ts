@@ -1,6 +1,6 @@
 /** `evaluate --model DIR [--adapter DIR] --dataset FILE`: prints loss and perplexity as one line of JSON. */
 import { ModelWeights, NO_ADAPTER } from '$lib/decoder';
-import { LoraState } from '$lib/peft';
+import { AdapterState } from '$lib/peft';
 import { evaluateLoss } from '$lib/training';
 import { requestNodeGpu } from '../gpu';
 import { openAdapterFolder, openModelFolder } from '../model-folder';
@@ -23,9 +23,11 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   });
   const gpu = await requestNodeGpu();
   try {
-    const weights = await ModelWeights.upload(gpu, config, checkpoint.source);
+    const weights = await ModelWeights.upload(gpu, config, checkpoint.source, {
+      storage: 'stored',
+    });
     const adapter = loaded
-      ? new LoraState(gpu, loaded.layout, loaded.config, loaded.values, { trainable: false })
+      ? new AdapterState(gpu, loaded.layout, loaded.config, loaded.values, { trainable: false })
       : NO_ADAPTER;
     const report = await evaluateLoss({
       gpu,

@@ -2,16 +2,18 @@
 import { join } from 'node:path';
 import {
   parseJsonObject,
-  readLoraConfig,
+  readPeftConfig,
   readTrainingArguments,
-  type LoraConfig,
+  type ModelConfig,
+  type PeftConfig,
 } from '$lib/config';
-import { linearSites, ModelWeights } from '$lib/decoder';
-import { layoutLora, PeftError, type LoadedAdapter } from '$lib/peft';
+import { adaptedModel, ModelWeights } from '$lib/decoder';
+import { layoutAdapter, PeftError, type LoadedAdapter } from '$lib/peft';
 import {
   checkpointName,
   checkpointStep,
   dueAfter,
+  readCheckpointValues,
   surplusCheckpoints,
   TRAINER_STATE_FILE,
   Trainer,
@@ -19,7 +21,7 @@ import {
   type Checkpoint,
 } from '$lib/training';
 import { CliError } from '../errors';
-import { readText, removeFolder, writeFileAtomically } from '../disk';
+import { readBytes, readText, removeFolder, writeFileAtomically } from '../disk';
 import { requestNodeGpu } from '../gpu';
 import { openAdapterFolder, openModelFolder } from '../model-folder';
 import { readRows } from '../rows';
@@ -36,7 +38,7 @@ export interface TrainOptions {
 
 export async function train(options: TrainOptions): Promise<void> {
   const settings = parseJsonObject(await readText(options.config), options.config);
-  const lora = readLoraConfig(settings, options.config);
+  const peft = readPeftConfig(settings, options.config);
   const args = readTrainingArguments(settings, options.config);
   const model = await openModelFolder(options.model);
   const encoding = { maxLength: args.max_length, trainOnPrompt: args.train_on_prompt };
@@ -51,17 +53,19 @@ export async function train(options: TrainOptions): Promise<void> {
   const initial = options['init-adapter']
     ? await openAdapterFolder(options['init-adapter'], model.config)
     : undefined;
-  if (initial) requireSameShape(initial, lora, model.config);
+  if (initial) requireSameShape(initial, peft, model.config);
   const gpu = await requestNodeGpu();
   try {
     const { config } = model;
-    const weights = await ModelWeights.upload(gpu, config, model.checkpoint.source);
+    const weights = await ModelWeights.upload(gpu, config, model.checkpoint.source, {
+      storage: 'stored',
+    });
     const initialValues = initial?.values;
     const trainer = await Trainer.create({
       gpu,
       config,
       weights,
-      lora,
+      peft,
       args,
       rows,
       evalRows,
@@ -71,7 +75,7 @@ export async function train(options: TrainOptions): Promise<void> {
     const { trainableCount } = trainer.layout;
     process.stdout.write(`${trainableParameters(trainableCount, trainer.allParams)}\n`);
     const save = async (checkpoint: Checkpoint, folder: string, only?: readonly string[]) => {
-      const files = writeCheckpoint(checkpoint, trainer.layout, lora, model.name);
+      const files = writeCheckpoint(checkpoint, peft, adaptedModel(config), model.name);
       for (const [name, bytes] of files)
         if (!only || only.includes(name)) await writeFileAtomically(join(folder, name), bytes);
     };
@@ -98,7 +102,12 @@ export async function train(options: TrainOptions): Promise<void> {
         written = [...written, step];
         await removeSurplus(step, bestStep());
       },
-      loadCheckpoint: (step) => openAdapterFolder(folderOf(step), config),
+      loadCheckpoint: async (step) => {
+        const names = ['adapter_config.json', 'adapter_model.safetensors'];
+        const files = new Map<string, Uint8Array>();
+        for (const name of names) files.set(name, await readBytes(join(folderOf(step), name)));
+        return readCheckpointValues(files, peft, adaptedModel(config));
+      },
     });
     // As the Trainer does at its end: one checkpoint is the best one, not the last.
     const best = bestStep();
@@ -113,12 +122,8 @@ export async function train(options: TrainOptions): Promise<void> {
   }
 }
 
-function requireSameShape(
-  initial: LoadedAdapter,
-  lora: LoraConfig,
-  config: Parameters<typeof linearSites>[0],
-) {
-  const wanted = layoutLora(linearSites(config), lora).parameters;
+function requireSameShape(initial: LoadedAdapter, peft: PeftConfig, config: ModelConfig): void {
+  const wanted = layoutAdapter(adaptedModel(config), peft).parameters;
   const found = initial.layout.parameters;
   const differs = wanted.find(
     ({ key, shape }, index) =>
@@ -127,9 +132,14 @@ function requireSameShape(
   if (differs || wanted.length !== found.length)
     throw new PeftError(
       'wrong-model',
-      `The initial adapter (r ${initial.config.r}, target_modules ${initial.config.target_modules}, bias ${initial.config.bias}) does not fit the config (r ${lora.r}, target_modules ${lora.target_modules}, bias ${lora.bias}). Make them equal.`,
+      `The initial adapter (${summary(initial.config)}) does not fit the config (${summary(peft)}). Make them equal.`,
     );
 }
+
+const summary = (config: PeftConfig): string =>
+  Object.entries(config)
+    .map(([name, value]) => `${name} ${String(value)}`)
+    .join(', ');
 
 /** As PEFT's `print_trainable_parameters` prints it. */
 export function trainableParameters(trainable: number, all: number): string {

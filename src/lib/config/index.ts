@@ -14,11 +14,12 @@ export {
   LINEAR_MODULES,
   LORA_BIASES,
   loraScale,
-  parseLoraConfig,
   readLoraConfig,
+  startsFromWeights,
   type LinearModule,
   type LoraBias,
   type LoraConfig,
+  type InitLoraWeights,
 } from './lora-config';
 export {
   EVAL_STRATEGIES,
@@ -36,6 +37,20 @@ export {
   type LrSchedulerType,
   type RampType,
 } from './lr-schedules';
+export {
+  DEFAULT_IA3_CONFIG,
+  DEFAULT_PREFIX_CONFIG,
+  defaultPeftConfig,
+  FULL_TUNING,
+  parsePeftConfig,
+  PEFT_TYPES,
+  readPeftConfig,
+  type FullTuningConfig,
+  type Ia3Config,
+  type PeftConfig,
+  type PeftType,
+  type PrefixTuningConfig,
+} from './peft-config';
 export {
   COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,

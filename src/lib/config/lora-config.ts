@@ -1,6 +1,6 @@
-/** `adapter_config.json` as PEFT 0.21 reads and writes it, for the methods that Inkstone trains. */
+/** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA, PiSSA and OLoRA too. */
 import { ConfigError } from './errors';
-import { Fields, parseJsonObject, type JsonObject } from './fields';
+import { Fields, type JsonObject } from './fields';
 
 export const LORA_BIASES = ['none', 'all', 'lora_only'] as const;
 export type LoraBias = (typeof LORA_BIASES)[number];
@@ -17,33 +17,46 @@ export const LINEAR_MODULES = [
 ] as const;
 export type LinearModule = (typeof LINEAR_MODULES)[number];
 
+/**
+ * How A and B start: `true` as PEFT does (A uniform, B zero), from the largest singular values of the
+ * weight (`pissa`, arXiv 2404.02948; `pissa_niter_N` by N rounds of subspace iteration), or from its QR
+ * factors (`olora`, arXiv 2406.01775).
+ */
+export type InitLoraWeights = true | 'pissa' | `pissa_niter_${number}` | 'olora';
+
 /** Field names and defaults are PEFT's `LoraConfig`. */
 export interface LoraConfig {
+  peft_type: 'LORA';
   r: number;
   lora_alpha: number;
   lora_dropout: number;
   target_modules: readonly LinearModule[];
   bias: LoraBias;
   use_rslora: boolean;
+  /** Weight-decomposed LoRA: a trained magnitude for each row of the weight (arXiv 2402.09353). */
+  use_dora: boolean;
+  init_lora_weights: InitLoraWeights;
 }
 
 /** PEFT's own defaults; what the page offers is `COMMON_RECIPE` in training-arguments.ts. */
 export const DEFAULT_LORA_CONFIG: LoraConfig = {
+  peft_type: 'LORA',
   r: 8,
   lora_alpha: 8,
   lora_dropout: 0,
   target_modules: ['q_proj', 'v_proj'],
   bias: 'none',
   use_rslora: false,
+  use_dora: false,
+  init_lora_weights: true,
 };
+
+/** What PiSSA and OLoRA taught is saved at twice the rank, and must be read again: they get half of it. */
+const MOST_RANK = 2048;
 
 /** lora_alpha / r, or lora_alpha / sqrt(r) with rank-stabilised LoRA (arXiv 2312.03732). */
 export function loraScale(config: Pick<LoraConfig, 'r' | 'lora_alpha' | 'use_rslora'>): number {
   return config.lora_alpha / (config.use_rslora ? Math.sqrt(config.r) : config.r);
-}
-
-export function parseLoraConfig(text: string, fileName = 'adapter_config.json'): LoraConfig {
-  return readLoraConfig(parseJsonObject(text, fileName), fileName);
 }
 
 /**
@@ -52,9 +65,7 @@ export function parseLoraConfig(text: string, fileName = 'adapter_config.json'):
  */
 export function readLoraConfig(object: JsonObject, fileName: string): LoraConfig {
   const fields = new Fields(object, fileName);
-  const method = fields.text('peft_type', 'LORA');
-  if (method !== 'LORA') throw fields.unsupported('peft_type', method, 'LORA');
-  for (const option of ['use_dora', 'use_qalora', 'fan_in_fan_out', 'lora_bias'])
+  for (const option of ['use_qalora', 'fan_in_fan_out', 'lora_bias'])
     if (fields.boolean(option, false)) throw fields.unsupported(option, true, 'false');
   for (const option of ['rank_pattern', 'alpha_pattern'])
     if (Object.keys(fields.nested(option)?.object ?? {}).length > 0)
@@ -63,36 +74,56 @@ export function readLoraConfig(object: JsonObject, fileName: string): LoraConfig
     if (fields.has(option) && (object[option] as unknown[]).length !== 0)
       throw fields.unsupported(option, object[option], 'null');
   const defaults = DEFAULT_LORA_CONFIG;
-  return {
-    r: fields.integer('r', defaults.r, { min: 1, max: 1024 }),
+  const init = readInit(fields);
+  const config: LoraConfig = {
+    peft_type: 'LORA',
+    r: fields.integer('r', defaults.r, { min: 1, max: init === true ? MOST_RANK : MOST_RANK / 2 }),
     lora_alpha: fields.number('lora_alpha', defaults.lora_alpha, { min: 0, open: true }),
     lora_dropout: fields.number('lora_dropout', defaults.lora_dropout, { min: 0, max: 0.99 }),
-    target_modules: readTargets(fields),
+    target_modules: readTargets(fields, 'target_modules', defaults.target_modules),
     bias: fields.oneOf('bias', LORA_BIASES, defaults.bias),
     use_rslora: fields.boolean('use_rslora', defaults.use_rslora),
+    use_dora: fields.boolean('use_dora', defaults.use_dora),
+    init_lora_weights: init,
   };
+  if (config.use_dora && startsFromWeights(config))
+    throw fields.unsupported('init_lora_weights', config.init_lora_weights, 'true with use_dora');
+  return config;
 }
 
-function readTargets(fields: Fields): LinearModule[] {
-  const value = fields.object.target_modules ?? DEFAULT_LORA_CONFIG.target_modules;
+/** Whether A and B start as parts of the weight, which is then trained as what is left of it. */
+export const startsFromWeights = ({ init_lora_weights }: LoraConfig): boolean =>
+  init_lora_weights !== true;
+
+function readInit(fields: Fields): InitLoraWeights {
+  const value = fields.object.init_lora_weights ?? true;
+  if (value === true || value === 'pissa' || value === 'olora') return value;
+  if (typeof value === 'string' && /^pissa_niter_([1-9]|[1-9]\d)$/.test(value))
+    return value as InitLoraWeights;
+  throw fields.unsupported('init_lora_weights', value, 'true, pissa, pissa_niter_1 to 99, olora');
+}
+
+/** @throws ConfigError when a name is no linear layer of a decoder block */
+export function readTargets(
+  fields: Fields,
+  name: 'target_modules' | 'feedforward_modules',
+  defaults: readonly LinearModule[],
+): LinearModule[] {
+  const value = fields.object[name] ?? defaults;
   if (value === 'all-linear') return [...LINEAR_MODULES];
   const list = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(list) || list.length === 0)
-    throw fields.wrong(
-      'target_modules',
-      value,
-      `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`,
-    );
+    throw fields.wrong(name, value, `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`);
   // PEFT writes `all-linear` out as full paths; which layers they name, the adapter's keys tell.
-  const names = list.map((name) =>
-    String(name).replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, ''),
+  const names = list.map((item) =>
+    String(item).replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, ''),
   );
-  for (const name of names)
-    if (!LINEAR_MODULES.some((module) => module === name))
+  for (const item of names)
+    if (!LINEAR_MODULES.some((module) => module === item))
       throw new ConfigError(
         'unsupported-option',
-        `${fields.fileName}: target_modules names ${JSON.stringify(name)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
-        { details: { field: 'target_modules', found: String(name) } },
+        `${fields.fileName}: ${name} names ${JSON.stringify(item)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
+        { details: { field: name, found: String(item) } },
       );
-  return LINEAR_MODULES.filter((name) => names.includes(name));
+  return LINEAR_MODULES.filter((module) => names.includes(module));
 }

@@ -37,6 +37,12 @@ export class Xoshiro128 {
     return (this.nextUint32() >>> 8) / 0x1000000;
   }
 
+  /** Standard normal (Box and Muller 1958), one value of the pair. */
+  nextNormal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.nextUnit()));
+    return radius * Math.cos(2 * Math.PI * this.nextUnit());
+  }
+
   /** Uniform whole number in [0, bound), without bias (rejection). */
   nextBelow(bound: number): number {
     const limit = Math.floor(0x100000000 / bound) * bound;

@@ -30,6 +30,8 @@ export interface TrainingArguments extends EvaluationArguments {
   adam_beta1: number;
   adam_beta2: number;
   adam_epsilon: number;
+  /** LoRA+ (arXiv 2402.12354): B learns at so many times the rate; 1 is plain LoRA. PEFT's name. */
+  loraplus_lr_ratio: number;
   /** At or below 0 the norm is measured but nothing is clipped. */
   max_grad_norm: number;
   /** Share of each target that is spread over the whole vocabulary; evaluations smooth too. */
@@ -67,6 +69,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   adam_beta1: 0.9,
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
+  loraplus_lr_ratio: 1,
   max_grad_norm: 1,
   label_smoothing_factor: 0,
   neftune_noise_alpha: null,
@@ -142,6 +145,10 @@ export function readTrainingArguments(
     adam_beta1: fields.number('adam_beta1', defaults.adam_beta1, beta),
     adam_beta2: fields.number('adam_beta2', defaults.adam_beta2, beta),
     adam_epsilon: fields.number('adam_epsilon', defaults.adam_epsilon, { min: 0, max: 1 }),
+    loraplus_lr_ratio: fields.number('loraplus_lr_ratio', defaults.loraplus_lr_ratio, {
+      min: 1,
+      max: 1e4,
+    }),
     max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm),
     label_smoothing_factor: fields.number(
       'label_smoothing_factor',

@@ -7,19 +7,21 @@
 import type { LinearModule, ModelConfig } from '../config';
 import { reshaped, type PlanBuilder, type Tensor } from '../gpu';
 import { addForward, addInto } from '../kernels/add';
-import { attentionBackward, attentionForward } from '../kernels/attention';
 import { linearCrossEntropy } from '../kernels/cross-entropy';
-import { embeddingForward } from '../kernels/embedding';
+import { embeddingBackward, embeddingForward } from '../kernels/embedding';
 import { linearForward } from '../kernels/linear';
 import { rmsNormBackward, rmsNormForward } from '../kernels/rms-norm';
 import { rotaryBackward, rotaryForward } from '../kernels/rotary';
 import { swigluBackward, swigluForward } from '../kernels/swiglu';
-import { backwardLinear, forwardLinear, type LayerContext, type LinearTrace } from './linear-layer';
+import type { WeightMatrix } from '../kernels/weight';
+import type { LayerContext } from './layer-context';
+import { backwardLinear, forwardLinear, type LinearTrace } from './linear-layer';
 import { linearSites, type LinearSite } from './parameters';
+import { attendBackward, attendForward, type AttentionTrace } from './prefix-attention';
 import type { Adapter } from './trainable';
 import type { ModelWeights } from './weights';
 
-/** Rotary tables, (maxT, D/2) each. */
+/** Rotary tables, (maxT, D/2) each; row 0 is the position of a sequence's first token, after a prefix if there is one. */
 export interface RotaryTensors {
   readonly cos: Tensor;
   readonly sin: Tensor;
@@ -63,6 +65,8 @@ export interface DecoderInput {
   readonly embeddingNoise?: Tensor;
 }
 
+const EMBEDDING = 'model.embed_tokens.weight';
+
 interface NormTrace {
   readonly x: Tensor;
   readonly rstd: Tensor;
@@ -72,10 +76,7 @@ interface LayerTrace {
   readonly inputNorm: NormTrace;
   readonly qNorm: NormTrace | undefined;
   readonly kNorm: NormTrace | undefined;
-  readonly q: Tensor;
-  readonly k: Tensor;
-  readonly v: Tensor;
-  readonly attention: { out: Tensor; lse: Tensor };
+  readonly attention: AttentionTrace;
   readonly postNorm: NormTrace;
   readonly gate: Tensor;
   readonly up: Tensor;
@@ -112,17 +113,17 @@ export class Decoder {
     return linearForward(this.plan, {
       label: '/lm_head',
       x: this.forward(),
-      weight: this.input.weights.head,
+      weight: this.head(),
     });
   }
 
   /** Losses of the rows that have a target; `correct` marks those whose target is the likeliest token. */
   evaluate(loss: Tensor, correct?: Tensor): void {
-    const { batch, weights, step, labelSmoothing } = this.input;
+    const { batch, step, labelSmoothing } = this.input;
     linearCrossEntropy(this.plan, {
       label: '/loss',
       hidden: this.forward(),
-      weight: weights.head,
+      weight: this.head(),
       rowIndex: batch.rowIndex,
       targets: batch.targets,
       step,
@@ -134,13 +135,14 @@ export class Decoder {
 
   /** Forward, loss and backward: gradients accumulate in the adapter's tensors. */
   train(loss: Tensor): void {
-    const { batch, weights, step, config, gradientCheckpointing, labelSmoothing } = this.input;
+    const { batch, step, config, adapter, gradientCheckpointing, labelSmoothing } = this.input;
     const { hidden, inputs, layers, finalNorm } = this.forwardTraced();
     const dHidden = this.plan.tensor('dHidden', hidden.shape);
     linearCrossEntropy(this.plan, {
       label: '/loss',
       hidden,
-      weight: weights.head,
+      weight: this.head(),
+      dWeight: adapter.tensor(this.headName)?.gradient,
       rowIndex: batch.rowIndex,
       targets: batch.targets,
       step,
@@ -149,21 +151,29 @@ export class Decoder {
       labelSmoothing,
     });
     const dH = this.backwardNorm('model.norm', finalNorm, dHidden);
+    const table = adapter.tensor(EMBEDDING)?.gradient;
     const lowest = this.lowestTrainedLayer();
     for (let layer = config.layerCount - 1; layer >= lowest; layer--) {
       const trace = gradientCheckpointing
         ? this.forwardLayer(layer, inputs[layer]).trace
         : layers[layer];
-      this.backwardLayer(layer, trace, dH, layer > lowest);
+      this.backwardLayer(layer, trace, dH, layer > lowest || table !== undefined);
     }
+    if (table)
+      embeddingBackward(this.plan, {
+        label: '/model/embed_tokens',
+        ids: batch.ids,
+        dOut: dH,
+        dWeight: table,
+      });
   }
 
   private forwardTraced() {
-    const { weights, batch, config, embeddingNoise } = this.input;
+    const { batch, config, embeddingNoise } = this.input;
     let h = embeddingForward(this.plan, {
       label: '/model/embed_tokens',
       ids: batch.ids,
-      weight: weights.get('model.embed_tokens.weight'),
+      weight: this.tensor(EMBEDDING),
       C: config.hiddenSize,
       V: config.vocabSize,
     });
@@ -205,14 +215,13 @@ export class Decoder {
       });
     const qRotated = rotated(qNormed.out, heads, 'q');
     const kRotated = rotated(kNormed.out, kvHeads, 'k');
-    const attention = attentionForward(this.plan, {
-      label,
-      q: qRotated,
-      k: kRotated,
-      v: v.out,
-      ...this.attentionSizes(layer, B, T),
-    });
-    const o = this.forwardLinear(layer, 'o_proj', attention.out);
+    const { out: attended, trace: attention } = attendForward(
+      this.plan,
+      { label, q: qRotated, k: kRotated, v: v.out, ...this.attentionSizes(layer, B, T) },
+      this.input.adapter.prefix,
+      layer,
+    );
+    const o = this.forwardLinear(layer, 'o_proj', attended);
     const h2 = addForward(this.plan, { label: `${label}/add`, a: h, b: o.out });
     const { out: n2, trace: postNorm } = this.forwardNorm(`${block}.post_attention_layernorm`, h2);
     const gate = this.forwardLinear(layer, 'gate_proj', n2);
@@ -236,9 +245,6 @@ export class Decoder {
         inputNorm,
         qNorm: qNormed.trace,
         kNorm: kNormed.trace,
-        q: qRotated,
-        k: kRotated,
-        v: v.out,
         attention,
         postNorm,
         gate: gate.out,
@@ -264,15 +270,14 @@ export class Decoder {
 
     const label = `/model/layers.${layer}/self_attn`;
     const dOut = this.backwardLinear(linear.o_proj, dH);
-    const { dQ, dK, dV } = attentionBackward(this.plan, {
-      label,
+    const { dQ, dK, dV } = attendBackward(
+      this.plan,
+      { label, ...this.attentionSizes(layer, batch.B, batch.T) },
+      trace.attention,
       dOut,
-      q: trace.q,
-      k: trace.k,
-      v: trace.v,
-      ...trace.attention,
-      ...this.attentionSizes(layer, batch.B, batch.T),
-    });
+      this.input.adapter.prefix,
+      layer,
+    );
     const unrotated = (gradient: Tensor, count: number, name: string) =>
       rotaryBackward(this.plan, {
         label: `${label}/${name}_rotary`,
@@ -334,7 +339,7 @@ export class Decoder {
     const { out, rstd } = rmsNormForward(this.plan, {
       label: `/${path.replaceAll('.', '/')}`,
       x,
-      weight: this.input.weights.get(`${path}.weight`),
+      weight: this.tensor(`${path}.weight`),
       epsilon: this.input.config.rmsNormEpsilon,
     });
     return { out, trace: { x, rstd } };
@@ -354,7 +359,8 @@ export class Decoder {
       label: `/${path.replaceAll('.', '/')}/backward`,
       dOut,
       x: trace.x,
-      weight: this.input.weights.get(`${path}.weight`),
+      weight: this.tensor(`${path}.weight`),
+      dWeight: this.input.adapter.tensor(`${path}.weight`)?.gradient,
       rstd: trace.rstd,
       dX: into,
       accumulate: into !== undefined,
@@ -366,10 +372,26 @@ export class Decoder {
     return reshaped(this.backwardNorm(path, trace, reshaped(dOut, trace.x.shape)), dOut.shape);
   }
 
+  /** A tensor of the checkpoint: the base's, or the one in training. */
+  private tensor(name: string): Tensor {
+    return this.input.adapter.tensor(name)?.value ?? this.input.weights.get(name);
+  }
+
+  private get headName(): string {
+    return this.input.config.tieWordEmbeddings ? EMBEDDING : 'lm_head.weight';
+  }
+
+  private head(): WeightMatrix {
+    return { ...this.input.weights.head, tensor: this.tensor(this.headName) };
+  }
+
   /** Gradients need not go below this layer. */
   private lowestTrainedLayer(): number {
     const { adapter, config } = this.input;
-    const trained = this.sites.filter(({ path }) => adapter.lora(path) ?? adapter.bias(path));
+    if (adapter.prefix || adapter.tensor(EMBEDDING)) return 0;
+    const isTrained = ({ path }: LinearSite) =>
+      adapter.lora(path) ?? adapter.bias(path) ?? adapter.scaling(path);
+    const trained = this.sites.filter(isTrained);
     return Math.min(config.layerCount, ...trained.map(({ layer }) => layer));
   }
 }

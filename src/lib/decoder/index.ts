@@ -1,12 +1,15 @@
 export { DecoderError, type DecoderErrorCode } from './errors';
 export {
+  adaptedModel,
   countParameters,
   linearSites,
   parameterShapes,
   type LinearSite,
   type ParameterShape,
 } from './parameters';
-export { NO_ADAPTER, type Adapter, type LoraPair, type TrainedBias } from './trainable';
+export { NO_ADAPTER, type Adapter, type LoraPair, type Trained } from './trainable';
+export { prepareAdapter } from './dora-layer';
+export { prefixLength } from './prefix-attention';
 export {
   ModelWeights,
   type StoredTensor,

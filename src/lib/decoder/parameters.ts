@@ -1,5 +1,6 @@
 /** Which tensors a checkpoint must hold for a config: names, shapes and the linear layers among them. */
 import type { LinearModule, ModelConfig } from '../config';
+import type { AdaptedModel } from '../peft';
 
 export interface ParameterShape {
   /** Name in the safetensors file, such as `model.layers.0.self_attn.q_proj.weight`. */
@@ -64,6 +65,17 @@ export function parameterShapes(config: ModelConfig): ParameterShape[] {
   shapes.push({ name: 'model.norm.weight', shape: [C] });
   if (!config.tieWordEmbeddings) shapes.push({ name: 'lm_head.weight', shape: [V, C] });
   return shapes;
+}
+
+/** The model as the methods of the peft room see it. */
+export function adaptedModel(config: ModelConfig): AdaptedModel {
+  return {
+    layers: linearSites(config),
+    tensors: parameterShapes(config),
+    layerCount: config.layerCount,
+    keyHeads: config.kvHeadCount,
+    keyValueWidth: config.kvHeadCount * config.headDim,
+  };
 }
 
 /** Elements of all tensors, as PEFT counts "all params" of the base. */

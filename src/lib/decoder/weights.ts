@@ -2,9 +2,11 @@
 import type { ModelConfig } from '../config';
 import { findNonFinite, tensorToFloat32 } from '../formats';
 import { elementCount, type DType, type Gpu, type Tensor } from '../gpu';
+import type { Nf4Matrix } from '../kernels/expand-nf4';
 import type { WeightMatrix } from '../kernels/weight';
 import { DecoderError } from './errors';
-import { parameterShapes } from './parameters';
+import { absmaxName, readNf4, uploadNf4 } from './nf4-weight';
+import { linearSites, parameterShapes } from './parameters';
 
 /** One tensor as its file stores it. */
 export interface StoredTensor {
@@ -18,10 +20,14 @@ export interface StoredTensor {
 export type TensorSource = (name: string) => Promise<StoredTensor | undefined>;
 
 /**
- * How weights lie in GPU memory. `f32` suits every adapter and both readers; `stored` keeps the
- * file's 16 bits, which only the trainer reads where the adapter has no f16 arithmetic.
+ * How weights lie in GPU memory. `f32` suits every adapter and both readers. `stored` keeps the file's
+ * 16 bits for half the memory; our kernels read the same values, to the same bits. ONNX Runtime gains
+ * nothing by them (ARCHITECTURE.md has the figures), so weights that it reads as well are `f32`. `nf4` is
+ * QLoRA's base: the linear layers of the blocks in 4 bits and a magnitude for each 64 of them, 4.5 bits a
+ * weight, other values than the file's; embedding, output head, norms and biases in f32, as bitsandbytes
+ * leaves them out.
  */
-export type WeightStorage = 'f32' | 'stored';
+export type WeightStorage = 'f32' | 'stored' | 'nf4';
 
 export interface UploadOptions {
   storage?: WeightStorage;
@@ -33,7 +39,9 @@ export class ModelWeights {
   private constructor(
     private readonly gpu: Gpu,
     readonly config: ModelConfig,
+    /** By checkpoint name. A weight in 4 bits is its packed codes, with the magnitudes beside it. */
     readonly tensors: ReadonlyMap<string, Tensor>,
+    private readonly quantised: ReadonlyMap<string, Nf4Matrix>,
   ) {}
 
   /**
@@ -47,7 +55,11 @@ export class ModelWeights {
     { storage = 'f32', signal, onProgress }: UploadOptions = {},
   ): Promise<ModelWeights> {
     const tensors = new Map<string, Tensor>();
-    const weights = new ModelWeights(gpu, config, tensors);
+    const quantised = new Map<string, Nf4Matrix>();
+    const weights = new ModelWeights(gpu, config, tensors, quantised);
+    const inFourBits = new Map(
+      storage === 'nf4' ? linearSites(config).map((site) => [`${site.path}.weight`, site]) : [],
+    );
     const shapes = parameterShapes(config);
     const totalBytes = shapes.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0);
     let doneBytes = 0;
@@ -59,10 +71,18 @@ export class ModelWeights {
         const dtype: DType = keep ? (stored.dtype === 'F16' ? 'f16' : 'bf16') : 'f32';
         const floats = tensorToFloat32(stored.bytes, stored.dtype);
         refuseNonFinite(name, floats);
-        const tensor = await gpu.checked(name, () =>
-          gpu.createTensor(name, shape, dtype, keep ? stored.bytes : floats),
-        );
-        tensors.set(name, tensor);
+        await gpu.checked(name, () => {
+          const site = inFourBits.get(name);
+          if (!site) {
+            const data = keep ? stored.bytes : floats;
+            tensors.set(name, gpu.createTensor(name, shape, dtype, data));
+            return;
+          }
+          const { packed, absmax } = uploadNf4(gpu, name, floats);
+          tensors.set(name, packed).set(absmaxName(name), absmax);
+          const { inFeatures, outFeatures } = site;
+          quantised.set(name, { packed, absmax, inFeatures, outFeatures });
+        });
         doneBytes += 4 * elementCount(shape);
         onProgress?.(doneBytes, totalBytes);
       }
@@ -83,8 +103,18 @@ export class ModelWeights {
     return tensor;
   }
 
+  /** A weight in 4 bits, which has to be expanded before a product reads it. */
+  nf4(name: string): Nf4Matrix | undefined {
+    return this.quantised.get(name);
+  }
+
+  /** @throws DecoderError `missing-tensor`, `wrong-dtype` for a weight in 4 bits */
   matrix(name: string): WeightMatrix {
     const tensor = this.get(name);
+    if (this.nf4(name))
+      throw new DecoderError('wrong-dtype', `${name} lies in 4 bits; it must be expanded first.`, {
+        details: { name },
+      });
     const [outFeatures, inFeatures] = tensor.shape;
     return { tensor, layout: 'out-in', inFeatures, outFeatures };
   }
@@ -94,6 +124,18 @@ export class ModelWeights {
     return this.matrix(
       this.config.tieWordEmbeddings ? 'model.embed_tokens.weight' : 'lm_head.weight',
     );
+  }
+
+  /** A tensor's values as f32, whatever it is stored in. */
+  async readFloats(name: string): Promise<Float32Array> {
+    const inFourBits = this.nf4(name);
+    if (inFourBits) return readNf4(this.gpu, inFourBits);
+    const tensor = this.get(name);
+    const bytes = await this.gpu.readBytes(tensor);
+    const count = elementCount(tensor.shape);
+    if (tensor.dtype === 'f32') return new Float32Array(bytes);
+    const stored = new Uint8Array(bytes, 0, 2 * count);
+    return tensorToFloat32(stored, tensor.dtype === 'f16' ? 'F16' : 'BF16');
   }
 
   get gpuBytes(): number {

@@ -2,12 +2,11 @@
  * The engine worker's object: implements EngineApi by handing each call to the part that owns it.
  * One model is open at a time; opening another closes it, unless a run is using it.
  */
-import { DEFAULT_LORA_CONFIG, isJsonObject, type LoraConfig } from '../config';
-import { countParameters, linearSites } from '../decoder';
+import { DEFAULT_LORA_CONFIG, isJsonObject, type PeftConfig } from '../config';
+import { countParameters, adaptedModel } from '../decoder';
 import type { GpuError } from '../gpu';
 import { fetchOwn } from '../hub';
-import type { AdapterInputs } from '../inference';
-import { layoutLora } from '../peft';
+import { layoutAdapter } from '../peft';
 import type { CallContext } from '../rpc/protocol';
 import type {
   ChatProgress,
@@ -37,8 +36,9 @@ import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
 import { readModelFolder } from './model-folder';
 import { ModelLibrary } from './model-library';
-import { LoadedModel } from './open-model';
+import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
+import { StorageCleaner } from './storage-cleaner';
 import { TrainingService } from './training-service';
 
 export interface EngineOptions {
@@ -48,13 +48,21 @@ export interface EngineOptions {
   gpu: GPU | undefined;
   /** Folder of the page's own files, ending in `/`. */
   baseUrl: string;
+  /** What answers; `auto` unless a test asks for one of the two. */
+  talkOn?: TalkOn;
 }
 
 type Signal = Pick<CallContext, 'signal'>;
 
 const SILENT = () => {};
 
-export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): EngineApi {
+export function createEngine({
+  files,
+  tables,
+  gpu,
+  baseUrl,
+  talkOn = 'auto',
+}: EngineOptions): EngineApi {
   let opened: Promise<LoadedModel> | undefined;
   let openedId: string | undefined;
 
@@ -65,8 +73,9 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
   const context: EngineContext = { files, tables, baseUrl, device: new EngineDevice(gpu, onLost) };
   const models = new ModelLibrary(context);
   const datasets = new DatasetLibrary(context);
-  const adapters = new AdapterLibrary(context);
   const runs = new RunLibrary(context);
+  const adapters = new AdapterLibrary(context, runs);
+  const cleaner = new StorageCleaner(context, runs, adapters);
 
   /** The open model, opened or changed when it has to be. */
   async function open(
@@ -107,20 +116,28 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
     const folder = await readModelFolder(models.folder(summary, signal));
     const device = await context.device.gpu();
-    return LoadedModel.open(summary, folder, device, { signal, progress });
+    const talksOn = chooseTalkBackend(device, talkOn);
+    return LoadedModel.open(summary, folder, device, { talksOn, signal, progress });
   }
 
   async function close(model: Promise<LoadedModel> | undefined): Promise<void> {
     await (await model?.catch(() => undefined))?.close();
   }
 
-  async function adapterInputs(id: string, model: LoadedModel): Promise<AdapterInputs> {
-    const loaded = await adapters.load(id, model.summary.id, model.folder.config);
-    return model.adapterInputs(id, loaded);
+  async function speaker(id: string | undefined, model: LoadedModel): Promise<Speaker> {
+    if (id === undefined) return model.speaker();
+    const { id: exactId } = await adapters.get(id);
+    const loaded = await adapters.load(exactId, model.summary.id, model.folder.config);
+    return model.speakerOf(exactId, loaded);
   }
 
-  const training = new TrainingService({ context, datasets, adapters, runs, open });
-  const evaluations = new EvaluationService({ context, datasets, open, adapterInputs });
+  async function forget(adapterIds: readonly string[]): Promise<void> {
+    const model = await opened?.catch(() => undefined);
+    for (const id of adapterIds) await model?.forgetAdapter(id);
+  }
+
+  const training = new TrainingService({ context, datasets, runs, open });
+  const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
 
   async function describeDevice(): Promise<DeviceReport> {
@@ -128,7 +145,9 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     const { blocked } = context.device;
     return {
       backend: device ? 'webgpu' : 'wasm',
+      talksOn: chooseTalkBackend(device, talkOn),
       adapterName: device?.adapterName ?? '',
+      isSoftwareAdapter: device?.isSoftware ?? false,
       f16: device?.features.f16 ?? false,
       subgroups: device?.features.subgroups ?? false,
       maxBufferBytes: device?.device.limits.maxBufferSize ?? 0,
@@ -142,8 +161,7 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     { signal, progress }: CallContext<ChatProgress>,
   ): Promise<ChatResult> {
     const model = await open(request.modelId, { signal });
-    const adapter = request.adapterId ? await adapterInputs(request.adapterId, model) : undefined;
-    const session = await model.talk();
+    const { session, adapter } = await speaker(request.adapterId, model);
     const { text, promptTokens, newTokens, firstTokenMs, tokensPerSecond, stoppedBy } =
       await session.generate({
         messages: request.messages,
@@ -184,15 +202,18 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     return { lora: part(isLora), training: part((name) => !isLora(name)) };
   }
 
-  async function countTrainable(modelId: string, lora: LoraConfig, signal: AbortSignal) {
+  async function countTrainable(modelId: string, peft: PeftConfig, signal: AbortSignal) {
     const { config } = (await open(modelId, { signal })).folder;
-    const { trainableCount } = layoutLora(linearSites(config), lora);
-    return { trainableParams: trainableCount, allParams: countParameters(config) + trainableCount };
+    const { trainableCount } = layoutAdapter(adaptedModel(config), peft);
+    const added = peft.peft_type === 'FULL' ? 0 : trainableCount;
+    return { trainableParams: trainableCount, allParams: countParameters(config) + added };
   }
 
   return {
     describeDevice,
     persistStorage,
+    measureFreeable: () => cleaner.measure(),
+    freeStorage: () => cleaner.clean(),
     deleteEverything: async () => {
       if (training.active)
         throw new EngineError('busy', 'A training run is going on. Stop it before deleting.');
@@ -234,14 +255,20 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
     previewRow: preview,
     deleteDataset: ({ datasetId }) => datasets.delete(datasetId),
     recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
-    countParameters: ({ modelId, lora }, { signal }) => countTrainable(modelId, lora, signal),
+    countParameters: ({ modelId, peft }, { signal }) => countTrainable(modelId, peft, signal),
 
     train: (request, call) => training.train(request, call),
     pauseTraining: async () => training.pause(),
     resumeTraining: async () => training.resume(),
     stopTraining: async ({ keep }) => training.stop(keep),
     listRuns: () => runs.list(),
-    deleteRun: ({ runId }) => runs.delete(runId),
+    deleteRun: async ({ runId, keepAdapter }) => {
+      await runs.refuseWhileActive(runId);
+      const { checkpoints } = await runs.get(runId);
+      const kept = keepAdapter ? await adapters.keepNewest(runId) : undefined;
+      await runs.delete(runId, kept?.step);
+      await forget(checkpoints.map(({ adapterId }) => adapterId).filter((id) => id !== kept?.id));
+    },
     renameRun: ({ runId, name }) => runs.rename(runId, name),
 
     listAdapters: () => adapters.list(),
@@ -250,13 +277,16 @@ export function createEngine({ files, tables, gpu, baseUrl }: EngineOptions): En
       return adapters.import(dropped, name, modelId, config);
     },
     deleteAdapter: async ({ adapterId }) => {
-      (await opened?.catch(() => undefined))?.forgetAdapter(adapterId);
-      await adapters.delete(adapterId);
+      const { id, runId } = await adapters.get(adapterId);
+      if (runId !== undefined) await runs.refuseWhileActive(runId);
+      await forget([id]);
+      await adapters.delete(id);
     },
 
     chat,
     evaluate: (request, call) => evaluations.evaluate(request, call),
     listEvaluations: () => evaluations.list(),
+    deleteEvaluation: ({ evaluationId }) => evaluations.delete(evaluationId),
 
     merge: (request, call) => exports.merge(request, call),
     exportModel: (request, call) => exports.export(request, call),

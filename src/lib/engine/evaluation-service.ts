@@ -1,6 +1,5 @@
 /** Base and tuned answers to the same held-back questions, scored side by side. */
 import { scorePredictions } from '../evaluation';
-import type { AdapterInputs } from '../inference';
 import type { CallContext } from '../rpc/protocol';
 import type {
   CountProgress,
@@ -11,11 +10,12 @@ import type {
 } from '../rpc/engine-api';
 import type { DatasetRow } from '../formats';
 import { encodePrompt, toMessages, type Tokenizer } from '../text';
+import type { AdapterLibrary } from './adapter-library';
 import { newId, type EngineContext } from './context';
 import { viewRow, type DatasetLibrary } from './dataset-library';
-import { EngineError } from './errors';
+import { EngineError, notFound } from './errors';
 import { GREEDY } from './greedy';
-import type { LoadedModel } from './open-model';
+import type { LoadedModel, Speaker } from './open-model';
 
 interface EvaluationRecord extends EvaluationReport {
   schemaVersion: 1;
@@ -24,8 +24,9 @@ interface EvaluationRecord extends EvaluationReport {
 export interface EvaluationParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
+  readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
-  readonly adapterInputs: (id: string, model: LoadedModel) => Promise<AdapterInputs>;
+  readonly speaker: (id: string | undefined, model: LoadedModel) => Promise<Speaker>;
 }
 
 export class EvaluationService {
@@ -36,11 +37,18 @@ export class EvaluationService {
     return records.sort((a, b) => b.createdAt - a.createdAt);
   }
 
+  /** @throws EngineError `not-found` */
+  async delete(id: string): Promise<void> {
+    const { tables } = this.parts.context;
+    if (!(await tables.get('evaluations', id))) throw notFound('evaluation', id);
+    await tables.remove('evaluations', id);
+  }
+
   async evaluate(
     request: EvaluateRequest,
     context: CallContext<CountProgress>,
   ): Promise<EvaluationReport> {
-    const { datasets, open, adapterInputs } = this.parts;
+    const { datasets, adapters, open, speaker } = this.parts;
     const model = await open(request.modelId, context);
     const count = request.maxRows > 0 ? request.maxRows : undefined;
     const rows = await datasets.rows(request.datasetId, 0, count);
@@ -49,8 +57,8 @@ export class EvaluationService {
     const scores: EvaluationScore[] = [];
     let done = 0;
     for (const adapterId of request.adapterIds) {
-      const adapter = adapterId === undefined ? undefined : await adapterInputs(adapterId, model);
-      const session = await model.talk();
+      const summary = adapterId === undefined ? undefined : await adapters.get(adapterId);
+      const { session, adapter } = await speaker(summary?.id, model);
       const speed = { tokens: 0, ms: 0 };
       for (const [index, row] of rows.entries()) {
         context.signal.throwIfAborted();
@@ -72,7 +80,9 @@ export class EvaluationService {
         reference: viewRow(row).output,
       }));
       scores.push({
-        adapterId,
+        adapterId: summary?.id,
+        adapterName: summary?.name,
+        adapterStep: summary?.step,
         ...scorePredictions(predictions),
         tokensPerSecond: speed.ms > 0 ? (1000 * speed.tokens) / speed.ms : 0,
         gpuBytes: (await this.parts.context.device.gpu())?.liveBytes ?? 0,

@@ -13,7 +13,7 @@ import { folderOf, type ModelLibrary } from './model-library';
 import { floatSource, type LoadedModel } from './open-model';
 
 /** Exports lie here until the next one is made. */
-const EXPORTS = 'exports';
+export const EXPORTS = 'exports';
 
 export interface ExportParts {
   readonly context: EngineContext;

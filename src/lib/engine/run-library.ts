@@ -1,97 +1,96 @@
-/** Training runs on this device: their records, and the checkpoints that they can go on from. */
-import { linearSites } from '../decoder';
-import type { ModelConfig } from '../config';
-import type { RunSummary } from '../rpc/engine-api';
-import {
-  CHECKPOINT_FILES,
-  readCheckpoint,
-  type Checkpoint,
-  type CheckpointFiles,
-} from '../training';
+/** Training runs on this device: their records, and with each what its checkpoints tell. */
+import type { CheckpointSummary, RunSummary } from '../rpc/engine-api';
+import { adapterIdOf, finalCheckpoint } from './adapter-id';
+import { CheckpointStore, type StoredCheckpoint } from './checkpoint-store';
 import { isTraining, type EngineContext } from './context';
-import { notFound } from './errors';
+import { EngineError, notFound } from './errors';
 
-interface RunRecord extends RunSummary {
+/** What is written down of a run; the rest is read from its checkpoints. */
+export type RunFacts = Omit<RunSummary, 'checkpoints' | 'adapterId'>;
+
+interface RunRecord extends RunFacts {
   schemaVersion: 1;
+  /** Written by older versions, which kept a copy of the newest adapter under this id. */
+  adapterId?: string;
 }
 
 export class RunLibrary {
-  constructor(private readonly context: EngineContext) {}
+  readonly checkpoints: CheckpointStore;
 
-  /** A run that says it is running while nobody holds the lock was interrupted. */
+  constructor(private readonly context: EngineContext) {
+    this.checkpoints = new CheckpointStore(context.files);
+  }
+
+  /** Newest first. */
   async list(): Promise<RunSummary[]> {
     const records = await this.context.tables.list<RunRecord>('runs');
+    const stored = await this.checkpoints.listAll();
     const alive = await isTraining();
     return records
-      .map((run) => (alive || !isActive(run) ? run : { ...run, status: 'interrupted' as const }))
+      .map((record) => {
+        const own = stored.filter(({ runId }) => runId === record.id);
+        return toSummary(record, own, alive);
+      })
       .sort((a, b) => b.createdAt - a.createdAt);
   }
 
+  /** @throws EngineError `not-found` */
   async get(id: string): Promise<RunSummary> {
+    const run = await this.find(id);
+    if (!run) throw notFound('run', id);
+    return run;
+  }
+
+  async find(id: string): Promise<RunSummary | undefined> {
     const record = await this.context.tables.get<RunRecord>('runs', id);
-    if (!record) throw notFound('run', id);
-    return record;
+    return record && toSummary(record, await this.checkpoints.list(id), await isTraining());
   }
 
-  async save(run: RunSummary): Promise<void> {
-    await this.context.tables.put<RunRecord>('runs', { ...run, schemaVersion: 1 });
-  }
-
-  /** Writes a checkpoint under its step, then points the run at it, then removes those before but the best. */
-  async saveCheckpoint(
-    runId: string,
-    step: number,
-    files: CheckpointFiles,
-    best?: number,
-  ): Promise<void> {
-    const before = await this.checkpointSteps(runId);
-    for (const [name, bytes] of files)
-      await this.context.files.writeFile(`${folderOf(runId)}/checkpoint-${step}/${name}`, bytes);
-    await this.context.files.writeFile(
-      `${folderOf(runId)}/checkpoint-${step}/complete`,
-      new Uint8Array(1),
-    );
-    for (const old of before)
-      if (old !== step && old !== best)
-        await this.context.files.remove(`${folderOf(runId)}/checkpoint-${old}`);
-  }
-
-  /** The newest complete checkpoint; undefined before the first. */
-  async loadCheckpoint(runId: string, config: ModelConfig): Promise<Checkpoint | undefined> {
-    const steps = await this.checkpointSteps(runId);
-    if (steps.length === 0) return undefined;
-    return this.readCheckpoint(runId, Math.max(...steps), config);
-  }
-
-  /** The checkpoint of one step. @throws StorageError, TrainingError */
-  async readCheckpoint(runId: string, step: number, config: ModelConfig): Promise<Checkpoint> {
-    const folder = `${folderOf(runId)}/checkpoint-${step}`;
-    const files = new Map<string, Uint8Array>();
-    for (const name of CHECKPOINT_FILES) {
-      const file = await this.context.files.readFile(`${folder}/${name}`);
-      files.set(name, new Uint8Array(await file.arrayBuffer()));
-    }
-    return readCheckpoint(files, linearSites(config));
+  async save(facts: RunFacts): Promise<void> {
+    await this.context.tables.put<RunRecord>('runs', { ...facts, schemaVersion: 1 });
   }
 
   async rename(id: string, name: string): Promise<void> {
-    await this.save({ ...(await this.get(id)), name });
+    const record = await this.context.tables.get<RunRecord>('runs', id);
+    if (!record) throw notFound('run', id);
+    await this.context.tables.put<RunRecord>('runs', { ...record, name });
   }
 
-  async delete(id: string): Promise<void> {
+  /** @param keepStep step whose adapter stays, under a record of its own */
+  async delete(id: string, keepStep?: number): Promise<void> {
     await this.context.tables.remove('runs', id);
-    await this.context.files.remove(folderOf(id));
+    await this.checkpoints.removeAll(id, keepStep);
   }
 
-  private async checkpointSteps(runId: string): Promise<number[]> {
-    const entries = await this.context.files.list(folderOf(runId));
-    return entries.flatMap(({ path }) => {
-      const match = /\/checkpoint-(\d+)\/complete$/.exec(path);
-      return match ? [Number(match[1])] : [];
-    });
+  /** @throws EngineError `busy` while the run may be going on, here or in another tab */
+  async refuseWhileActive(id: string): Promise<void> {
+    const record = await this.context.tables.get<RunRecord>('runs', id);
+    if (record && isActive(record) && (await isTraining()))
+      throw new EngineError('busy', `${record.name} is going on. Stop it before deleting from it.`);
   }
 }
 
-const folderOf = (runId: string) => `runs/${runId}`;
+/** A run that says it is running while nobody holds the lock was interrupted, unless its last checkpoint is there. */
+function toSummary(
+  { schemaVersion: _version, adapterId, ...facts }: RunRecord,
+  stored: readonly StoredCheckpoint[],
+  alive: boolean,
+): RunSummary {
+  const checkpoints = stored.map(toCheckpointSummary);
+  const newest = checkpoints.at(-1);
+  const final = finalCheckpoint({ ...facts, checkpoints });
+  const summary = { ...facts, checkpoints, adapterId: final?.adapterId ?? adapterId };
+  const cutShort = facts.status === 'interrupted' || (isActive(facts) && !alive);
+  if (!cutShort) return summary;
+  if (newest && newest.step >= facts.totalSteps)
+    return { ...summary, status: 'finished', step: newest.step, error: undefined };
+  return { ...summary, status: 'interrupted' };
+}
 
-export const isActive = ({ status }: RunSummary) => status === 'running' || status === 'paused';
+function toCheckpointSummary(stored: StoredCheckpoint): CheckpointSummary {
+  const { runId, step, sizeBytes, resumeBytes, savedAt } = stored;
+  return { step, adapterId: adapterIdOf(runId, step), sizeBytes, resumeBytes, savedAt };
+}
+
+export const isActive = ({ status }: Pick<RunSummary, 'status'>) =>
+  status === 'running' || status === 'paused';

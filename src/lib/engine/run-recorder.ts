@@ -1,9 +1,9 @@
 /** Keeps a run's record on disk true while the run goes on. */
 import { GpuError } from '../gpu';
-import type { RunSummary, TrainRequest } from '../rpc/engine-api';
+import type { TrainRequest } from '../rpc/engine-api';
 import type { StepReport, Trainer } from '../training';
 import { newId } from './context';
-import type { RunLibrary } from './run-library';
+import type { RunFacts, RunLibrary } from './run-library';
 
 /** The record is written at most so often between checkpoints. */
 const SAVE_INTERVAL_MS = 2000;
@@ -11,7 +11,7 @@ const SAVE_INTERVAL_MS = 2000;
 const RECENT_STEPS = 20;
 
 export class RunRecorder {
-  run: RunSummary;
+  run: RunFacts;
   private savedAt = 0;
   private readonly elapsedBefore: number;
   private readonly startedAt = performance.now();
@@ -22,7 +22,7 @@ export class RunRecorder {
     private readonly runs: RunLibrary,
     request: TrainRequest,
     private readonly trainer: Trainer,
-    before: RunSummary | undefined,
+    before: RunFacts | undefined,
   ) {
     this.firstStep = trainer.step;
     this.elapsedBefore = before?.elapsedMs ?? 0;
@@ -39,12 +39,11 @@ export class RunRecorder {
       totalSteps: trainer.shape.totalSteps,
       trainableParams: trainer.layout.trainableCount,
       allParams: trainer.allParams,
-      lora: request.lora,
+      peft: request.peft,
       training: request.training,
       log: (before?.log ?? []).filter(({ step }) => step <= trainer.step),
       samples: (before?.samples ?? []).filter(({ step }) => step <= trainer.step),
       elapsedMs: this.elapsedBefore,
-      adapterId: before?.adapterId,
     };
   }
 
@@ -54,7 +53,8 @@ export class RunRecorder {
     this.run = { ...this.run, step, log };
     this.recentMs.push(report.elapsedMs);
     if (this.recentMs.length > RECENT_STEPS) this.recentMs.shift();
-    if (performance.now() - this.savedAt > SAVE_INTERVAL_MS) void this.save({});
+    // What cannot be written now is written with the next checkpoint, which says so if it cannot either.
+    if (performance.now() - this.savedAt > SAVE_INTERVAL_MS) this.save({}).catch(() => undefined);
   }
 
   sample(step: number, prompt: string, text: string): void {
@@ -68,12 +68,11 @@ export class RunRecorder {
     return ((this.trainer.shape.totalSteps - step) * mean) / 1000;
   }
 
-  async save(change: Partial<RunSummary>): Promise<RunSummary> {
+  async save(change: Partial<RunFacts>): Promise<void> {
     this.savedAt = performance.now();
     const elapsedMs = this.elapsedBefore + performance.now() - this.startedAt;
     this.run = { ...this.run, ...change, elapsedMs };
     await this.runs.save(this.run);
-    return this.run;
   }
 
   /** A lost device or a full disk leaves a run that can go on; anything else is its end. */

@@ -2,7 +2,7 @@
 import type { TrainEvent } from '../rpc/engine-api';
 import type { Trainer } from '../training';
 import { GREEDY } from './greedy';
-import { inputsOfState, type LoadedModel } from './open-model';
+import type { LoadedModel } from './open-model';
 import type { RunRecorder } from './run-recorder';
 
 /** Questions are asked this many times in a run, and at its start. */
@@ -41,13 +41,16 @@ export class SampleAsker {
     const { model, trainer, prompts, signal, emit, record } = this.options;
     if (prompts.length === 0) return;
     const started = performance.now();
-    const session = await model.talk();
+    const { session, adapter } = await model.speakerInTraining({
+      adapter: trainer.adapter,
+      loaded: () => trainer.loadedAdapter(),
+    });
     for (const prompt of prompts) {
       if (signal.aborted) break;
       const { text } = await session.generate({
         messages: [{ role: 'user', content: prompt }],
         generation: { ...GREEDY, max_new_tokens: MAX_NEW_TOKENS },
-        adapter: inputsOfState(trainer.adapter),
+        adapter,
         signal,
       });
       record.sample(step, prompt, text);

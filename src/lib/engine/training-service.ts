@@ -4,20 +4,13 @@
  * since the last checkpoint.
  */
 import { DEFAULT_TRAINING_ARGUMENTS } from '../config';
-import { linearSites } from '../decoder';
+import { adaptedModel } from '../decoder';
 import { splitRows, type DatasetRow } from '../formats';
-import { layoutLora, writeAdapter } from '../peft';
 import type { CallContext } from '../rpc/protocol';
-import type { AdapterSummary, RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
+import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
-import {
-  checkpointStep,
-  Trainer,
-  writeCheckpoint,
-  type Checkpoint,
-  type StepReport,
-} from '../training';
-import type { AdapterLibrary } from './adapter-library';
+import { Trainer, writeCheckpoint, type StepReport } from '../training';
+import { CheckpointSaver, isStorageFull } from './checkpoint-saver';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
@@ -27,17 +20,24 @@ import type { RunLibrary } from './run-library';
 import { RunRecorder } from './run-recorder';
 import { SampleAsker } from './sample-asker';
 
+/** Waits until the person goes on or stops. */
+interface Pause {
+  readonly wait: Promise<'resume' | 'stop'>;
+  readonly end: (how: 'resume' | 'stop') => void;
+}
+
 interface Current {
+  /** Aborts when nobody waits for the run any more. */
+  readonly caller: AbortSignal;
   readonly stop: AbortController;
   keep: boolean;
-  paused: { wait: Promise<void>; resume: () => void } | undefined;
+  paused: Pause | undefined;
   readonly emit: (event: TrainEvent) => void;
 }
 
 export interface TrainingParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
-  readonly adapters: AdapterLibrary;
   readonly runs: RunLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
 }
@@ -58,9 +58,10 @@ export class TrainingService {
     if (this.current)
       throw new EngineError('busy', 'A training run is going on. Stop it before another starts.');
     const stop = new AbortController();
-    context.signal.addEventListener('abort', () => stop.abort(), { once: true });
-    const current: Current = { stop, keep: true, paused: undefined, emit: context.progress };
+    const { signal: caller, progress: emit } = context;
+    const current: Current = { caller, stop, keep: true, paused: undefined, emit };
     this.current = current;
+    caller.addEventListener('abort', () => end(current), { once: true });
     try {
       return await holdLock(RUN_LOCK, { signal: stop.signal }, () => this.run(request, current));
     } finally {
@@ -69,24 +70,19 @@ export class TrainingService {
   }
 
   pause(): void {
-    const current = this.running();
-    if (current.paused) return;
-    let resume = () => {};
-    const wait = new Promise<void>((resolve) => (resume = resolve));
-    current.paused = { wait, resume };
+    this.running().paused ??= newPause();
   }
 
   resume(): void {
     const current = this.running();
-    current.paused?.resume();
+    current.paused?.end('resume');
     current.paused = undefined;
   }
 
   stop(keep: boolean): void {
     const current = this.running();
     current.keep = keep;
-    current.stop.abort();
-    current.paused?.resume();
+    end(current);
   }
 
   private running(): Current {
@@ -112,28 +108,25 @@ export class TrainingService {
     const evaluates = args.eval_strategy !== 'no' || args.eval_on_start;
     const heldBack =
       evaluates && evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
-    const checkpoint = before && (await runs.loadCheckpoint(before.id, config));
+    const checkpoint = before && (await runs.checkpoints.load(before.id, request.peft, config));
     const trainer = await Trainer.create({
       gpu,
       config,
       weights: model.weights,
-      lora: request.lora,
+      peft: request.peft,
       args,
       rows: encoded.rows,
       evalRows: heldBack,
       checkpoint,
     });
     const record = new RunRecorder(runs, request, trainer, before);
-    const baseName = model.summary.name;
-    const save = async (at: Checkpoint) => {
-      const step = at.state.global_step;
-      const files = writeCheckpoint(at, trainer.layout, request.lora, baseName);
-      const best = checkpointStep(at.state.best_model_checkpoint ?? '');
-      await runs.saveCheckpoint(record.run.id, step, files, best);
-      await this.saveAdapter(record.run, at, baseName);
-      await record.save({ adapterId: adapterIdOf(record.run) });
-      current.emit({ kind: 'checkpoint', step });
-    };
+    const saver = new CheckpointSaver({
+      checkpoints: runs.checkpoints,
+      record,
+      toFiles: (at) => writeCheckpoint(at, request.peft, adaptedModel(config), model.summary.name),
+      emit: current.emit,
+      waitForSpace: (step) => this.waitForSpace(current, record, step),
+    });
     const samples = new SampleAsker({
       model,
       trainer,
@@ -166,17 +159,19 @@ export class TrainingService {
         },
         onEvaluate: ({ step, eval_loss }) =>
           current.emit({ kind: 'evaluation', step, evalLoss: eval_loss }),
-        onCheckpoint: save,
-        loadCheckpoint: (step) => runs.readCheckpoint(record.run.id, step, config),
+        onCheckpoint: (at) => saver.save(at),
+        loadCheckpoint: (step) =>
+          runs.checkpoints.loadValues(record.run.id, step, request.peft, config),
         afterStep: (step) => samples.askWhenDue(step),
       });
       const { finished } = trainer;
-      if (finished && args.load_best_model_at_end)
-        await this.saveAdapter(record.run, await trainer.checkpoint(), baseName);
-      if (!finished && current.keep && trainer.step > 0) await save(await trainer.checkpoint());
       if (!finished && !current.keep) return await this.discard(record);
-      return await record.save({ status: finished ? 'finished' : 'stopped' });
+      if (!finished && trainer.step > 0) await saver.saveLast(await trainer.checkpoint());
+      await record.save({ status: finished ? 'finished' : 'stopped' });
+      return await runs.get(record.run.id);
     } catch (error) {
+      // It was told to discard while it waited for space.
+      if (isStorageFull(error) && !current.keep) return await this.discard(record);
       await record.fail(error);
       throw error;
     } finally {
@@ -185,11 +180,18 @@ export class TrainingService {
   }
 
   private async discard(record: RunRecorder): Promise<RunSummary> {
-    const { runs, adapters } = this.parts;
-    const { id, adapterId } = record.run;
-    await runs.delete(id);
-    if (adapterId) await adapters.delete(adapterId);
-    return { ...record.run, status: 'stopped', adapterId: undefined };
+    await this.parts.runs.delete(record.run.id);
+    return { ...record.run, status: 'stopped', checkpoints: [] };
+  }
+
+  /** Whether to try again. Nobody can say so once the caller has gone. */
+  private async waitForSpace(current: Current, record: RunRecorder, step: number) {
+    if (current.caller.aborted) return false;
+    const pause = (current.paused ??= newPause());
+    // On a full device this may fail as well; the run is known to be paused without it.
+    await record.save({ status: 'paused' }).catch(() => undefined);
+    current.emit({ kind: 'storage-full', step, waiting: true });
+    return (await pause.wait) === 'resume';
   }
 
   private async gate(current: Current, record: RunRecorder, step: number): Promise<void> {
@@ -214,25 +216,6 @@ export class TrainingService {
     });
     return { trainRows: train, evalRows: evaluation };
   }
-
-  private async saveAdapter(run: RunSummary, { values }: Checkpoint, baseName: string) {
-    const { adapters } = this.parts;
-    const model = await this.parts.open(run.modelId, new AbortController());
-    const layout = layoutLora(linearSites(model.folder.config), run.lora);
-    const files = writeAdapter(run.lora, layout, values, baseName);
-    const summary: AdapterSummary = {
-      id: adapterIdOf(run),
-      name: run.name,
-      modelId: run.modelId,
-      origin: 'trained',
-      lora: run.lora,
-      sizeBytes: files.weights.byteLength,
-      createdAt: run.createdAt,
-      runId: run.id,
-    };
-    await adapters.save(summary, files);
-    model.forgetAdapter(summary.id);
-  }
 }
 
 /** A resumed run goes on with the rows and settings that it began with, whatever the page remembers. */
@@ -241,18 +224,27 @@ const settingsOf = ({
   datasetId,
   evalShare,
   evalDatasetId,
-  lora,
+  peft,
   training,
 }: RunSummary) => ({
   modelId,
   datasetId,
   evalShare,
   evalDatasetId,
-  lora,
+  peft,
   training,
 });
 
-const adapterIdOf = (run: RunSummary) => run.id.replace(/^run-/, 'adapter-');
+function newPause(): Pause {
+  let finish = (_how: 'resume' | 'stop') => {};
+  const wait = new Promise<'resume' | 'stop'>((resolve) => (finish = resolve));
+  return { wait, end: finish };
+}
+
+function end(current: Current): void {
+  current.stop.abort();
+  current.paused?.end('stop');
+}
 
 function stepEvent(report: StepReport, secondsLeft: number, gpuBytes: number): TrainEvent {
   return {

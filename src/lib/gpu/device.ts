@@ -4,6 +4,7 @@
  */
 import { GpuError } from './errors';
 import { compilePipeline, pipelineKey, type KernelSource, type Pipeline } from './pipeline';
+import { isSoftwareAdapter, nameAdapter } from './software-adapter';
 import { tensorBytes, tensorOver, type DType, type Tensor } from './tensor';
 
 /** ONNX Runtime's attention is wrong where a subgroup has fewer lanes than this. */
@@ -43,6 +44,8 @@ export class Gpu {
     readonly device: GPUDevice,
     /** Vendor, architecture and description as the adapter gives them, for logs and for the choice of kernels. */
     readonly adapterName: string,
+    /** The processor computes what this device is asked to. */
+    readonly isSoftware: boolean,
   ) {
     this.features = {
       f16: device.features.has('shader-f16'),
@@ -96,9 +99,8 @@ export class Gpu {
         maxComputeWorkgroupSizeZ: limits.maxComputeWorkgroupSizeZ,
       },
     });
-    const { vendor, architecture, description, device: deviceName } = adapter.info;
-    const name = [vendor, architecture, deviceName, description].filter(Boolean).join(' ').trim();
-    return new Gpu(device, name || 'unnamed adapter');
+    const name = nameAdapter(adapter.info) || 'unnamed adapter';
+    return new Gpu(device, name, isSoftwareAdapter(adapter.info));
   }
 
   get liveBufferCount(): number {

@@ -1,4 +1,5 @@
 export { Gpu, BUFFER_USAGE, type GpuFeatures } from './device';
+export { isSoftwareAdapter } from './software-adapter';
 export { GpuError, type GpuErrorCode } from './errors';
 export { Arena } from './arena';
 export { ReadbackRing } from './readback';

@@ -4,8 +4,15 @@
  */
 import { HubError } from './errors';
 
-/** Throws HubError 'offline' when the file is not kept and the page's server does not give it. */
-export async function fetchOwn(url: string | URL, signal?: AbortSignal): Promise<Response> {
+/**
+ * Throws HubError 'offline' when the file is not kept and the page's server does not give it.
+ * `cache: 'reload'` passes by what is kept and replaces it.
+ */
+export async function fetchOwn(
+  url: string | URL,
+  signal?: AbortSignal,
+  cache?: RequestCache,
+): Promise<Response> {
   const address = new URL(url);
   const own = (globalThis as { location?: { origin: string } }).location?.origin;
   if (own !== undefined && own !== 'null' && address.origin !== own) {
@@ -15,7 +22,7 @@ export async function fetchOwn(url: string | URL, signal?: AbortSignal): Promise
   }
   let response: Response;
   try {
-    response = await fetch(address, { signal });
+    response = await fetch(address, { signal, cache });
   } catch (cause) {
     signal?.throwIfAborted();
     throw offline(address, cause);

@@ -21,6 +21,8 @@ export class GraphSession {
   config: Record<string, unknown> = {};
   /** Values for all inputs that are not usual ones: set before a run. */
   extra: Feeds = {};
+  /** What an empty cache is replaced by: keys and values under the names of the cache's inputs. */
+  prefix: { readonly length: number; readonly tensors: ReadonlyMap<string, OrtTensor> } | undefined;
   private readonly held = new Set<OrtTensor>();
   private failure: unknown;
 
@@ -42,7 +44,8 @@ export class GraphSession {
    */
   async run(feeds: Feeds): Promise<Feeds> {
     try {
-      const outputs: Feeds = await exclusively(() => this.session.run({ ...this.extra, ...feeds }));
+      const all = { ...this.extra, ...this.withPrefix(feeds) };
+      const outputs: Feeds = await exclusively(() => this.session.run(all));
       for (const tensor of this.held) if (isGone(tensor)) this.held.delete(tensor);
       for (const tensor of Object.values(outputs))
         if (tensor.location === 'gpu-buffer') this.held.add(tensor);
@@ -53,6 +56,20 @@ export class GraphSession {
       this.failure = error;
       return {};
     }
+  }
+
+  /** transformers.js counts the tokens that it passed; the graph counts the prefix too. */
+  private withPrefix(feeds: Feeds): Feeds {
+    const { prefix } = this;
+    if (!prefix) return feeds;
+    const result = { ...feeds };
+    for (const [name, tensor] of Object.entries(feeds)) {
+      const start = prefix.tensors.get(name);
+      if (start && tensor.dims[2] === 0) result[name] = start;
+      if (name === 'attention_mask') result[name] = longerMask(tensor, prefix.length);
+      if (name === 'position_ids') result[name] = shifted(tensor, prefix.length);
+    }
+    return result;
   }
 
   /** @param error what transformers.js threw, mostly a consequence of the failed run */
@@ -78,6 +95,28 @@ export class GraphSession {
     await exclusively(() => this.session.release());
   }
 }
+
+/** (1, T) becomes (1, length + T), ones in front. */
+function longerMask(mask: OrtTensor, length: number): OrtTensor {
+  const old = mask.data as BigInt64Array;
+  const data = new BigInt64Array(length + old.length).fill(1n);
+  data.set(old, length);
+  return copyOf(mask, data, [1, data.length]);
+}
+
+function shifted(positions: OrtTensor, by: number): OrtTensor {
+  const data = (positions.data as BigInt64Array).map((position) => position + BigInt(by));
+  return copyOf(positions, data, positions.dims);
+}
+
+const copyOf = (tensor: OrtTensor, data: BigInt64Array, dims: readonly number[]): OrtTensor =>
+  new (
+    tensor.constructor as new (
+      type: 'int64',
+      data: BigInt64Array,
+      dims: readonly number[],
+    ) => OrtTensor
+  )('int64', data, dims);
 
 const isGone = (tensor: OrtTensor) => tensor.location === 'none';
 

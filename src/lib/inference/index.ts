@@ -5,7 +5,14 @@ export {
   type GenerateResult,
   type TextSessionSource,
 } from './text-session';
-export type { AdapterInputs, HostTensor } from './adapter-inputs';
+export type {
+  AdapterInputs,
+  HostTensor,
+  InputTensor,
+  LayerFactors,
+  PrefixCache,
+  RowFactors,
+} from './adapter-inputs';
 export { createSampler, type Sampler, type SamplingOptions } from './sampler';
 export { loadRuntime, type Backend, type Runtime, type RuntimeBuild } from './runtime';
 export type { TextGeneration } from './check-request';

@@ -3,27 +3,29 @@
  * adapters target. On WebGPU the weights are the trainer's own buffers; on the CPU the one session
  * takes an adapter for every module, of zeros where none is in use.
  */
-import {
-  LINEAR_MODULES,
-  ropeTables,
-  type JsonObject,
-  type LinearModule,
-  type ModelConfig,
-} from '../config';
+import { ropeTables, type JsonObject, type LinearModule, type ModelConfig } from '../config';
 import { serializeOnnx } from '../formats';
 import type { Gpu, Tensor } from '../gpu';
 import {
   externalData,
+  factorInputs,
   LORA_SCALE,
   loraInputs,
   planDecoder,
   type DecoderPlan,
   type WeightSource,
 } from '../onnx-export';
-import { badAdapter, checkAdapter, type AdapterInputs, type HostTensor } from './adapter-inputs';
+import {
+  badAdapter,
+  checkAdapter,
+  type AdapterInputs,
+  type HostTensor,
+  type InputTensor,
+} from './adapter-inputs';
 import { InferenceError } from './errors';
 import type { CausalModel } from './generate';
 import { ortTensor } from './graph-inputs';
+import { graphShapeOf, shapeKey, type GraphShape } from './graph-shape';
 import { GraphSession } from './graph-session';
 import { exclusively, type Backend, type OrtTensor, type Runtime } from './runtime';
 
@@ -53,7 +55,7 @@ export interface SessionProgress {
 export interface ReadySession {
   readonly session: GraphSession;
   readonly model: CausalModel;
-  readonly targets: readonly LinearModule[];
+  readonly shape: GraphShape;
 }
 
 export class ModelSessions {
@@ -76,15 +78,15 @@ export class ModelSessions {
     if (source.gpu) this.shareWeights(source.gpu);
   }
 
-  /** The session for these modules, with the adapter's factors in place for the next run. */
+  /** The session for this adapter's shape, with the adapter in place for the next run. */
   async withAdapter(adapter: AdapterInputs | undefined): Promise<ReadySession> {
     const { config } = this.source;
     if (adapter) checkAdapter(config, adapter);
-    const prepared = await this.prepare(adapter?.targets ?? []);
+    const prepared = await this.prepare(graphShapeOf(adapter, this.backend));
     const { ort } = this.runtime;
     const extra: Record<string, OrtTensor> = { ...this.shared };
     for (const [name, bias] of this.hostBiases) extra[name] = ortTensor(ort, name, bias);
-    for (const [name, tensor] of [...(adapter?.tensors ?? []), ...(adapter?.biases ?? [])]) {
+    for (const [name, tensor] of namedInputs(config, adapter)) {
       if ('data' in tensor !== (this.backend === 'wasm'))
         throw badAdapter(
           `${name} lies in ${'data' in tensor ? 'main' : 'GPU'} memory; the ${this.backend} backend reads the other.`,
@@ -93,9 +95,10 @@ export class ModelSessions {
         throw badAdapter(`The adapter brings ${name}, which this model has not.`);
       extra[name] = ortTensor(ort, name, tensor);
     }
-    if (prepared.targets.length > 0)
+    const { targets } = prepared.shape;
+    if (targets.length > 0)
       extra[LORA_SCALE] = new ort.Tensor('float32', new Float32Array([adapter?.scale ?? 0]), [1]);
-    if (this.backend === 'wasm') this.addZeroFactors(prepared.targets, extra);
+    if (this.backend === 'wasm') this.addZeroFactors(targets, extra);
     const missing = prepared.session.extraNames.find((name) => !(name in extra));
     if (missing !== undefined)
       throw new InferenceError(
@@ -105,6 +108,12 @@ export class ModelSessions {
       );
     const names = prepared.session.extraNames;
     prepared.session.extra = Object.fromEntries(names.map((name) => [name, extra[name]]));
+    prepared.session.prefix = adapter?.prefix && {
+      length: adapter.prefix.length,
+      tensors: new Map(
+        [...adapter.prefix.tensors].map(([name, tensor]) => [name, ortTensor(ort, name, tensor)]),
+      ),
+    };
     return prepared;
   }
 
@@ -143,27 +152,25 @@ export class ModelSessions {
     }
   }
 
-  private prepare(targets: readonly LinearModule[]): Promise<ReadySession> {
-    const inOrder =
-      this.backend === 'wasm' ? LINEAR_MODULES : LINEAR_MODULES.filter((m) => targets.includes(m));
-    const key = inOrder.join();
+  private prepare(shape: GraphShape): Promise<ReadySession> {
+    const key = shapeKey(shape);
     let pending = this.ready.get(key);
     if (!pending) {
-      pending = this.build(inOrder);
+      pending = this.build(shape);
       this.ready.set(key, pending);
       pending.catch(() => this.ready.delete(key));
     }
     return pending;
   }
 
-  private async build(targets: readonly LinearModule[]): Promise<ReadySession> {
+  private async build(shape: GraphShape): Promise<ReadySession> {
     const { config, rawConfig, gpu, signal } = this.source;
     const plan = planDecoder(config, {
       weights: gpu ? 'inputs' : 'external',
       logits: 'keep',
       maxPositions: this.maxPositions,
       dataFile: DATA_FILE,
-      ...(targets.length > 0 ? { adapter: { targets, biasInputs: !gpu } } : {}),
+      adapter: { ...shape, biasInputs: !gpu },
     });
     const data = gpu ? undefined : await this.readHostWeights(plan);
     signal?.throwIfAborted();
@@ -194,7 +201,7 @@ export class ModelSessions {
       { model: graphSession },
       { generation_config: { eos_token_id: this.endIds.length > 0 ? [...this.endIds] : null } },
     );
-    return { session: graphSession, model, targets };
+    return { session: graphSession, model, shape };
   }
 
   /** The external data file in one piece, and the biases that the graph takes as inputs. */
@@ -219,5 +226,21 @@ export class ModelSessions {
         biases.set(name, { shape: shape as number[], data: await host!.weights(name) });
     this.hostBiases = biases;
     return file;
+  }
+}
+
+/** Everything of an adapter that stands in the graph under a name. */
+function* namedInputs(
+  config: ModelConfig,
+  adapter: AdapterInputs | undefined,
+): Generator<[string, InputTensor]> {
+  if (!adapter) return;
+  yield* adapter.tensors;
+  yield* adapter.biases ?? [];
+  yield* adapter.weights ?? [];
+  for (const side of ['rows', 'columns'] as const) {
+    const factors = adapter[side];
+    for (const { name, path } of factorInputs(config, factors?.modules ?? [], side))
+      yield [name, factors!.byPath.get(path)!];
   }
 }

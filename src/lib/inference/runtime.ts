@@ -5,7 +5,9 @@
 import type * as OrtModule from 'onnxruntime-web/webgpu';
 import type * as TransformersModule from '@huggingface/transformers';
 import { InferenceError } from './errors';
+import { fetchWasm } from './fetch-wasm';
 import { ORT_FILES, type RuntimeBuild } from './ort-files';
+import { startOrt } from './start-ort';
 
 export type { RuntimeBuild } from './ort-files';
 export type Ort = typeof OrtModule;
@@ -26,13 +28,15 @@ const MAX_THREADS = 4;
 let loading: Promise<Runtime> | undefined;
 
 /**
- * @param backend the first call in a thread decides the build: a thread that began with `wasm` cannot
- *   change to `webgpu`
+ * @param backend where wasm cannot suspend, or there is no WebGPU at all, the first call in a thread decides
+ *   the build: a thread that began with `wasm` cannot change to `webgpu`
  * @throws InferenceError `runtime`
  */
 export async function loadRuntime(backend: Backend): Promise<Runtime> {
   loading ??= load(chooseBuild(backend)).catch((cause: unknown) => {
-    loading = undefined;
+    const isOurs = cause instanceof InferenceError;
+    if (!isOurs || cause.retryable) loading = undefined;
+    if (isOurs) throw cause;
     throw new InferenceError(
       'runtime',
       'The inference runtime did not load. Check the connection once, then try again; it works offline after that.',
@@ -48,19 +52,25 @@ export async function loadRuntime(backend: Backend): Promise<Runtime> {
   return runtime;
 }
 
+/**
+ * JSPI serves both backends as fast as a build for one, and it is the one that the service worker keeps
+ * for going offline wherever there is WebGPU.
+ */
 function chooseBuild(backend: Backend): RuntimeBuild {
-  if (backend === 'wasm') return 'plain';
-  return 'Suspending' in WebAssembly ? 'jspi' : 'asyncify';
+  const hasWebgpu = 'gpu' in (globalThis.navigator ?? {});
+  if (hasWebgpu && 'Suspending' in WebAssembly) return 'jspi';
+  return backend === 'webgpu' ? 'asyncify' : 'plain';
 }
 
 async function load(build: RuntimeBuild): Promise<Runtime> {
   const ort = await import('onnxruntime-web/webgpu');
   // Before transformers.js is evaluated: it points an unset path to a CDN.
   const base = globalThis.location?.href;
-  const { mjs, wasm } = ORT_FILES[build];
-  ort.env.wasm.wasmPaths = { mjs: new URL(mjs, base).href, wasm: new URL(wasm, base).href };
+  const [mjs, wasm] = [ORT_FILES[build].mjs, ORT_FILES[build].wasm].map((f) => new URL(f, base));
+  ort.env.wasm.wasmPaths = { mjs: mjs.href, wasm: wasm.href };
   ort.env.wasm.numThreads = threadCount();
   ort.env.logLevel = 'error';
+  await startOrt(ort, await fetchWasm(wasm));
   const transformers = await import('@huggingface/transformers');
   transformers.env.allowRemoteModels = false;
   transformers.env.allowLocalModels = true;

@@ -94,12 +94,13 @@ export class TextSession {
       const { tokenizer, config } = this.source;
       const promptIds = request.promptIds ?? encodePrompt(tokenizer, request.messages ?? []);
       checkIds(promptIds, config.vocabSize);
-      const room = this.maxLength - promptIds.length;
+      const allowed = this.maxLength - (adapter?.prefix?.length ?? 0) - 1;
+      const room = allowed + 1 - promptIds.length;
       if (room < 1)
         throw new InferenceError(
           'prompt-too-long',
-          `The prompt has ${promptIds.length} tokens; this model takes ${this.maxLength - 1} and an answer. Shorten the conversation.`,
-          { details: { found: promptIds.length, allowed: this.maxLength - 1 } },
+          `The prompt has ${promptIds.length} tokens; this model takes ${allowed} and an answer. Shorten the conversation.`,
+          { details: { found: promptIds.length, allowed } },
         );
       const counts = { promptTokens: promptIds.length, newTokens: 0 };
       if (signal?.aborted)

@@ -1,7 +1,7 @@
-// Rows that have a target, brought to the front: rows[i] = hidden[rowIndex[i]] for i < step.targetCount.
-// hidden, rows: (N, C)   rowIndex: (N)   Rows after targetCount are left as they are.
+// Rows that have a target, brought to the front: rows[i] = hidden[rowIndex[first + i]] where first + i < step.targetCount.
+// hidden: (N, C)   rowIndex: (N)   rows: (any, C); those past targetCount are left as they are.
 struct Sizes {
-  N: u32,
+  first: u32,
   C: u32,
 }
 
@@ -17,10 +17,10 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let row = group.x;
-  if (row >= step.targetCount) {
+  if (sizes.first + row >= step.targetCount) {
     return;
   }
-  let source = u32(rowIndex[row]) * sizes.C;
+  let source = u32(rowIndex[sizes.first + row]) * sizes.C;
   for (var c = thread; c < sizes.C; c += 64u) {
     rows[row * sizes.C + c] = hidden[source + c];
   }

@@ -52,6 +52,8 @@ export interface LinearCrossEntropyArgs {
   readonly loss: Tensor;
   /** (N, C), written: gradient of lossScale * sum(loss); zero in rows without a target. Left out = evaluation. */
   readonly dHidden?: Tensor;
+  /** (V, C) f32, accumulates the weight's gradient; needs dHidden and a weight of layout 'out-in'. */
+  readonly dWeight?: Tensor;
   /** (N) u32: 1 where the largest logit of compacted row i is its target's; the lowest token wins a tie. */
   readonly correct?: Tensor;
   /**
@@ -93,6 +95,10 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       'shape',
       `${label}: labelSmoothing is ${labelSmoothing}, a number from 0 to 1 is needed.`,
     );
+  const { dWeight } = args;
+  if (dWeight) expect(label, 'dWeight', dWeight, [V, C], 'f32');
+  if (dWeight && (!dHidden || weight.layout !== 'out-in'))
+    throw new KernelError('shape', `${label}: dWeight needs dHidden and a weight (V, C).`);
   const chunkRows = Math.min(N, args.chunkRows ?? defaultChunkRows(N, V));
   if (!Number.isInteger(chunkRows) || chunkRows < 1)
     throw new KernelError(
@@ -101,18 +107,22 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
     );
 
   const rows = plan.tensor(`${label}/rows`, [N, C]);
-  plan.dispatch({
-    label: `${label}/gather`,
-    kernel: { name: 'cross-entropy-gather', wgsl: STEP_STATE_PRELUDE + GATHER },
-    bindings: [read(hidden), read(rowIndex), read(step), write(rows)],
-    uniforms: [N, C],
-    grid: [N],
-  });
+  const gather = (into: Tensor, first: number, count: number, access: typeof write) =>
+    plan.dispatch({
+      label: `${label}/gather`,
+      kernel: { name: 'cross-entropy-gather', wgsl: STEP_STATE_PRELUDE + GATHER },
+      bindings: [read(hidden), read(rowIndex), read(step), access(into)],
+      uniforms: [first, C],
+      grid: [count],
+    });
+  gather(rows, 0, N, write);
   const logits = plan.tensor(`${label}/logits`, [chunkRows, V]);
   const dRows = dHidden && plan.tensor(`${label}/dRows`, [N, C]);
   for (let first = 0; first < N; first += chunkRows) {
     const total = Math.min(chunkRows, N - first);
     const live = { total, count: step, countWord: TARGET_COUNT_WORD, first };
+    // What no live row overwrites has to be zero where rows are summed.
+    if (dWeight) fill(plan, { label: `${label}/clear`, out: logits, value: 0 });
     matmul(plan, {
       label: `${label}/logits`,
       a: rows,
@@ -147,6 +157,19 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
         out: dRows,
         rows: { ...live, outFirst: first },
       });
+    if (dWeight) {
+      const chunk = plan.tensor(`${label}/chunk`, [chunkRows, C]);
+      fill(plan, { label: `${label}/clear`, out: chunk, value: 0 });
+      gather(chunk, first, total, update);
+      matmul(plan, {
+        label: `${label}/dWeight`,
+        a: logits,
+        b: chunk,
+        transposeA: true,
+        out: dWeight,
+        accumulate: true,
+      });
+    }
   }
   if (!dHidden || !dRows) return;
   fill(plan, { label: `${label}/clear`, out: dHidden, value: 0 });

@@ -16,8 +16,9 @@ export interface LoraForwardArgs {
   readonly b: Tensor;
   /** alpha / R, or alpha / sqrt(R) with rsLoRA. */
   readonly scale: number;
-  /** (N, out), accumulates. */
+  /** (N, out), accumulates, or is written when `accumulate` is false. */
   readonly out: Tensor;
+  readonly accumulate?: boolean;
 }
 
 /** @returns h = x A^T, (N, R): backward needs it */
@@ -32,7 +33,7 @@ export function loraForward(plan: PlanBuilder, args: LoraForwardArgs): { h: Tens
     transposeB: true,
     alpha: scale,
     out,
-    accumulate: true,
+    accumulate: args.accumulate ?? true,
   });
   return { h };
 }
@@ -83,6 +84,27 @@ export function loraBackward(plan: PlanBuilder, args: LoraBackwardArgs): void {
   });
   if (!dX) return;
   matmul(plan, { label: `${label}/dX`, a: dH, b: a, out: dX, accumulate: args.accumulate ?? true });
+}
+
+export interface LoraBackwardInputArgs {
+  readonly label: string;
+  /** (N, out) */
+  readonly dOut: Tensor;
+  /** (R, in) */
+  readonly a: Tensor;
+  /** (out, R) */
+  readonly b: Tensor;
+  readonly scale: number;
+  /** (N, in), accumulates. */
+  readonly dX: Tensor;
+}
+
+/** dX += s dOut B A, for factors that are not trained. */
+export function loraBackwardInput(plan: PlanBuilder, args: LoraBackwardInputArgs): void {
+  const { label, dOut, a, b, scale, dX } = args;
+  checkRank(label, a, b);
+  const dH = matmul(plan, { label: `${label}/dH`, a: dOut, b, alpha: scale });
+  matmul(plan, { label: `${label}/dX`, a: dH, b: a, out: dX, accumulate: true });
 }
 
 function checkRank(label: string, a: Tensor, b: Tensor): void {

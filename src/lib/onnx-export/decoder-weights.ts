@@ -51,6 +51,24 @@ export const LORA_SCALE = 'lora_scale';
 export const loraKey = (path: string, factor: 'A' | 'B') =>
   `base_model.model.${path}.lora_${factor}.weight`;
 
+/** Graph input that multiplies what comes out of a layer, (out), or what goes in, (in). */
+export const factorKey = (path: string, side: 'rows' | 'columns') => `${path}.${side}`;
+
+/** Names and lengths of the factors of these modules, on one side. */
+export function factorInputs(
+  config: ModelConfig,
+  modules: readonly LinearModule[],
+  side: 'rows' | 'columns',
+): { name: string; path: string; module: LinearModule; features: number }[] {
+  return Array.from({ length: config.layerCount }, (_, layer) =>
+    modules.map((module) => {
+      const { path, inFeatures, outFeatures } = linearShape(config, layer, module);
+      const features = side === 'rows' ? outFeatures : inFeatures;
+      return { name: factorKey(path, side), path, module, features };
+    }),
+  ).flat();
+}
+
 /** What a graph emitted for these targets takes beside its weights and `lora_scale`. */
 export function loraInputs(config: ModelConfig, targets: readonly LinearModule[]): LoraInput[] {
   const result: LoraInput[] = [];

@@ -13,7 +13,7 @@ import {
   rotatesOutside,
   type AttentionShared,
 } from './emit-attention';
-import { emitLinear } from './emit-linear';
+import { emitLinear, NO_ADDITION } from './emit-linear';
 import { emitRmsNorm, emitSkipNorm } from './emit-norm';
 import { ExportError } from './errors';
 import { FLOAT, FLOAT16, GraphBuilder, INT64 } from './graph-builder';
@@ -27,6 +27,11 @@ export interface DecoderOptions {
   /** LoRA factors of these modules as graph inputs, named by PEFT's saved keys, and `lora_scale` (1). */
   adapter?: {
     targets: readonly LinearModule[];
+    /** Factors on the output, or on the input, of these modules as graph inputs (`factorInputs`). */
+    rows?: readonly LinearModule[];
+    columns?: readonly LinearModule[];
+    /** Whether a row's factor multiplies the bias too: IA3's does, DoRA's does not. */
+    rowsWithBias?: boolean;
     /** With `external`: biases are graph inputs too, since an adapter may bring its own. */
     biasInputs?: boolean;
   };
@@ -39,11 +44,6 @@ export interface DecoderOptions {
   maxPositions?: number;
   /** Default `model.onnx_data`. */
   dataFile?: string;
-}
-
-export interface LoraShape {
-  /** A number, or the name of a symbolic dimension. */
-  readonly rank: number | string;
 }
 
 /** A graph and how to fill its external data file. */
@@ -72,6 +72,7 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
   const graph = new GraphBuilder();
   const weights = new WeightSupply(graph, options.weights, dtype, adapter?.biasInputs ?? false);
   const { hiddenSize, vocabSize, rmsNormEpsilon } = config;
+  const rowFactors = adapter?.rowsWithBias ? ('with-bias' as const) : ('before-bias' as const);
 
   const sequence = ['batch_size', 'sequence_length'];
   const ids = graph.input('input_ids', INT64, sequence);
@@ -80,7 +81,7 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
     ? graph.input('position_ids', INT64, sequence)
     : undefined;
   const keep = logits === 'keep' ? graph.input('num_logits_to_keep', INT64, []) : undefined;
-  if (adapter) graph.input(LORA_SCALE, FLOAT, [1]);
+  if (adapter && adapter.targets.length > 0) graph.input(LORA_SCALE, FLOAT, [1]);
   const tableShape = [maxPositions, config.headDim / 2];
   const idShape = graph.node('/model/Shape', 'Shape', [ids]);
   const shared: AttentionShared = {
@@ -111,9 +112,13 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
     const node = `/model/layers.${layer}`;
     const linear = (module: LinearModule, x: string) => {
       const { path, ...shape } = linearShape(config, layer, module);
-      const lora = adapter?.targets.includes(module) ? { rank: 'rank' } : undefined;
+      const added = {
+        lora: adapter?.targets.includes(module) ?? false,
+        rows: adapter?.rows?.includes(module) ? rowFactors : undefined,
+        columns: adapter?.columns?.includes(module) ?? false,
+      };
       const name = { node: `/${path.replace(/\.(?=[a-z])/g, '/')}`, weightPath: path };
-      return emitLinear(graph, weights, { ...name, ...shape }, x, lora);
+      return emitLinear(graph, weights, { ...name, ...shape }, x, added);
     };
     const qkv = [
       linear('q_proj', normed),
@@ -198,7 +203,7 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
         hasBias: false,
       },
       rows,
-      undefined,
+      NO_ADDITION,
     );
     const single = weights.floatType === FLOAT16 ? [`/${HEAD}/Reshape/output_0`] : ['logits'];
     const shaped = graph.node(`/${HEAD}/Reshape`, 'Reshape', [product, shape], { outputs: single });

@@ -1,7 +1,6 @@
-/** One linear layer, plain or with a LoRA beside it, over rows of activations. */
-import type { LoraShape } from './emit-decoder';
+/** One linear layer, plain or with what an adapter adds to it, over rows of activations. */
 import { FLOAT, MICROSOFT, type GraphBuilder } from './graph-builder';
-import { LORA_SCALE, loraKey } from './decoder-weights';
+import { factorKey, LORA_SCALE, loraKey } from './decoder-weights';
 import { Q4_BLOCK } from './quantize-q4';
 import type { WeightSupply } from './weight-supply';
 
@@ -15,10 +14,22 @@ export interface LinearNode {
   readonly hasBias: boolean;
 }
 
+/** What an adapter adds to a layer, each part a graph input. */
+export interface LinearAdapter {
+  /** A and B, of a symbolic rank. */
+  readonly lora: boolean;
+  /** Factors on what comes out, before the bias is added (DoRA) or with it (IA3 on attention). */
+  readonly rows: 'before-bias' | 'with-bias' | undefined;
+  /** Factors on what goes in: IA3's on the feed-forward. */
+  readonly columns: boolean;
+}
+
+export const NO_ADDITION: LinearAdapter = { lora: false, rows: undefined, columns: false };
+
 /**
  * ```
- * x ─┬─ Gemm(W, bias) ────────────────────────────┐
- *    └─ Gemm(lora_A) ── Mul(lora_scale) ── Gemm(lora_B, + ) ── y
+ * x ── [Mul] ─┬─ Gemm(W, bias) ────────────────────────────┐
+ *             └─ Gemm(lora_A) ── Mul(lora_scale) ── Gemm(lora_B, + ) ── [Mul ── Add(bias)] ── y
  * ```
  * W stays (out, in) as published: Gemm with transB reads it as fast as MatMul reads (in, out).
  * @param x (N, inFeatures)
@@ -29,14 +40,34 @@ export function emitLinear(
   weights: WeightSupply,
   linear: LinearNode,
   x: string,
-  lora: LoraShape | undefined,
+  { lora, rows, columns }: LinearAdapter,
 ): string {
-  const base = emitBase(graph, weights, linear, x);
-  if (!lora) return base;
-  const { node, weightPath, inFeatures, outFeatures } = linear;
+  const { node, weightPath, inFeatures, outFeatures, hasBias } = linear;
+  let input = x;
+  if (columns) {
+    const factors = graph.input(factorKey(weightPath, 'columns'), FLOAT, [inFeatures]);
+    input = graph.node(`${node}/columns/Mul`, 'Mul', [x, factors]);
+  }
+  const plain = rows === 'before-bias' ? { ...linear, hasBias: false } : linear;
+  const base = emitBase(graph, weights, plain, input);
+  const sum = lora ? emitLora(graph, linear, input, base) : base;
+  if (!rows) return sum;
+  const factors = graph.input(factorKey(weightPath, 'rows'), FLOAT, [outFeatures]);
+  const scaled = graph.node(`${node}/rows/Mul`, 'Mul', [sum, factors]);
+  if (!hasBias || rows === 'with-bias') return scaled;
+  const bias = weights.tensor(`${weightPath}.bias`, [outFeatures]);
+  return graph.node(`${node}/rows/Add`, 'Add', [scaled, bias]);
+}
+
+function emitLora(
+  graph: GraphBuilder,
+  { node, weightPath, inFeatures, outFeatures }: LinearNode,
+  x: string,
+  base: string,
+): string {
   const [a, b] = [loraKey(weightPath, 'A'), loraKey(weightPath, 'B')];
-  graph.input(a, FLOAT, [lora.rank, inFeatures]);
-  graph.input(b, FLOAT, [outFeatures, lora.rank]);
+  graph.input(a, FLOAT, ['rank', inFeatures]);
+  graph.input(b, FLOAT, [outFeatures, 'rank']);
   const transB = { attributes: { transB: 1 } };
   const low = graph.node(`${node}/lora_A/Gemm`, 'Gemm', [x, a], transB);
   const scaled = graph.node(`${node}/lora_A/Mul`, 'Mul', [low, LORA_SCALE]);

@@ -1,5 +1,5 @@
 /** PEFT's two files: `adapter_config.json` and `adapter_model.safetensors`, read with distrust and written in full. */
-import { parseLoraConfig, type LoraConfig } from '../config';
+import { parsePeftConfig, startsFromWeights, type PeftConfig } from '../config';
 import {
   findNonFinite,
   parseSafetensorsHeader,
@@ -7,14 +7,17 @@ import {
   tensorToFloat32,
   type SafetensorsTensor,
 } from '../formats';
+import { writeAdapterConfig } from './adapter-config';
+import {
+  layoutAdapter,
+  type AdaptedModel,
+  type AdapterLayout,
+  type AdapterParameter,
+} from './adapter-layout';
 import { PeftError } from './errors';
-import { layoutLora, type LinearLayer, type LoraLayout, type LoraParameter } from './lora-layout';
 
 export const ADAPTER_CONFIG_FILE = 'adapter_config.json';
 export const ADAPTER_WEIGHTS_FILE = 'adapter_model.safetensors';
-
-/** The PEFT release whose format this is. */
-const PEFT_VERSION = '0.21.0';
 
 export interface AdapterFiles {
   readonly configJson: string;
@@ -22,16 +25,16 @@ export interface AdapterFiles {
 }
 
 export interface LoadedAdapter {
-  readonly config: LoraConfig;
-  readonly layout: LoraLayout;
+  readonly config: PeftConfig;
+  readonly layout: AdapterLayout;
   /** Content of the flat parameter buffer. */
   readonly values: Float32Array;
 }
 
+/** @param model what the adapter belongs to: its name is written, and the shapes that a prefix is described by */
 export function writeAdapter(
-  config: LoraConfig,
-  layout: LoraLayout,
-  values: Float32Array,
+  { config, layout, values }: LoadedAdapter,
+  model: AdaptedModel,
   baseModelName: string,
 ): AdapterFiles {
   const weights = serializeSafetensors(
@@ -43,43 +46,31 @@ export function writeAdapter(
     })),
     { format: 'pt' },
   );
-  return { configJson: writeAdapterConfig(config, baseModelName), weights };
+  return { configJson: writeAdapterConfig(config, model, baseModelName), weights };
 }
 
-function writeAdapterConfig(config: LoraConfig, baseModelName: string): string {
-  const all = {
-    base_model_name_or_path: baseModelName,
-    bias: config.bias,
-    fan_in_fan_out: false,
-    inference_mode: true,
-    init_lora_weights: true,
-    layers_pattern: null,
-    layers_to_transform: null,
-    lora_alpha: config.lora_alpha,
-    lora_dropout: config.lora_dropout,
-    modules_to_save: null,
-    peft_type: 'LORA',
-    peft_version: PEFT_VERSION,
-    r: config.r,
-    rank_pattern: {},
-    alpha_pattern: {},
-    revision: null,
-    target_modules: [...config.target_modules].sort(),
-    task_type: 'CAUSAL_LM',
-    use_dora: false,
-    use_rslora: config.use_rslora,
-  };
-  const sorted = Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return `${JSON.stringify(sorted, undefined, 2)}\n`;
+export interface ReadAdapterOptions {
+  /** Takes factors that belong to a base with their start taken out; the caller knows that start. */
+  readonly allowChangedBase?: boolean;
 }
 
 /**
- * @param layers linear layers of the model that the adapter is to be used on
- * @throws PeftError `wrong-model`, `missing-tensor`, `not-finite`; ConfigError; FormatError
+ * @param model the model that the adapter is to be used on
+ * @throws PeftError `wrong-model`, `missing-tensor`, `not-finite`, `changed-base`; ConfigError; FormatError
  */
-export function readAdapter(files: AdapterFiles, layers: readonly LinearLayer[]): LoadedAdapter {
-  const config = parseLoraConfig(files.configJson, ADAPTER_CONFIG_FILE);
-  const layout = layoutLora(layers, config);
+export function readAdapter(
+  files: AdapterFiles,
+  model: AdaptedModel,
+  { allowChangedBase = false }: ReadAdapterOptions = {},
+): LoadedAdapter {
+  const config = parsePeftConfig(files.configJson, ADAPTER_CONFIG_FILE);
+  if (!allowChangedBase && config.peft_type === 'LORA' && startsFromWeights(config))
+    throw new PeftError(
+      'changed-base',
+      `The adapter was saved with init_lora_weights ${config.init_lora_weights}, so it fits only a base with its start taken out. Save it again with path_initial_model_for_weight_conversion, which makes a plain LoRA of it.`,
+      { details: { found: String(config.init_lora_weights) } },
+    );
+  const layout = layoutAdapter(model, config);
   const header = parseSafetensorsHeader(files.weights, {
     fileName: ADAPTER_WEIGHTS_FILE,
     fileSizeBytes: files.weights.byteLength,
@@ -102,7 +93,7 @@ export function readAdapter(files: AdapterFiles, layers: readonly LinearLayer[])
   return { config, layout, values };
 }
 
-function findTensor(stored: ReadonlyMap<string, SafetensorsTensor>, parameter: LoraParameter) {
+function findTensor(stored: ReadonlyMap<string, SafetensorsTensor>, parameter: AdapterParameter) {
   const { key, shape } = parameter;
   // Older PEFT releases saved a target's bias without `base_layer`.
   const tensor = stored.get(key) ?? stored.get(key.replace('.base_layer.bias', '.bias'));

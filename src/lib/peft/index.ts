@@ -1,14 +1,17 @@
 export { PeftError, type PeftErrorCode } from './errors';
 export {
+  adapterKey,
   biasKey,
-  layoutLora,
-  loraKey,
+  layoutAdapter,
+  type AdaptedModel,
+  type AdapterLayout,
+  type AdapterParameter,
   type LinearLayer,
-  type LoraLayout,
-  type LoraParameter,
-} from './lora-layout';
-export { initLora } from './init-lora';
-export { LoraState, type OptimizerMoments } from './lora-state';
+  type ParameterGroup,
+  type ParameterKind,
+} from './adapter-layout';
+export { initAdapter, type BaseTensor, type InitOptions } from './init-adapter';
+export { AdapterState, type OptimizerMoments } from './adapter-state';
 export {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
@@ -17,4 +20,5 @@ export {
   type AdapterFiles,
   type LoadedAdapter,
 } from './adapter-files';
-export { mergeLora } from './merge';
+export { fromPlainLora, plainLoraConfig, toPlainLora } from './plain-lora';
+export { mergeLora, mergeScaling, rowFactors, type LowRank } from './merge';

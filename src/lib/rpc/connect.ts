@@ -1,10 +1,12 @@
 /**
  * The caller's end of a served object: calls become promises that carry progress, cancellation and
- * transfers, and that all reject when the worker dies. It knows no method by name.
+ * transfers, and that all reject when the worker dies, by an event or without one. It knows no method
+ * by name.
  */
 import type { InkstoneError } from '../config/errors';
 import type { CallOptions, Remote } from './protocol';
 import { fromWireError, RpcError } from './errors';
+import { watchLifeline } from './lifeline';
 import { readReply, WIRE_MARK, type Port } from './serve-messages';
 
 export interface ConnectOptions {
@@ -31,6 +33,7 @@ export function connect<Api>(
   const port = worker as Port;
   const caller = crypto.randomUUID();
   const pending = new Map<string, Pending>();
+  const watching = new AbortController();
   let calls = 0;
   let ended: InkstoneError | undefined;
 
@@ -70,13 +73,16 @@ export function connect<Api>(
   const onMessage = (event: Event): void => {
     const reply = readReply((event as MessageEvent<unknown>).data);
     if (!reply) return;
-    if (reply.kind === 'progress') pending.get(reply.id)?.onProgress?.(reply.update);
+    if (reply.kind === 'alive')
+      watchLifeline(reply.lock, watching.signal, () => crash('the browser ended it.'));
+    else if (reply.kind === 'progress') pending.get(reply.id)?.onProgress?.(reply.update);
     else if (reply.kind === 'result') take(reply.id)?.resolve(reply.value);
     else take(reply.id)?.reject(fromWireError(reply.error));
   };
 
   function end(error: InkstoneError): void {
     ended = error;
+    watching.abort();
     for (const [type, listener] of listeners) port.removeEventListener(type, listener);
     for (const id of [...pending.keys()]) take(id)?.reject(error);
     if ('terminate' in worker) worker.terminate();

@@ -4,15 +4,22 @@
  */
 import type { Architecture } from '../config/model-config';
 import type { LoraConfig } from '../config/lora-config';
+import type { PeftConfig } from '../config/peft-config';
 import type { TrainingArguments } from '../config/training-arguments';
 import type { ApiMethod } from './protocol';
 
 export type Backend = 'webgpu' | 'wasm';
 
 export interface DeviceReport {
+  /** `webgpu` where there is a usable adapter: only then can a model be trained. */
   backend: Backend;
+  /** What answers: `wasm` on a software adapter too, where it is far faster than WebGPU. */
+  talksOn: Backend;
   /** Empty without WebGPU. */
   adapterName: string;
+  /** WebGPU is computed by the processor: training works, slowly. */
+  isSoftwareAdapter: boolean;
+  /** The adapter could compute in 16 bits; nothing here does yet. */
   f16: boolean;
   subgroups: boolean;
   maxBufferBytes: number;
@@ -44,7 +51,10 @@ export interface ModelSummary {
 }
 
 export interface OpenModel extends ModelSummary {
+  /** `webgpu` where the model can be trained. */
   backend: Backend;
+  /** What answers, as in DeviceReport. */
+  talksOn: Backend;
   hasChatTemplate: boolean;
   maxLength: number;
   /** GPU memory that the weights take. */
@@ -115,7 +125,7 @@ export interface TrainRequest {
   /** Share of rows held back for evaluation, 0 to 0.9; ignored when `evalDatasetId` is given. */
   evalShare: number;
   evalDatasetId?: string;
-  lora: LoraConfig;
+  peft: PeftConfig;
   training: TrainingArguments;
   /** Shown again and again while the model learns. */
   samplePrompts: readonly string[];
@@ -158,6 +168,11 @@ export type TrainEvent =
     }
   | { kind: 'sample'; step: number; prompt: string; text: string }
   | { kind: 'checkpoint'; step: number }
+  /**
+   * The device had no room for this step's checkpoint; earlier ones are untouched. The run goes on, or,
+   * when it was the last, waits until it is told to resume or to stop.
+   */
+  | { kind: 'storage-full'; step: number; waiting: boolean }
   | { kind: 'paused'; step: number }
   | { kind: 'resumed'; step: number };
 
@@ -171,7 +186,18 @@ export interface LogEntry {
   learning_rate: number;
 }
 
-/** A training run and, once it has a checkpoint, the adapter that it made. */
+/** A moment of a run that is kept: its adapter can be talked to, evaluated and taken away. */
+export interface CheckpointSummary {
+  step: number;
+  adapterId: string;
+  /** Of all its files. */
+  sizeBytes: number;
+  /** The part of them that the run needs to go on from here; 0 where that is not kept. */
+  resumeBytes: number;
+  savedAt: number;
+}
+
+/** A training run and the adapters that it has made so far. */
 export interface RunSummary {
   id: string;
   name: string;
@@ -186,12 +212,16 @@ export interface RunSummary {
   totalSteps: number;
   trainableParams: number;
   allParams: number;
-  lora: LoraConfig;
+  peft: PeftConfig;
   training: TrainingArguments;
   log: readonly LogEntry[];
   samples: readonly { step: number; prompt: string; text: string }[];
   elapsedMs: number;
-  /** Undefined for an imported adapter and before the first checkpoint. */
+  /** Oldest first. */
+  checkpoints: readonly CheckpointSummary[];
+  /** With `load_best_model_at_end`: step of the best checkpoint so far, which the run ends with. */
+  bestStep?: number;
+  /** That of the newest checkpoint, or of the best; undefined before the first. */
   adapterId?: string;
   error?: { code: string; message: string };
 }
@@ -201,10 +231,13 @@ export interface AdapterSummary {
   name: string;
   modelId: string;
   origin: 'trained' | 'imported';
-  lora: LoraConfig;
+  peft: PeftConfig;
   sizeBytes: number;
   createdAt: number;
+  /** The run that made it, which may be deleted by now. */
   runId?: string;
+  /** Step of the run at which it was saved. */
+  step?: number;
 }
 
 // --- talking and measuring --------------------------------------------------------------------
@@ -265,6 +298,9 @@ export interface EvaluationRow {
 
 export interface EvaluationScore {
   adapterId?: string;
+  /** What the adapter was called then, and the step of its run; it may be deleted by now. */
+  adapterName?: string;
+  adapterStep?: number;
   accuracy: number;
   rougeL: number;
   tokensPerSecond: number;
@@ -312,6 +348,13 @@ export interface RecommendedRecipe {
 export interface EngineApi {
   describeDevice: ApiMethod<void, DeviceReport>;
   persistStorage: ApiMethod<void, StorageReport>;
+  /**
+   * Bytes that `freeStorage` would free: older checkpoints, what finished runs would need to go on,
+   * exports already taken, and what crashes left behind.
+   */
+  measureFreeable: ApiMethod<void, number>;
+  /** Returns the bytes freed. Models, data and the newest adapter of every run stay. */
+  freeStorage: ApiMethod<void, number>;
   /** Removes every file and row that Inkstone keeps on this device. */
   deleteEverything: ApiMethod<void, void>;
 
@@ -337,7 +380,7 @@ export interface EngineApi {
   recommendRecipe: ApiMethod<{ modelId: string; datasetId: string }, RecommendedRecipe | undefined>;
   /** What PEFT's `print_trainable_parameters` would say. */
   countParameters: ApiMethod<
-    { modelId: string; lora: LoraConfig },
+    { modelId: string; peft: PeftConfig },
     { trainableParams: number; allParams: number }
   >;
 
@@ -347,19 +390,23 @@ export interface EngineApi {
   /** Ends the running training after the current step; `keep` writes a checkpoint first. */
   stopTraining: ApiMethod<{ keep: boolean }, void>;
   listRuns: ApiMethod<void, RunSummary[]>;
-  deleteRun: ApiMethod<{ runId: string }, void>;
+  /** With its checkpoints; `keepAdapter` lets the newest adapter outlive it. */
+  deleteRun: ApiMethod<{ runId: string; keepAdapter?: boolean }, void>;
   renameRun: ApiMethod<{ runId: string; name: string }, void>;
 
+  /** Newest first; of a run one for each of its checkpoints. `adapter-X` stands for the newest of `run-X`. */
   listAdapters: ApiMethod<void, AdapterSummary[]>;
   importAdapter: ApiMethod<
     { files: readonly File[]; modelId: string; name: string },
     AdapterSummary
   >;
+  /** Of a run's adapter the checkpoint is deleted, from which the run may have gone on. */
   deleteAdapter: ApiMethod<{ adapterId: string }, void>;
 
   chat: ApiMethod<ChatRequest, ChatResult, ChatProgress>;
   evaluate: ApiMethod<EvaluateRequest, EvaluationReport, CountProgress>;
   listEvaluations: ApiMethod<void, EvaluationReport[]>;
+  deleteEvaluation: ApiMethod<{ evaluationId: string }, void>;
 
   /** Merges the adapter into a copy of the base and keeps it as a model of its own. */
   merge: ApiMethod<

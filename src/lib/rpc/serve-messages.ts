@@ -20,11 +20,14 @@ export type Request =
   | { mark: typeof WIRE_MARK; kind: 'call'; id: string; method: string; input: unknown }
   | { mark: typeof WIRE_MARK; kind: 'abort'; id: string };
 
-/** Server to caller. */
-export type Reply =
+/** Server to caller, about a call. */
+export type CallReply =
   | { mark: typeof WIRE_MARK; kind: 'progress'; id: string; update: unknown }
   | { mark: typeof WIRE_MARK; kind: 'result'; id: string; value: unknown }
   | { mark: typeof WIRE_MARK; kind: 'error'; id: string; error: WireError };
+
+/** Server to caller. `alive` names the lock that the server's thread holds for as long as it lives. */
+export type Reply = CallReply | { mark: typeof WIRE_MARK; kind: 'alive'; lock: string };
 
 /** A Worker, a MessagePort, or a worker's own global scope. */
 export interface Port {
@@ -56,9 +59,11 @@ export function readRequest(data: unknown): Request | undefined {
 /** The reply in a message, or undefined for anything else. */
 export function readReply(data: unknown): Reply | undefined {
   if (!isMarked(data)) return undefined;
+  const kind = own(data, 'kind');
+  const lock = own(data, 'lock');
+  if (kind === 'alive' && typeof lock === 'string') return { mark: WIRE_MARK, kind, lock };
   const id = own(data, 'id');
   if (typeof id !== 'string') return undefined;
-  const kind = own(data, 'kind');
   if (kind === 'progress') return { mark: WIRE_MARK, kind, id, update: own(data, 'update') };
   if (kind === 'result') return { mark: WIRE_MARK, kind, id, value: own(data, 'value') };
   if (kind === 'error')

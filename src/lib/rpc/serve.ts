@@ -4,13 +4,21 @@
  */
 import { Transfer, type CallContext } from './protocol';
 import { RpcError, toWireError } from './errors';
-import { readRequest, WIRE_MARK, type Port, type Reply, type Request } from './serve-messages';
+import { tieLifeline } from './lifeline';
+import {
+  readRequest,
+  WIRE_MARK,
+  type CallReply,
+  type Port,
+  type Reply,
+  type Request,
+} from './serve-messages';
 
 type Method = (input: unknown, context: CallContext<unknown>) => unknown;
 
-/** `Reply` without the fields that every reply shares. */
-type ReplyBody = Reply extends infer Each
-  ? Each extends Reply
+/** `CallReply` without the fields that every one shares. */
+type ReplyBody = CallReply extends infer Each
+  ? Each extends CallReply
     ? Omit<Each, 'mark' | 'id'>
     : never
   : never;
@@ -78,6 +86,10 @@ export function serve<Api extends object>(
 
   channel.addEventListener('message', onMessage);
   channel.start?.();
+  void tieLifeline().then((lock) => {
+    if (lock !== undefined)
+      channel.postMessage({ mark: WIRE_MARK, kind: 'alive', lock } satisfies Reply);
+  });
   return () => {
     channel.removeEventListener('message', onMessage);
     for (const controller of running.values()) controller.abort(abortReason());

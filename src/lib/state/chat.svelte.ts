@@ -1,6 +1,7 @@
 /** A conversation held twice: once with the base model, once with an adapter, over the same questions. */
 import type { ChatMessage, ChatResult, GenerationOptions } from '../rpc/engine-api';
 import { DEFAULT_GENERATION, streamAnswer } from './answer';
+import { adapters } from './adapters.svelte';
 import { readLocal, writeLocal } from './local-store';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
@@ -54,6 +55,7 @@ class Chat {
     if (this.busy || question.trim() === '') return;
     const abort = (this.#abort = new AbortController());
     this.busy = true;
+    this.followRun();
     const columns = this.columns;
     this.turns.push({
       id: (this.turns.at(-1)?.id ?? 0) + 1,
@@ -72,6 +74,11 @@ class Chat {
       this.busy = false;
       this.save();
     }
+  }
+
+  /** A checkpoint that is no longer kept gives way to the newest of its run, if there is one. */
+  followRun(): void {
+    if (adapters.loaded) this.adapterId = adapters.find(this.adapterId)?.id;
   }
 
   stop(): void {

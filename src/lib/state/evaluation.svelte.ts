@@ -54,6 +54,12 @@ class Evaluations extends Collection<EvaluationReport> {
   stop(): void {
     this.#abort?.abort();
   }
+
+  async remove(evaluationId: string): Promise<void> {
+    await engine.call((api) => api.deleteEvaluation({ evaluationId }));
+    if (this.shownId === evaluationId) this.shownId = undefined;
+    await this.refresh();
+  }
 }
 
 export const evaluations = new Evaluations();

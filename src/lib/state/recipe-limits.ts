@@ -30,6 +30,7 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   adam_beta1: real(0, 0.9999999),
   adam_beta2: real(0, 0.9999999),
   adam_epsilon: real(0, 1),
+  loraplus_lr_ratio: real(1, 10_000),
   max_grad_norm: real(0, 1000),
   // 0 is the same as none.
   neftune_noise_alpha: real(0, 1000),

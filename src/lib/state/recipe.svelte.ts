@@ -110,7 +110,7 @@ class Recipe {
       return;
     }
     try {
-      const counts = await engine.call((api) => api.countParameters({ modelId, lora }));
+      const counts = await engine.call((api) => api.countParameters({ modelId, peft: lora }));
       if (lora === this.lora) this.counts = counts;
     } catch {
       this.counts = undefined;

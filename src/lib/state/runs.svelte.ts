@@ -1,5 +1,5 @@
-/** The history of training runs. */
-import type { RunSummary } from '../rpc/engine-api';
+/** The history of training runs, and deleting from it. */
+import type { AdapterSummary, RunSummary } from '../rpc/engine-api';
 import { adapters } from './adapters.svelte';
 import { Collection } from './collection.svelte';
 import { engine } from './engine.svelte';
@@ -11,15 +11,39 @@ class Runs extends Collection<RunSummary> {
 
   readonly newestFirst = $derived([...this.items].sort((a, b) => b.createdAt - a.createdAt));
 
-  async rename(runId: string, name: string): Promise<void> {
-    await engine.call((api) => api.renameRun({ runId, name }));
-    await Promise.all([this.refresh(), adapters.refresh()]);
+  /** Whether an unfinished run would have to start again without this checkpoint. */
+  needs({ runId, step }: Pick<AdapterSummary, 'runId' | 'step'>): boolean {
+    const run = this.byId(runId);
+    return run !== undefined && canGoOn(run) && goesOnFrom(run) === step;
   }
 
-  async remove(runId: string): Promise<void> {
-    await engine.call((api) => api.deleteRun({ runId }));
+  async rename(runId: string, name: string): Promise<void> {
+    await engine.call((api) => api.renameRun({ runId, name }));
+    await this.#refreshAll();
+  }
+
+  async remove(runId: string, keepAdapter: boolean): Promise<void> {
+    await engine.call((api) => api.deleteRun({ runId, keepAdapter }));
+    await this.#refreshAll();
+  }
+
+  /** A checkpoint of a run, or an adapter that has none. */
+  async removeAdapter(adapterId: string): Promise<void> {
+    await engine.call((api) => api.deleteAdapter({ adapterId }));
+    await this.#refreshAll();
+  }
+
+  async #refreshAll(): Promise<void> {
     await Promise.all([this.refresh(), adapters.refresh()]);
+    void engine.refreshDevice();
   }
 }
+
+export const canGoOn = ({ status, step, totalSteps }: RunSummary): boolean =>
+  (status === 'interrupted' || status === 'stopped') && step < totalSteps;
+
+/** Step that the run would go on from; undefined when it would start again. */
+export const goesOnFrom = ({ checkpoints }: RunSummary): number | undefined =>
+  checkpoints.findLast(({ resumeBytes }) => resumeBytes > 0)?.step;
 
 export const runs = new Runs();

@@ -165,7 +165,7 @@ class Tour {
       datasetId: this.train!.id,
       evalShare: 0,
       evalDatasetId: this.held!.id === this.train!.id ? undefined : this.held!.id,
-      lora,
+      peft: lora,
       training: options,
       samplePrompts: this.talks.map((talk) => talk.question),
       name: lang.t.train.runName(datasets.nameOf(this.train!), lang.format.dateTime(Date.now())),

@@ -8,6 +8,7 @@ import { ScreenWake } from './screen-wake';
 
 export type TrainPhase = 'idle' | 'preparing' | 'running' | 'paused' | 'stopping' | 'ended';
 export type Prepared = Extract<TrainEvent, { kind: 'prepared' }>;
+export type StorageFull = Extract<TrainEvent, { kind: 'storage-full' }>;
 export type StepEvent = Extract<TrainEvent, { kind: 'step' }>;
 /** A point of the curves, from a step's event or from the record of an earlier part of the run. */
 export type Point = Pick<StepEvent, 'step' | 'loss' | 'gradNorm' | 'learningRate'>;
@@ -30,6 +31,8 @@ class Training {
   points = $state.raw<readonly Point[]>([]);
   samples = $state.raw<readonly Sample[]>([]);
   checkpointStep = $state<number>();
+  /** The device had no room for the last checkpoint. */
+  storageFull = $state.raw<StorageFull>();
   result = $state.raw<RunSummary>();
   error = $state.raw<unknown>();
   announcement = $state.raw<Announcement>();
@@ -98,7 +101,7 @@ class Training {
     this.phase = 'preparing';
     this.request = request;
     this.prepared = this.latest = this.result = this.error = this.announcement = undefined;
-    this.checkpointStep = undefined;
+    this.checkpointStep = this.storageFull = undefined;
     this.points = this.#points = [];
     this.#latest = undefined;
     this.samples = [];
@@ -125,6 +128,12 @@ class Training {
         break;
       case 'checkpoint':
         this.checkpointStep = event.step;
+        this.storageFull = undefined;
+        void Promise.all([runs.refresh(), adapters.refresh()]);
+        break;
+      case 'storage-full':
+        this.storageFull = event;
+        if (event.waiting) this.phase = 'paused';
         break;
       case 'paused':
         this.#draw(activity);

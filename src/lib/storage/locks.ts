@@ -36,6 +36,30 @@ export async function isLockHeld(name: string): Promise<boolean> {
   return held.some((lock) => lock.name === name);
 }
 
+/**
+ * Holds the lock until this thread ends.
+ * @returns whether it is held: false where there are no locks, or another has it
+ */
+export function holdForLife(name: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const locks = lockManager();
+    if (!locks) return resolve(false);
+    const hold = (lock: Lock | null) => {
+      resolve(lock !== null);
+      return lock ? new Promise<never>(() => {}) : undefined;
+    };
+    // Refused where storage is: an opaque origin, or a person's own setting.
+    locks.request(name, { ifAvailable: true }, hold).catch(() => resolve(false));
+  });
+}
+
+/** @returns true once nobody holds the lock; false when the signal was aborted or there are no locks */
+export async function waitUntilFree(name: string, signal: AbortSignal): Promise<boolean> {
+  const locks = lockManager();
+  if (!locks) return false;
+  return locks.request(name, { signal }, () => true).catch(() => false);
+}
+
 async function holdHere<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
   if (heldHere.has(name)) throw secondTab(name);
   heldHere.add(name);

@@ -1,20 +1,22 @@
 /** A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments, `trainer_state.json`. */
-import type { LoraConfig } from '../config';
+import type { LoraConfig, PeftConfig } from '../config';
 import { parseSafetensorsHeader, serializeSafetensors, tensorToFloat32 } from '../formats';
 import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
+  fromPlainLora,
   readAdapter,
   writeAdapter,
-  type LinearLayer,
-  type LoraLayout,
+  type AdaptedModel,
+  type LoadedAdapter,
 } from '../peft';
+import { adapterOf, isFactored } from './adapter-of';
 import { TrainingError } from './errors';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
 import type { PendingLoss } from './run-state';
 import type { Checkpoint } from './trainer';
 
-const OPTIMIZER_FILE = 'optimizer.safetensors';
+export const OPTIMIZER_FILE = 'optimizer.safetensors';
 
 export const CHECKPOINT_FILES = [
   ADAPTER_CONFIG_FILE,
@@ -28,13 +30,14 @@ export type CheckpointFiles = ReadonlyMap<string, Uint8Array>;
 
 export function writeCheckpoint(
   checkpoint: Checkpoint,
-  layout: LoraLayout,
-  config: LoraConfig,
+  config: PeftConfig,
+  model: AdaptedModel,
   baseModelName: string,
 ): CheckpointFiles {
-  const { values, moments, state, pendingLoss } = checkpoint;
+  const { moments, state, pendingLoss } = checkpoint;
   const encoder = new TextEncoder();
-  const { configJson, weights } = writeAdapter(config, layout, values, baseModelName);
+  const adapter = adapterOf(checkpoint, config, model);
+  const { configJson, weights } = writeAdapter(adapter, model, baseModelName);
   const flat = (name: string, data: Float32Array) => ({
     name,
     dtype: 'F32' as const,
@@ -55,13 +58,16 @@ export function writeCheckpoint(
   ]);
 }
 
-/** @throws TrainingError `wrong-checkpoint`; PeftError; FormatError; ConfigError */
-export function readCheckpoint(files: CheckpointFiles, layers: readonly LinearLayer[]): Checkpoint {
-  const text = (name: string) => new TextDecoder().decode(need(files, name));
-  const { values } = readAdapter(
-    { configJson: text(ADAPTER_CONFIG_FILE), weights: need(files, ADAPTER_WEIGHTS_FILE) },
-    layers,
-  );
+/**
+ * @param config of the run that the checkpoint belongs to
+ * @throws TrainingError `wrong-checkpoint`; PeftError; FormatError; ConfigError
+ */
+export function readCheckpoint(
+  files: CheckpointFiles,
+  config: PeftConfig,
+  model: AdaptedModel,
+): Checkpoint {
+  const { values, initial } = readCheckpointValues(files, config, model);
   const bytes = need(files, OPTIMIZER_FILE);
   const header = parseSafetensorsHeader(bytes, {
     fileName: OPTIMIZER_FILE,
@@ -80,10 +86,36 @@ export function readCheckpoint(files: CheckpointFiles, layers: readonly LinearLa
   };
   return {
     values,
+    initial,
     moments: { m: moment('exp_avg'), v: moment('exp_avg_sq') },
-    state: parseTrainerState(text(TRAINER_STATE_FILE)),
+    state: parseTrainerState(readText(files, TRAINER_STATE_FILE)),
     pendingLoss: readPendingLoss(header.metadata.pending_loss),
   };
+}
+
+/**
+ * The parameters alone, which a checkpoint keeps even where its optimiser's state is given up.
+ * @throws as readCheckpoint
+ */
+export function readCheckpointValues(
+  files: CheckpointFiles,
+  config: PeftConfig,
+  model: AdaptedModel,
+): Pick<Checkpoint, 'values' | 'initial'> {
+  const configJson = readText(files, ADAPTER_CONFIG_FILE);
+  const adapter = readAdapter({ configJson, weights: need(files, ADAPTER_WEIGHTS_FILE) }, model);
+  return isFactored(config)
+    ? fromPlainLora(config, model, requireRank(adapter, config))
+    : { values: adapter.values, initial: undefined };
+}
+
+function requireRank({ config: found, values }: LoadedAdapter, config: LoraConfig): Float32Array {
+  if (found.peft_type !== 'LORA' || found.r !== 2 * config.r)
+    throw new TrainingError(
+      'wrong-checkpoint',
+      `The checkpoint's adapter is not the plain LoRA of rank ${2 * config.r} that a run of rank ${config.r} with ${config.init_lora_weights} leaves. Resume with the settings that it was made with.`,
+    );
+  return values;
 }
 
 function readPendingLoss(text = '{}'): PendingLoss {
@@ -96,6 +128,9 @@ function readPendingLoss(text = '{}'): PendingLoss {
     ...(learningRate !== undefined && { learningRate: Number(learningRate) || 0 }),
   };
 }
+
+const readText = (files: CheckpointFiles, name: string) =>
+  new TextDecoder().decode(need(files, name));
 
 function need(files: CheckpointFiles, name: string): Uint8Array {
   const bytes = files.get(name);

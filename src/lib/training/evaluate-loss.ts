@@ -1,6 +1,6 @@
 /** Mean loss and perplexity over rows, with the same plans as training but without gradients. */
 import type { ModelConfig } from '../config';
-import type { Adapter, ModelWeights } from '../decoder';
+import { prefixLength, type Adapter, type ModelWeights } from '../decoder';
 import type { Gpu } from '../gpu';
 import { checkRows, chunk, collate, countTargets, paddedLength, type TokenRow } from './batches';
 import { StepPlans } from './step-plans';
@@ -27,11 +27,14 @@ export interface EvaluateLossOptions {
 /** @throws TrainingError for rows that cannot be read; AbortError */
 export async function evaluateLoss(options: EvaluateLossOptions): Promise<LossReport> {
   const { gpu, config, weights, adapter, rows, batchSize, signal, onProgress } = options;
-  checkRows(rows, config.vocabSize, config.maxPositionEmbeddings);
+  const positions = config.maxPositionEmbeddings - prefixLength(adapter.prefix);
+  checkRows(rows, config.vocabSize, positions);
   const maxLength = paddedLength(rows);
   const plans = new StepPlans({ gpu, config, weights, adapter, maxLength, training: false });
   try {
     await plans.planFor({ B: Math.min(batchSize, rows.length), T: maxLength });
+    await plans.prepare();
+    await plans.submitPreparation();
     let done = 0;
     for (const batchRows of chunk(rows, batchSize)) {
       signal?.throwIfAborted();

@@ -39,6 +39,7 @@ export class Evaluation {
    * @throws GpuError
    */
   async loss(signal?: AbortSignal): Promise<number | undefined> {
+    await this.plans.submitPreparation();
     const parts: { rows: number; reading: Promise<number> }[] = [];
     for (const batchRows of chunk(this.rows, this.batchSize)) {
       if (signal?.aborted) break;

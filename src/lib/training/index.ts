@@ -13,10 +13,13 @@ export {
   type TrainerOptions,
 } from './trainer';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
+export { adapterOf } from './adapter-of';
 export { surplusCheckpoints } from './checkpoint-rotation';
 export {
   CHECKPOINT_FILES,
+  OPTIMIZER_FILE,
   readCheckpoint,
+  readCheckpointValues,
   writeCheckpoint,
   type CheckpointFiles,
 } from './checkpoint-files';

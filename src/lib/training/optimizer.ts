@@ -4,7 +4,7 @@ import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
 import { adamw } from '../kernels/adamw';
 import { fill } from '../kernels/fill';
 import { gradNorm } from '../kernels/grad-norm';
-import type { LoraState } from '../peft';
+import type { AdapterState } from '../peft';
 
 export class Optimizer {
   private constructor(
@@ -17,7 +17,7 @@ export class Optimizer {
 
   static async create(
     gpu: Gpu,
-    adapter: LoraState,
+    adapter: AdapterState,
     args: TrainingArguments,
     step: Tensor,
     total: Tensor,
@@ -32,26 +32,23 @@ export class Optimizer {
 
     const end = new PlanBuilder(gpu, 'end step');
     const norm = end.keep(gradNorm(end, { label: '/optimizer/norm', grads }));
-    const group = (offset: number, count: number, weightDecay: number) => {
-      if (count > 0)
-        adamw(end, {
-          label: '/optimizer/adamw',
-          params,
-          grads,
-          m,
-          v,
-          norm,
-          step,
-          beta1: args.adam_beta1,
-          beta2: args.adam_beta2,
-          epsilon: args.adam_epsilon,
-          weightDecay,
-          maxGradNorm: args.max_grad_norm,
-          range: { offset, count },
-        });
-    };
-    group(0, layout.decayCount, args.weight_decay);
-    group(layout.decayCount, layout.flatCount - layout.decayCount, 0);
+    for (const { offset, count, decay, fast } of layout.groups)
+      adamw(end, {
+        label: '/optimizer/adamw',
+        params,
+        grads,
+        m,
+        v,
+        norm,
+        step,
+        beta1: args.adam_beta1,
+        beta2: args.adam_beta2,
+        epsilon: args.adam_epsilon,
+        weightDecay: decay ? args.weight_decay : 0,
+        maxGradNorm: args.max_grad_norm,
+        range: { offset, count },
+        learningRateScale: fast ? args.loraplus_lr_ratio : 1,
+      });
     return new Optimizer(await begin.build(arena), await end.build(arena), arena, norm);
   }
 

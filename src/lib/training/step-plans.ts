@@ -4,7 +4,15 @@
  */
 import type { ModelConfig } from '../config';
 import { ropeTables } from '../config/rope';
-import { Decoder, type Adapter, type BatchTensors, type ModelWeights } from '../decoder';
+import {
+  Decoder,
+  linearSites,
+  prefixLength,
+  prepareAdapter,
+  type Adapter,
+  type BatchTensors,
+  type ModelWeights,
+} from '../decoder';
 import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
 import { sumLoss } from '../kernels/cross-entropy';
 import { chooseMatmulVariant } from '../kernels/matmul-choose';
@@ -51,16 +59,26 @@ export class StepPlans {
   private readonly sin: Tensor;
   private readonly shapes = new Map<string, Promise<ShapePlan>>();
   private readonly owned: Tensor[] = [];
+  private preparation: Plan | undefined;
 
   constructor(private readonly options: StepPlansOptions) {
-    const { gpu, config, maxLength } = options;
+    const { gpu, config, adapter, maxLength } = options;
     this.arena = new Arena(gpu, 'step');
     this.step = createStepState(gpu);
     this.total = gpu.createTensor('loss total', [1]);
-    const tables = ropeTables(config, maxLength);
-    const shape = [maxLength, config.headDim / 2];
-    this.cos = gpu.createTensor('rotary cos', shape, 'f32', tables.cos);
-    this.sin = gpu.createTensor('rotary sin', shape, 'f32', tables.sin);
+    // The positions of a prefix come first.
+    const first = prefixLength(adapter.prefix);
+    const tables = ropeTables(config, first + maxLength);
+    const half = config.headDim / 2;
+    const table = (name: 'cos' | 'sin') =>
+      gpu.createTensor(
+        `rotary ${name}`,
+        [maxLength, half],
+        'f32',
+        tables[name].subarray(first * half),
+      );
+    this.cos = table('cos');
+    this.sin = table('sin');
     this.owned.push(this.step, this.total, this.cos, this.sin);
   }
 
@@ -86,8 +104,27 @@ export class StepPlans {
     return shape;
   }
 
+  /** Builds what `submitPreparation` runs; awaited once, before the first batch. */
+  async prepare(): Promise<void> {
+    const { gpu, config, weights, adapter } = this.options;
+    const builder = new PlanBuilder(gpu, 'prepare adapter');
+    prepareAdapter(builder, linearSites(config), weights, adapter);
+    if (builder.dispatchCount > 0) this.preparation = await builder.build(this.arena);
+  }
+
+  /** Computes what batches need of the adapter's parameters; to be called whenever they have changed. */
+  async submitPreparation(): Promise<void> {
+    const plan = this.preparation;
+    if (plan) await this.options.gpu.submitChecked(plan.label, () => plan.submit());
+  }
+
   dispose(): void {
-    for (const shape of this.shapes.values()) void shape.then((plan) => plan.dispose());
+    this.preparation?.dispose();
+    for (const shape of this.shapes.values())
+      void shape.then(
+        (plan) => plan.dispose(),
+        () => undefined,
+      );
     for (const tensor of this.owned) this.options.gpu.destroyTensor(tensor);
     this.arena.dispose();
   }

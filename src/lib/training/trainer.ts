@@ -7,16 +7,33 @@
  * resumed from a checkpoint ends in the same bits.
  */
 import {
+  ConfigError,
   requireConsistentEvaluation,
-  type LoraConfig,
+  startsFromWeights,
   type ModelConfig,
+  type PeftConfig,
   type TrainingArguments,
 } from '../config';
-import { countParameters, linearSites, type ModelWeights } from '../decoder';
+import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
 import { ReadbackRing, type Gpu } from '../gpu';
 import { uploadStepState } from '../kernels/step-state';
-import { initLora, layoutLora, LoraState, type LoraLayout, type OptimizerMoments } from '../peft';
-import { checkRows, collate, countTargets, paddedLength, type TokenRow } from './batches';
+import {
+  AdapterState,
+  initAdapter,
+  layoutAdapter,
+  type AdapterLayout,
+  type LoadedAdapter,
+  type OptimizerMoments,
+} from '../peft';
+import {
+  checkRows,
+  collate,
+  countTargets,
+  longestRow,
+  paddedLength,
+  type TokenRow,
+} from './batches';
+import { adapterOf } from './adapter-of';
 import { checkpointStep } from './best-model';
 import { embeddingNoiseScale, microBatchSeed } from './draws';
 import { TrainingError } from './errors';
@@ -33,6 +50,8 @@ import type { EvalLogEntry, StepLogEntry, TrainerState } from './trainer-state';
 export interface Checkpoint {
   /** Flat parameters, in the order of the adapter's layout. */
   readonly values: Float32Array;
+  /** What they were at the start, where that was taken out of the weights (PiSSA, OLoRA). */
+  readonly initial?: Float32Array;
   readonly moments: OptimizerMoments;
   readonly state: TrainerState;
   /** Losses since the last log entry. */
@@ -54,13 +73,16 @@ export interface TrainerOptions {
   gpu: Gpu;
   config: ModelConfig;
   weights: ModelWeights;
-  lora: LoraConfig;
+  peft: PeftConfig;
   args: TrainingArguments;
   rows: readonly TokenRow[];
   /** Held back; needed where `args` ask for evaluations. */
   evalRows?: readonly TokenRow[];
   /** Flat parameters to start from; PEFT's initialisation when left out. */
   initialValues?: Float32Array;
+  /** While the initial parameters are made, which takes a while where weights are factored. */
+  onInit?: (done: number, total: number) => void;
+  signal?: AbortSignal;
   checkpoint?: Checkpoint;
   /** Where the checkpoints' folders lie, for the name of the best one in the record. */
   outputDir?: string;
@@ -74,14 +96,17 @@ export interface RunOptions {
   onEvaluate?: (report: EvalReport) => void;
   /** Awaited when `save_strategy` says so, after the step's evaluation, and at the end of the run. */
   onCheckpoint?: (checkpoint: Checkpoint) => Promise<void>;
-  /** Reads back the parameters that `onCheckpoint` was given at a step; needed by `load_best_model_at_end`. */
-  loadCheckpoint?: (step: number) => Promise<Pick<Checkpoint, 'values'>>;
+  /**
+   * Reads back the parameters that `onCheckpoint` was given at a step, undefined when they are gone; needed
+   * by `load_best_model_at_end`.
+   */
+  loadCheckpoint?: (step: number) => Promise<Pick<Checkpoint, 'values'> | undefined>;
   /** Awaited after a step's parameters are final; nothing is under way on the GPU then. */
   afterStep?: (step: number) => Promise<void> | undefined;
 }
 
 export class Trainer {
-  readonly layout: LoraLayout;
+  readonly layout: AdapterLayout;
   readonly shape: RunShape;
   readonly allParams: number;
   private readonly record: RunState;
@@ -90,7 +115,9 @@ export class Trainer {
   private constructor(
     private readonly options: TrainerOptions,
     /** The adapter as it is after the last step; inference may bind its tensors. */
-    readonly adapter: LoraState,
+    readonly adapter: AdapterState,
+    /** Where PiSSA and OLoRA started. */
+    private readonly initial: Float32Array | undefined,
     private readonly plans: StepPlans,
     private readonly optimizer: Optimizer,
     private readonly ring: ReadbackRing,
@@ -99,7 +126,8 @@ export class Trainer {
     const { args, rows, config, checkpoint } = options;
     this.layout = adapter.layout;
     this.shape = runShape(rows.length, args);
-    this.allParams = countParameters(config) + adapter.layout.trainableCount;
+    const added = options.peft.peft_type === 'FULL' ? 0 : adapter.layout.trainableCount;
+    this.allParams = countParameters(config) + added;
     this.record = new RunState(args, this.shape, checkpoint, options.outputDir);
   }
 
@@ -109,18 +137,23 @@ export class Trainer {
    *   ConfigError for arguments that contradict each other; GpuError `out-of-memory`, `limit`
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { gpu, config, weights, lora, args, checkpoint } = options;
+    const { gpu, config, weights, peft, args, checkpoint } = options;
     requireConsistentEvaluation(args, 'training arguments');
-    checkRows(options.rows, config.vocabSize, config.maxPositionEmbeddings);
+    checkRows(options.rows, config.vocabSize, allowedPositions(options));
     const evalRows = evaluatedRows(options);
     const rows = args.packing ? packed(options) : options.rows;
-    const layout = layoutLora(linearSites(config), lora);
+    const layout = layoutAdapter(adaptedModel(config), peft);
     const values =
       checkpoint?.values ??
       options.initialValues ??
-      (await initLora(layout, args.seed, (path) => gpu.readFloats(weights.get(`${path}.bias`))));
+      (await initAdapter(layout, peft, args.seed, (name) => weights.readFloats(name), {
+        signal: options.signal,
+        onProgress: options.onInit,
+      }));
     checkCheckpoint(layout, values, checkpoint);
-    const adapter = new LoraState(gpu, layout, lora, values, { trainable: true });
+    const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
+    const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
+    const adapter = new AdapterState(gpu, layout, peft, values, { trainable: true, initial });
     const maxLength = paddedLength([...rows, ...evalRows]);
     const plans = new StepPlans({
       gpu,
@@ -139,6 +172,7 @@ export class Trainer {
       if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);
       await plans.planFor({ B, T: paddedLength(rows) });
+      await plans.prepare();
       const optimizer = await Optimizer.create(gpu, adapter, args, plans.step, plans.total);
       const ring = new ReadbackRing(gpu, [plans.total, optimizer.norm]);
       disposables.unshift(ring, optimizer);
@@ -148,7 +182,15 @@ export class Trainer {
           : undefined;
       if (evaluation) disposables.unshift(evaluation);
       await evaluation?.prepare();
-      return new Trainer({ ...options, rows }, adapter, plans, optimizer, ring, evaluation);
+      return new Trainer(
+        { ...options, rows },
+        adapter,
+        initial,
+        plans,
+        optimizer,
+        ring,
+        evaluation,
+      );
     } catch (error) {
       for (const part of disposables) part.dispose();
       throw error;
@@ -193,10 +235,18 @@ export class Trainer {
   async checkpoint(): Promise<Checkpoint> {
     return {
       values: await this.adapter.readParameters(),
+      initial: this.initial,
       moments: await this.adapter.readMoments(),
       state: structuredClone(this.trainerState),
       pendingLoss: this.record.pending,
     };
+  }
+
+  /** The adapter as it is now, as the world knows it. */
+  async loadedAdapter(): Promise<LoadedAdapter> {
+    const { peft, config } = this.options;
+    const values = await this.adapter.readParameters();
+    return adapterOf({ values, initial: this.initial }, peft, adaptedModel(config));
   }
 
   dispose(): void {
@@ -226,9 +276,10 @@ export class Trainer {
   private async loadBest({ loadCheckpoint }: RunOptions): Promise<void> {
     const step = checkpointStep(this.trainerState.best_model_checkpoint ?? '');
     if (step === undefined || step === this.step || !loadCheckpoint) return;
-    const { values } = await loadCheckpoint(step);
-    checkCheckpoint(this.layout, values);
-    this.options.gpu.upload(this.adapter.params, values);
+    const best = await loadCheckpoint(step);
+    if (!best) return;
+    checkCheckpoint(this.layout, best.values);
+    this.options.gpu.upload(this.adapter.params, best.values);
   }
 
   /** Micro-batches of the step to come; an epoch is laid out once. */
@@ -261,6 +312,7 @@ export class Trainer {
     const accepted: Promise<void>[] = [];
     let tokenCount = 0;
     accepted.push(gpu.submitChecked('begin step', () => this.optimizer.submitBegin()));
+    accepted.push(this.plans.submitPreparation());
     for (const [index, batchRows] of group.entries()) {
       const batch = collate(batchRows);
       tokenCount += batch.tokenCount;
@@ -285,25 +337,50 @@ export class Trainer {
 }
 
 /** Rows of several sequences, each as long as the arguments and the model allow. */
-function packed({ rows, args, config }: TrainerOptions): TokenRow[] {
-  const longest = rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 1);
-  const allowed = Math.min(args.max_length, config.maxPositionEmbeddings);
-  return packRows(rows, Math.max(longest, allowed));
+function packed(options: TrainerOptions): TokenRow[] {
+  const { rows, args, peft } = options;
+  if (peft.peft_type === 'PREFIX_TUNING')
+    throw new ConfigError(
+      'unsupported-option',
+      'training arguments: packing is true, which prefix tuning does not go with: each sequence of a row would need the prefix anew. Set packing to false.',
+      { details: { field: 'packing' } },
+    );
+  const allowed = Math.min(args.max_length, allowedPositions(options));
+  return packRows(rows, Math.max(longestRow(rows), allowed));
+}
+
+/** Positions that are left to a row's own tokens. */
+function allowedPositions({ peft, config }: TrainerOptions): number {
+  const prefix = peft.peft_type === 'PREFIX_TUNING' ? peft.num_virtual_tokens : 0;
+  return config.maxPositionEmbeddings - prefix;
 }
 
 /** Rows to evaluate on in the run, none where it does not. @throws TrainingError */
-function evaluatedRows({ args, evalRows = [], config }: TrainerOptions): readonly TokenRow[] {
+function evaluatedRows(options: TrainerOptions): readonly TokenRow[] {
+  const { args, evalRows = [], config } = options;
   if (args.eval_strategy === 'no' && !args.eval_on_start) return [];
   if (evalRows.length === 0)
     throw new TrainingError(
       'no-eval-rows',
       `eval_strategy is ${args.eval_strategy}, but no row is held back to evaluate on. Hold some back, or set eval_strategy to no.`,
     );
-  checkRows(evalRows, config.vocabSize, config.maxPositionEmbeddings);
+  checkRows(evalRows, config.vocabSize, allowedPositions(options));
   return evalRows;
 }
 
-function checkCheckpoint(layout: LoraLayout, values: Float32Array, checkpoint?: Checkpoint): void {
+/** The start of A and B alone: biases are trained beside them and nothing is taken away for them. */
+function factorsOnly(layout: AdapterLayout, values: Float32Array): Float32Array {
+  const initial = values.slice();
+  for (const { kind, offset, count } of layout.parameters)
+    if (kind === 'bias') initial.fill(0, offset, offset + count);
+  return initial;
+}
+
+function checkCheckpoint(
+  layout: AdapterLayout,
+  values: Float32Array,
+  checkpoint?: Checkpoint,
+): void {
   const lengths = [values, checkpoint?.moments.m, checkpoint?.moments.v];
   if (lengths.some((array) => array && array.length !== layout.flatCount))
     throw new TrainingError(

@@ -1,7 +1,7 @@
 /** Models for the scenarios: the reference checkpoints, the bundled one, and one of random weights. */
 import {
   parseJsonObject,
-  parseLoraConfig,
+  readLoraConfig,
   parseModelConfig,
   readModelConfig,
   loraScale,
@@ -43,7 +43,9 @@ async function bytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-const text = async (path: string) => new TextDecoder().decode(await bytes(path));
+/** A text file of the repository. */
+export const repositoryText = async (path: string) => new TextDecoder().decode(await bytes(path));
+const text = repositoryText;
 
 export interface Tensors {
   readonly floats: Map<string, Floats>;
@@ -107,7 +109,7 @@ export async function openGoldenAdapter(name: string): Promise<TestAdapter> {
   const folder = `${golden(name)}/adapter`;
   const raw = parseJsonObject(await text(`${folder}/adapter_config.json`), 'adapter_config.json');
   const short = (raw.target_modules as string[]).map((path) => path.split('.').at(-1)!);
-  const config = parseLoraConfig(JSON.stringify({ ...raw, target_modules: [...new Set(short)] }));
+  const config = readLoraConfig({ ...raw, target_modules: [...new Set(short)] }, folder);
   const { floats } = await readTensors(`${folder}/adapter_model.safetensors`);
   const factors = new Map<string, Floats>();
   const biases = new Map<string, Floats>();

@@ -7,6 +7,9 @@ import { dequantizeQ4, quantizeQ4 } from '../../../src/lib/onnx-export/quantize-
 import { goldenRows, openGolden, openGoldenAdapter, randomNano, type TestModel } from './models';
 import { GREEDY, idsOfLength, openModel, worst } from './comparison';
 import { ownForwardAgrees } from './own-forward';
+import { damageScenarios } from './damage-scenarios';
+import { engineScenarios } from './engine-scenarios';
+import { methodScenarios } from './method-scenarios';
 import { openGpu, openSession } from './sessions';
 
 /** Largest difference from PyTorch's logits, of the base and of the adapter, over the golden rows. */
@@ -246,8 +249,13 @@ async function ask(question: string, backend: Backend) {
   return { ...result, pieces };
 }
 
-/** What the runtime becomes where the browser cannot suspend wasm, or has many cores. */
-async function runtimeBuild(kind: 'as-it-is' | 'no-jspi' | 'many-cores', backend: Backend) {
+/** What the runtime becomes where the browser has no WebGPU, cannot suspend wasm, or has many cores. */
+async function runtimeBuild(
+  kind: 'as-it-is' | 'no-webgpu' | 'no-jspi' | 'many-cores',
+  backend: Backend,
+) {
+  if (kind === 'no-webgpu')
+    Reflect.deleteProperty(Object.getPrototypeOf(navigator) as object, 'gpu');
   if (kind === 'no-jspi') Reflect.deleteProperty(WebAssembly, 'Suspending');
   if (kind === 'many-cores')
     Object.defineProperty(navigator, 'hardwareConcurrency', { value: 8, configurable: true });
@@ -338,6 +346,9 @@ async function exportedFolder(name: string, dtype: ExportDtype, backend: Backend
 }
 
 export const scenarios = {
+  ...damageScenarios,
+  ...engineScenarios,
+  ...methodScenarios,
   ownForwardAgrees,
   runtimeBuild,
   exportedFolder,

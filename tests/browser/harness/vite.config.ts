@@ -2,6 +2,7 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
+import { bundledModels } from '../../../scripts/vite-plugin-models.mjs';
 import { isolationHeaders, workerPolicy } from '../../../scripts/content-security-policy.mjs';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
@@ -30,7 +31,7 @@ function repositoryFiles(): Plugin {
 export default defineConfig({
   root: path('.'),
   appType: 'mpa',
-  plugins: [repositoryFiles()],
+  plugins: [repositoryFiles(), bundledModels(`${repository}models`)],
   worker: { format: 'es' },
   build: {
     target: 'es2022',

@@ -8,6 +8,8 @@ export interface CrossEntropyResult {
   readonly correct: Uint32Array;
   /** (N, C): gradient of lossScale * sum(loss). */
   readonly dHidden: Matrix;
+  /** (V, C): the same for the weight. */
+  readonly dWeight: Matrix;
 }
 
 /**
@@ -41,5 +43,10 @@ export function crossEntropy(
     for (let v = 0; v < V; v++)
       dLogits.data[row * V + v] = lossScale * (Math.exp(x[v] - top) / sum - wanted(v));
   });
-  return { loss, correct, dHidden: product(dLogits, weight) };
+  return {
+    loss,
+    correct,
+    dHidden: product(dLogits, weight),
+    dWeight: product(transposed(dLogits), hidden),
+  };
 }

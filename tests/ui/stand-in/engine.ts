@@ -1,4 +1,5 @@
 /** The scripted engine itself. Times are short, numbers plausible, failures on demand. */
+import type { PeftConfig } from '../../../src/lib/config';
 import { InkstoneError } from '../../../src/lib/config/errors';
 import type {
   ChatProgress,
@@ -16,10 +17,11 @@ import type {
   TrainRequest,
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
-import { ADAPTERS, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
+import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
 import { wait, type Scenario } from './scenario';
 import { answerOf, ScriptedTrainer } from './trainer';
 
+const MB = 1024 ** 2;
 const GB = 1024 ** 3;
 
 export class StandIn implements EngineApi {
@@ -28,7 +30,9 @@ export class StandIn implements EngineApi {
   #datasets = [...DATASETS];
   #runs = [...RUNS];
   #adapters = [...ADAPTERS];
-  #trainer = new ScriptedTrainer();
+  #evaluations = [report([undefined, 'adapter-1-step-120'], 'medical-zh-eval', 40)];
+  #freeableBytes = 12 * MB;
+  #trainer = new ScriptedTrainer((run) => this.#take(run));
 
   constructor(scenario: Promise<Scenario>) {
     this.#scenario = scenario.then((name) => {
@@ -37,6 +41,8 @@ export class StandIn implements EngineApi {
         this.#datasets = this.#datasets.filter((dataset) => dataset.origin === 'bundled');
         this.#runs = [];
         this.#adapters = [];
+        this.#evaluations = [];
+        this.#freeableBytes = 0;
       }
       return name;
     });
@@ -47,10 +53,13 @@ export class StandIn implements EngineApi {
     if (scenario === 'second-tab')
       throw new InkstoneError('second-tab', 'Inkstone is open in another tab.');
     const gpu = scenario !== 'no-webgpu';
+    const software = scenario === 'software-webgpu';
     return {
       backend: gpu ? 'webgpu' : 'wasm',
-      adapterName: gpu ? 'Apple M2' : '',
-      f16: gpu,
+      talksOn: gpu && !software ? 'webgpu' : 'wasm',
+      adapterName: software ? 'google swiftshader' : gpu ? 'Apple M2' : '',
+      isSoftwareAdapter: software,
+      f16: gpu && !software,
       subgroups: gpu,
       maxBufferBytes: gpu ? 4 * GB : 0,
       trainingBlocked: gpu
@@ -96,6 +105,7 @@ export class StandIn implements EngineApi {
       ...model,
       present: true,
       backend: device.backend,
+      talksOn: device.talksOn,
       hasChatTemplate: true,
       maxLength: 1024,
       gpuBytes: model.sizeBytes,
@@ -202,12 +212,14 @@ export class StandIn implements EngineApi {
 
   async train(request: TrainRequest, context: CallContext<TrainEvent>): Promise<RunSummary> {
     const run = await this.#trainer.run(request, await this.#scenario, context);
-    if (run.adapterId) {
-      const { id: runId, name, adapterId: id } = run;
-      this.#runs = [...this.#runs.filter((item) => item.id !== runId), run];
-      this.#adapters.push({ ...ADAPTERS[0], id, name, runId, createdAt: Date.now() });
-    }
+    if (run.adapterId) this.#take(run);
     return run;
+  }
+
+  #take(run: RunSummary): void {
+    this.#runs = [...this.#runs.filter(({ id }) => id !== run.id), run];
+    const own = adaptersOf(run).map((adapter) => ({ ...adapter, createdAt: Date.now() }));
+    this.#adapters = [...this.#adapters.filter(({ runId }) => runId !== run.id), ...own];
   }
 
   async pauseTraining() {
@@ -223,8 +235,12 @@ export class StandIn implements EngineApi {
     await this.#scenario;
     return this.#runs;
   }
-  async deleteRun({ runId }: { runId: string }) {
+  async deleteRun({ runId, keepAdapter }: { runId: string; keepAdapter?: boolean }) {
+    const kept = keepAdapter ? this.#runs.find(({ id }) => id === runId)?.adapterId : undefined;
     this.#runs = this.#runs.filter((run) => run.id !== runId);
+    this.#adapters = this.#adapters.filter(
+      (adapter) => adapter.runId !== runId || adapter.id === kept,
+    );
   }
   async renameRun({ runId, name }: { runId: string; name: string }) {
     this.#runs = this.#runs.map((run) => (run.id === runId ? { ...run, name } : run));
@@ -241,6 +257,20 @@ export class StandIn implements EngineApi {
   }
   async deleteAdapter({ adapterId }: { adapterId: string }) {
     this.#adapters = this.#adapters.filter((adapter) => adapter.id !== adapterId);
+    this.#runs = this.#runs.map((run) => {
+      const checkpoints = run.checkpoints.filter((item) => item.adapterId !== adapterId);
+      return { ...run, checkpoints, adapterId: checkpoints.at(-1)?.adapterId };
+    });
+  }
+
+  async measureFreeable() {
+    await this.#scenario;
+    return this.#freeableBytes;
+  }
+  async freeStorage() {
+    const freed = this.#freeableBytes;
+    this.#freeableBytes = 0;
+    return freed;
   }
 
   async chat(
@@ -275,14 +305,18 @@ export class StandIn implements EngineApi {
       await wait(25, signal);
       progress({ done, total });
     }
-    return report(request.adapterIds, request.datasetId, request.maxRows || 60);
+    const made = report(request.adapterIds, request.datasetId, request.maxRows || 60);
+    this.#evaluations.push(made);
+    return made;
   }
 
   async listEvaluations() {
-    const scenario = await this.#scenario;
-    return scenario === 'fresh' || scenario === 'no-webgpu'
-      ? []
-      : [report([undefined, 'adapter-1'], 'medical-zh-eval', 40)];
+    await this.#scenario;
+    return this.#evaluations;
+  }
+
+  async deleteEvaluation({ evaluationId }: { evaluationId: string }) {
+    this.#evaluations = this.#evaluations.filter(({ id }) => id !== evaluationId);
   }
 
   async merge(
@@ -310,8 +344,9 @@ export class StandIn implements EngineApi {
     return { fileName, file: new File([new Uint8Array(395_264)], fileName) };
   }
 
-  async countParameters({ lora }: { lora: { r: number } }) {
-    return { trainableParams: 6_144 * lora.r, allParams: 3_147_264 + 6_144 * lora.r };
+  async countParameters({ peft }: { peft: PeftConfig }) {
+    const r = peft.peft_type === 'LORA' ? peft.r : 1;
+    return { trainableParams: 6_144 * r, allParams: 3_147_264 + 6_144 * r };
   }
 
   async recommendRecipe({ datasetId }: { modelId: string; datasetId: string }) {

@@ -2,6 +2,7 @@
 import { COMMON_RECIPE } from '../../../src/lib/config';
 import type {
   AdapterSummary,
+  CheckpointSummary,
   DatasetRowView,
   DatasetSummary,
   EvaluationReport,
@@ -138,6 +139,36 @@ const steps = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120];
 export const lossAt = (step: number): number =>
   0.18 + 3.4 * Math.exp(-step / 28) + 0.09 * Math.sin(step * 1.7) * Math.exp(-step / 90);
 
+/** Every fortieth step of 120, as `save_strategy: epoch` makes them; `adapter-1-step-40` of `run-1`. */
+export const checkpointsAt = (runId: string, step: number): CheckpointSummary[] =>
+  [40, 80, 120]
+    .filter((at) => at <= step)
+    .map((at, index, all) => {
+      const resumeBytes = index === all.length - 1 ? 788_000 : 0;
+      return {
+        step: at,
+        adapterId: `${runId.replace('run-', 'adapter-')}-step-${at}`,
+        sizeBytes: 398_000 + resumeBytes,
+        resumeBytes,
+        savedAt: NOW - DAY + at * 900,
+      };
+    });
+
+export const adaptersOf = (run: RunSummary): AdapterSummary[] =>
+  run.checkpoints
+    .map((checkpoint) => ({
+      id: checkpoint.adapterId,
+      name: run.name,
+      modelId: run.modelId,
+      origin: 'trained' as const,
+      peft: run.peft,
+      sizeBytes: 398_000,
+      createdAt: checkpoint.savedAt,
+      runId: run.id,
+      step: checkpoint.step,
+    }))
+    .reverse();
+
 const run = (id: string, name: string, status: RunSummary['status'], step: number): RunSummary => ({
   id,
   name,
@@ -151,7 +182,7 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
   totalSteps: 120,
   trainableParams: 98_304,
   allParams: 3_245_568,
-  lora: COMMON_RECIPE.lora,
+  peft: COMMON_RECIPE.lora,
   training: COMMON_RECIPE.training,
   log: steps
     .filter((at) => at <= step)
@@ -172,7 +203,8 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
     },
   ].filter((sample) => sample.step <= step),
   elapsedMs: 93_000,
-  adapterId: status === 'finished' ? 'adapter-1' : undefined,
+  checkpoints: checkpointsAt(id, step),
+  adapterId: checkpointsAt(id, step).at(-1)?.adapterId,
 });
 
 export const RUNS: RunSummary[] = [
@@ -180,18 +212,7 @@ export const RUNS: RunSummary[] = [
   run('run-2', '门诊问答 · 11月23日 15:20', 'interrupted', 40),
 ];
 
-export const ADAPTERS: AdapterSummary[] = [
-  {
-    id: 'adapter-1',
-    name: '医学问答样例 · 11月23日 14:02',
-    modelId: 'nano-lm',
-    origin: 'trained',
-    lora: COMMON_RECIPE.lora,
-    sizeBytes: 395_264,
-    createdAt: NOW - DAY,
-    runId: 'run-1',
-  },
-];
+export const ADAPTERS: AdapterSummary[] = RUNS.flatMap(adaptersOf);
 
 export function report(
   adapterIds: readonly (string | undefined)[],

@@ -5,13 +5,18 @@ export type Scenario =
   | 'slow'
   | 'fresh'
   | 'no-webgpu'
+  | 'software-webgpu'
   | 'low-space'
   | 'private'
   | 'second-tab'
   | 'crash'
+  /** The worker ends without an error event. */
+  | 'vanish'
   | 'device-lost'
   | 'lists-fail'
-  | 'storage-full';
+  | 'storage-full'
+  /** A run's checkpoints find no room. */
+  | 'disk-full';
 
 export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {

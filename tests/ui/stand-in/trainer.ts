@@ -2,7 +2,7 @@
 import { InkstoneError } from '../../../src/lib/config/errors';
 import type { RunSummary, TrainEvent, TrainRequest } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
-import { lossAt, rowsOf, RUNS } from './fixtures';
+import { checkpointsAt, lossAt, rowsOf, RUNS } from './fixtures';
 import { wait, type Scenario } from './scenario';
 
 const TOTAL_STEPS = 120;
@@ -14,6 +14,9 @@ type Progress = CallContext<TrainEvent>['progress'];
 export class ScriptedTrainer {
   paused = false;
   stop: { keep: boolean } | undefined;
+
+  /** @param onSaved told of the run as it is whenever it has a new checkpoint */
+  constructor(private readonly onSaved: (run: RunSummary) => void) {}
 
   async run(
     request: TrainRequest,
@@ -70,7 +73,8 @@ export class ScriptedTrainer {
       });
       if (step % 10 === 0) log.push(entry);
       if (step % 40 === 0) {
-        progress({ kind: 'checkpoint', step });
+        if (scenario === 'disk-full') await this.#fullDisk(step, progress, signal);
+        else this.#saved(runId, request.name, step, progress);
         say(step);
       }
     }
@@ -81,15 +85,45 @@ export class ScriptedTrainer {
       id: runId,
       name: request.name,
       datasetId: request.datasetId,
-      lora: request.lora,
+      peft: request.peft,
       training: request.training,
       status: stop ? 'stopped' : 'finished',
       step,
       log,
       samples,
       elapsedMs: step * 900,
-      adapterId: keep ? `adapter-${runId}` : undefined,
+      ...this.#kept(runId, keep ? step : 0),
     };
+  }
+
+  #kept(runId: string, step: number) {
+    const checkpoints = checkpointsAt(runId, step);
+    if (step > 0 && checkpoints.at(-1)?.step !== step)
+      checkpoints.push({
+        ...{ step, adapterId: `${runId.replace('run-', 'adapter-')}-step-${step}` },
+        ...{ sizeBytes: 1_186_000, resumeBytes: 788_000, savedAt: Date.now() },
+      });
+    return { checkpoints, adapterId: checkpoints.at(-1)?.adapterId };
+  }
+
+  #saved(runId: string, name: string, step: number, progress: Progress): void {
+    this.onSaved({
+      ...RUNS[0],
+      id: runId,
+      name,
+      status: 'running',
+      step,
+      ...this.#kept(runId, step),
+    });
+    progress({ kind: 'checkpoint', step });
+  }
+
+  /** The last checkpoint waits for the second try. */
+  async #fullDisk(step: number, progress: Progress, signal: AbortSignal): Promise<void> {
+    const waiting = step === TOTAL_STEPS;
+    progress({ kind: 'storage-full', step, waiting });
+    this.paused = waiting;
+    while (this.paused && !this.stop) await wait(30, signal);
   }
 
   async #waitPaused(step: number, progress: Progress, signal: AbortSignal): Promise<void> {
@@ -104,6 +138,7 @@ function fail(scenario: Scenario): void {
     setTimeout(() => {
       throw new Error('The worker ran out of memory');
     });
+  if (scenario === 'vanish') self.close();
   if (scenario === 'device-lost')
     throw new InkstoneError('device-lost', 'The device was lost: destroyed.');
 }

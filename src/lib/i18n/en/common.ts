@@ -31,6 +31,14 @@ export const common: typeof zh = {
   baseModel: 'Base model (untuned)',
   step: 'Step',
   tokensPerSecond: 'tokens/s',
+  stepNumber: (step) => `Step ${n(step)}`,
+  atStep: (step, name) => `Step ${n(step)} · ${name}`,
+  free: (size) => `Free ${size} of older checkpoints`,
+  freeHint:
+    'Removes earlier checkpoints, what finished runs no longer need, and files already exported. The newest adapter of every run, models and data stay.',
+  freed: (size) => `${size} freed`,
+  nothingToFree:
+    'There are no older checkpoints to remove. Delete a model or a run that you no longer need:',
   steps: (count) => `${n(count)} ${count === 1 ? 'step' : 'steps'}`,
   rows: (count) => `${n(count)} ${count === 1 ? 'row' : 'rows'}`,
   rowRange: (from, to, all) => `Rows ${n(from)}–${n(to)} of ${n(all)}`,

@@ -44,8 +44,11 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'wrong-shape': asWritten,
   'wrong-dtype': asWritten,
   'not-finite': asWritten,
+  'changed-base': asWritten,
+  'cannot-merge': asWritten,
   'wrong-model': asWritten,
   'no-target': asWritten,
+  'rank-too-large': asWritten,
   'bad-tokenizer': asWritten,
   'unsupported-model': asWritten,
   'bad-weights': asWritten,
@@ -69,6 +72,8 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'no-training': asWritten,
   'not-running': asWritten,
   'wrong-checkpoint': asWritten,
+  runtime: asWritten,
+  session: asWritten,
   'prompt-too-long': (d) =>
     `The conversation is too long for this model${d.found === undefined || d.allowed === undefined ? '' : ` (${d.found} tokens, at most ${d.allowed})`}; clear it and ask again.`,
   'second-tab': () =>

@@ -44,6 +44,8 @@ export const evaluate: typeof zh = {
   emptyAnswer: '(no answer)',
   exportCsv: 'Export CSV',
   exportJson: 'Export JSON',
+  deleteTitle: 'Delete these results?',
+  deleteBody: (result) => `The results of ${result} will be deleted and cannot be brought back.`,
   earlier: 'Earlier evaluations',
   noDifferences: 'All the answers are the same.',
   done: 'The evaluation is complete',

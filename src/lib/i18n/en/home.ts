@@ -16,10 +16,11 @@ export const home: typeof zh = {
   compute: 'Compute',
   webgpu: (adapter) =>
     `WebGPU is available${adapter ? ` on ${adapter}` : ''}. You can train and chat.`,
+  softwareWebgpu: (adapter) =>
+    `WebGPU is here, but the processor computes it${adapter ? ` (${adapter})` : ''}: training works, slowly. Chat uses the processor directly and is quick with small models. If this device has a graphics card, turn on hardware acceleration in the browser settings.`,
   wasm: 'There is no WebGPU. You can chat on the processor, but not train.',
   precision: 'Precision',
-  f16: 'Does arithmetic in 16 bits: faster, and half the memory.',
-  noF16: 'Works in 32 bits: the same results, somewhat slower.',
+  float32: 'Arithmetic is done in 32 bits, here as on every other device.',
   memory: 'Graphics memory',
   bufferLimit: (bytes) =>
     `One buffer may take up to ${bytes}: room for models from a few million to a billion parameters.`,

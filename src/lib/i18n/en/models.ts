@@ -52,7 +52,7 @@ export const models: typeof zh = {
   adaptersEmpty: 'There are no adapters yet. Train one, or import one made elsewhere with PEFT.',
   adapterOrigin: { trained: 'trained here', imported: 'imported' },
   adapterOf: (model) => `for ${model}`,
-  rank: (r, alpha) => `r ${n(r)} · alpha ${n(alpha)}`,
+  methodNames: { full: 'full fine-tuning', prefix: 'prefix tuning' },
   createdAt: (when) => when,
   importAdapter: 'Import a PEFT adapter',
   importAdapterBody:
@@ -60,6 +60,7 @@ export const models: typeof zh = {
   importAdapterDrop: 'Drop the adapter files here',
   forModel: 'Base model that it belongs to',
   adapterImported: (name) => `The adapter ${name} was imported`,
+  olderCheckpoints: (count) => `${n(count)} earlier ${count === 1 ? 'checkpoint' : 'checkpoints'}`,
   deleteAdapterTitle: 'Delete this adapter?',
   deleteAdapterBody: (name) =>
     `${name} will be deleted. What it learned is kept nowhere else and cannot be brought back.`,

@@ -42,6 +42,10 @@ export const recipe: typeof zh = {
     adam_beta1: ['First momentum', ''],
     adam_beta2: ['Second momentum', ''],
     adam_epsilon: ['Stabiliser', ''],
+    loraplus_lr_ratio: [
+      'Ratio for B',
+      'LoRA+: B learns at so many times the rate; 1 is plain LoRA.',
+    ],
     max_grad_norm: [
       'Gradient clipping',
       'Larger gradients are scaled down to this; 0 turns it off.',

@@ -133,6 +133,19 @@ export const train: typeof zh = {
   samplePrompts: 'Questions to ask again and again while it learns',
   samplePromptsHint: 'One a line, up to four.',
   checkpointSaved: (step) => `The checkpoint of step ${n(step)} is saved`,
+  checkpointsTitle: 'Checkpoints',
+  checkpointsEmpty: 'There are no checkpoints yet.',
+  checkpointNewest: 'newest',
+  deleteCheckpointTitle: 'Delete this checkpoint?',
+  deleteCheckpointBody: (step) =>
+    `The checkpoint of step ${n(step)} will be deleted. What it learned cannot be brought back.`,
+  deleteCheckpointNeeded:
+    'Its run is not finished and would go on from here; without it the run can only start again from the beginning.',
+  storageFullTitle: 'The space this device gives to the page is full',
+  storageFullGoing: (step) =>
+    `The checkpoint of step ${n(step)} could not be saved. Training goes on and earlier checkpoints are safe; once there is room, the next one is saved as usual.`,
+  storageFullWaiting:
+    'The last checkpoint is not saved yet; what was learned is still in graphics memory. Free some space, then press Continue to save it. If you leave without that, the run can only go on from the checkpoint before.',
   hiddenWarning:
     'The browser slows a page in the background, and the training with it. Keep this tab in front.',
   wakeLock: 'The screen stays on while it trains.',
@@ -154,11 +167,14 @@ export const train: typeof zh = {
 
   historyEmpty: 'There are no runs yet.',
   historyResume: 'Go on training',
+  historyRestart: 'Start again',
   historyOpen: 'Show',
   historyHide: 'Hide',
   deleteRunTitle: 'Delete this run?',
   deleteRunBody: (name) =>
     `The record and the checkpoints of ${name} will be deleted and cannot be brought back.`,
+  deleteRunKeep: 'Keep the newest adapter',
+  deleteRunKeepHint: 'You can go on talking to it, evaluating it and exporting it.',
   renameTitle: 'Rename this run',
   finalLoss: (loss) => `loss ${loss}`,
   runName: (dataset, when) => `${dataset} · ${when}`,

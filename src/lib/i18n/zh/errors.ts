@@ -66,8 +66,13 @@ export const errors = {
     `权重${d.name === undefined ? '' : ` ${d.name}`} 的数值类型不支持；支持 float32、float16 和 bfloat16。`,
   'not-finite': (d) =>
     `${d.name === undefined ? '权重' : `权重 ${d.name}`} 里有无效的数值（NaN 或无穷大），这样的模型不能用；请换一份文件。`,
+  'changed-base': () =>
+    '这个适配器（PiSSA 或 OLoRA）只适合减去起点后的底模；请用 PEFT 的 path_initial_model_for_weight_conversion 重新保存成普通 LoRA。',
+  'cannot-merge': () => '前缀不能合并进权重；请直接导出适配器，或改用 LoRA。',
   'wrong-model': () => '这个适配器不是为这个模型训练的；请选择它对应的原模型。',
   'no-target': () => '所选的模块在这个模型里一个也没有，没有可训练的参数；请换一组模块。',
+  'rank-too-large': (d) =>
+    `从权重出发的初始化（PiSSA、OLoRA）要求秩不超过矩阵较短的一边${d.allowed === undefined ? '' : `（这里最多 ${d.allowed}）`}；请把 r 调小，或不选${d.name === undefined ? '这个模块' : ` ${d.name}`}。`,
   'bad-tokenizer': () => '分词器文件（tokenizer.json）读不懂；请使用发布时的原文件。',
   'unsupported-model': () => '这个模型的形状无法导出为 ONNX；可以改为导出 safetensors。',
   'bad-weights': () => '权重与 config.json 不符；请使用同一次发布的文件。',
@@ -94,6 +99,11 @@ export const errors = {
   'no-training': () => '这台设备不能训练；对话和查看数据仍可用。',
   'not-running': () => '现在没有正在进行的训练。',
   'wrong-checkpoint': () => '检查点与这次训练的设置对不上，无法接着训练；请重新开始。',
+  runtime: (d) =>
+    d.fileName === undefined
+      ? '对话程序没能启动；请刷新页面后再试。'
+      : `对话程序的文件 ${d.fileName} 没有完整地送到，或已损坏；请检查网络后再试，仍不行就更新浏览器。`,
+  session: () => '对话程序没能运行这个模型；请再试一次，或换一个更小的模型。',
   'prompt-too-long': (d) =>
     `对话太长了${d.found === undefined ? '' : `（${d.found} 个词元）`}，这个模型最多容纳${d.allowed === undefined ? '更短的内容' : ` ${d.allowed} 个`}；请清空对话后再问。`,
 

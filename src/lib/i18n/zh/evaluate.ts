@@ -41,6 +41,8 @@ export const evaluate = {
   emptyAnswer: '（没有回答）',
   exportCsv: '导出 CSV',
   exportJson: '导出 JSON',
+  deleteTitle: '删除这份评测结果？',
+  deleteBody: (result: string) => `将删除 ${result} 的结果，无法找回。`,
   earlier: '以前的评测',
   noDifferences: '各方的回答完全相同。',
   done: '评测完成',

@@ -31,6 +31,7 @@ export const recipe = {
     adam_beta1: ['一阶动量', ''],
     adam_beta2: ['二阶动量', ''],
     adam_epsilon: ['稳定项', ''],
+    loraplus_lr_ratio: ['B 的倍率', 'LoRA+：B 矩阵用几倍的学习率；1 就是普通 LoRA。'],
     max_grad_norm: ['梯度裁剪', '梯度超过它就按比例缩小；填 0 则不裁剪。'],
     label_smoothing_factor: ['标签平滑', '目标里有这么一份平摊给整个词表，防止过分自信。'],
     neftune_noise_alpha: [
@@ -90,6 +91,7 @@ export type RecipeField =
   | 'adam_beta1'
   | 'adam_beta2'
   | 'adam_epsilon'
+  | 'loraplus_lr_ratio'
   | 'max_grad_norm'
   | 'label_smoothing_factor'
   | 'neftune_noise_alpha'

@@ -1,0 +1,125 @@
+/**
+ * `adapter_config.json` as PEFT 0.21 reads and writes it: which method tunes a model, and its options.
+ * Full fine-tuning is no method of PEFT; it stands here as one more choice, with a name of our own.
+ */
+import { Fields, parseJsonObject, type JsonObject } from './fields';
+import {
+  DEFAULT_LORA_CONFIG,
+  readLoraConfig,
+  readTargets,
+  type LinearModule,
+  type LoraConfig,
+} from './lora-config';
+
+/** Learned factors on keys, values and the feed-forward's inner activations (arXiv 2205.05638). */
+export interface Ia3Config {
+  peft_type: 'IA3';
+  target_modules: readonly LinearModule[];
+  /** Those of `target_modules` whose input is scaled; the others have their output scaled. */
+  feedforward_modules: readonly LinearModule[];
+}
+
+/** Learned keys and values before every sequence, in each layer (arXiv 2101.00190). */
+export interface PrefixTuningConfig {
+  peft_type: 'PREFIX_TUNING';
+  num_virtual_tokens: number;
+}
+
+/** Every parameter of the model is trained. */
+export interface FullTuningConfig {
+  peft_type: 'FULL';
+}
+
+export type PeftConfig = LoraConfig | Ia3Config | PrefixTuningConfig | FullTuningConfig;
+export type PeftType = PeftConfig['peft_type'];
+
+export const PEFT_TYPES: readonly PeftType[] = ['LORA', 'IA3', 'PREFIX_TUNING', 'FULL'];
+
+/** PEFT's own mapping for Llama and Mistral; for Qwen it names q_proj where this has k_proj. */
+export const DEFAULT_IA3_CONFIG: Ia3Config = {
+  peft_type: 'IA3',
+  target_modules: ['k_proj', 'v_proj', 'down_proj'],
+  feedforward_modules: ['down_proj'],
+};
+
+export const DEFAULT_PREFIX_CONFIG: PrefixTuningConfig = {
+  peft_type: 'PREFIX_TUNING',
+  num_virtual_tokens: 20,
+};
+
+export const FULL_TUNING: FullTuningConfig = { peft_type: 'FULL' };
+
+export function defaultPeftConfig(type: PeftType): PeftConfig {
+  switch (type) {
+    case 'LORA':
+      return DEFAULT_LORA_CONFIG;
+    case 'IA3':
+      return DEFAULT_IA3_CONFIG;
+    case 'PREFIX_TUNING':
+      return DEFAULT_PREFIX_CONFIG;
+    case 'FULL':
+      return FULL_TUNING;
+  }
+}
+
+export function parsePeftConfig(text: string, fileName = 'adapter_config.json'): PeftConfig {
+  return readPeftConfig(parseJsonObject(text, fileName), fileName);
+}
+
+/**
+ * Reads PEFT's names out of an adapter's config or a flat training config; LoRA where none is named.
+ * @throws ConfigError for a method, option or module that is not supported, by name
+ */
+export function readPeftConfig(object: JsonObject, fileName: string): PeftConfig {
+  const fields = new Fields(object, fileName);
+  const type = fields.text('peft_type', 'LORA');
+  switch (type) {
+    case 'LORA':
+      return readLoraConfig(object, fileName);
+    case 'IA3':
+      return readIa3Config(fields);
+    case 'PREFIX_TUNING':
+      return readPrefixConfig(fields);
+    case 'FULL':
+      return FULL_TUNING;
+    default:
+      throw fields.unsupported('peft_type', type, PEFT_TYPES.join(', '));
+  }
+}
+
+function readIa3Config(fields: Fields): Ia3Config {
+  if (fields.boolean('fan_in_fan_out', false))
+    throw fields.unsupported('fan_in_fan_out', true, 'false');
+  const { target_modules, feedforward_modules } = DEFAULT_IA3_CONFIG;
+  const targets = readTargets(fields, 'target_modules', target_modules);
+  const inner = isEmptyList(fields.object.feedforward_modules)
+    ? []
+    : readTargets(fields, 'feedforward_modules', feedforward_modules);
+  const stray = inner.find((module) => !targets.includes(module));
+  if (stray && fields.has('feedforward_modules'))
+    throw fields.wrong(
+      'feedforward_modules',
+      inner,
+      `a subset of target_modules (${targets.join(', ')})`,
+    );
+  return {
+    peft_type: 'IA3',
+    target_modules: targets,
+    feedforward_modules: inner.filter((module) => targets.includes(module)),
+  };
+}
+
+const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0;
+
+function readPrefixConfig(fields: Fields): PrefixTuningConfig {
+  if (fields.boolean('prefix_projection', false))
+    throw fields.unsupported('prefix_projection', true, 'false');
+  const { num_virtual_tokens } = DEFAULT_PREFIX_CONFIG;
+  return {
+    peft_type: 'PREFIX_TUNING',
+    num_virtual_tokens: fields.integer('num_virtual_tokens', num_virtual_tokens, {
+      min: 1,
+      max: 4096,
+    }),
+  };
+}

@@ -1,0 +1,66 @@
+/**
+ * Finds and removes what can go without losing a model, data, or the newest adapter of any run: older
+ * checkpoints, what finished runs would need to go on, exports already taken, and what crashes left.
+ */
+import type { FileEntry } from '../storage';
+import { finalCheckpoint } from './adapter-id';
+import { checkpointFolder, runFolder } from './checkpoint-store';
+import type { EngineContext } from './context';
+import type { AdapterLibrary } from './adapter-library';
+import type { RunLibrary } from './run-library';
+import { EXPORTS } from './export-service';
+
+export class StorageCleaner {
+  constructor(
+    private readonly context: EngineContext,
+    private readonly runs: RunLibrary,
+    private readonly adapters: AdapterLibrary,
+  ) {}
+
+  async measure(): Promise<number> {
+    const { entries, isSpare } = await this.look();
+    return sizeOf(entries.filter(isSpare));
+  }
+
+  /** @returns bytes that were freed */
+  async clean(): Promise<number> {
+    const { entries, isSpare, older } = await this.look();
+    const spare = entries.filter(isSpare);
+    // Whole checkpoints first: once their mark is gone, nobody takes the rest for one.
+    for (const { runId, step } of older) await this.runs.checkpoints.remove(runId, step);
+    for (const { path } of spare) await this.context.files.remove(path);
+    return sizeOf(spare);
+  }
+
+  private async look() {
+    const { files } = this.context;
+    const runs = await this.runs.list();
+    const entries = [...(await files.list('runs')), ...(await files.list(EXPORTS))];
+    const older: { runId: string; step: number }[] = [];
+    const spareFolders = [EXPORTS];
+    const spareFiles = new Set<string>();
+    for (const { id, status, checkpoints, bestStep } of runs) {
+      const final = finalCheckpoint({ checkpoints, bestStep });
+      const newest = checkpoints.at(-1);
+      const goesOn = checkpoints.findLast(({ resumeBytes }) => resumeBytes > 0);
+      for (const checkpoint of checkpoints)
+        if (![newest, final, goesOn].includes(checkpoint))
+          older.push({ runId: id, step: checkpoint.step });
+      if (newest && status === 'finished')
+        spareFiles.add(this.runs.checkpoints.resumeFile(id, newest.step));
+    }
+    spareFolders.push(...older.map(({ runId, step }) => checkpointFolder(runId, step)));
+    const outliving = (await this.adapters.list()).flatMap(({ runId, step }) =>
+      runId !== undefined && step !== undefined ? [checkpointFolder(runId, step)] : [],
+    );
+    const owned = [...runs.map(({ id }) => runFolder(id)), ...outliving];
+    const isUnder = ({ path }: FileEntry, folders: readonly string[]) =>
+      folders.some((folder) => path.startsWith(`${folder}/`));
+    const isSpare = (entry: FileEntry) =>
+      isUnder(entry, spareFolders) || spareFiles.has(entry.path) || !isUnder(entry, owned);
+    return { entries, isSpare, older };
+  }
+}
+
+const sizeOf = (entries: readonly FileEntry[]) =>
+  entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

@@ -1,0 +1,17 @@
+/** What a run has made, in the form that it is kept and given away in. */
+import { startsFromWeights, type LoraConfig, type PeftConfig } from '../config';
+import { layoutAdapter, toPlainLora, type AdaptedModel, type LoadedAdapter } from '../peft';
+import type { Checkpoint } from './trainer';
+
+/** The adapter as the world knows it: what PiSSA and OLoRA taught is a plain LoRA of twice the rank. */
+export function adapterOf(
+  { values, initial }: Pick<Checkpoint, 'values' | 'initial'>,
+  config: PeftConfig,
+  model: AdaptedModel,
+): LoadedAdapter {
+  if (initial && isFactored(config)) return toPlainLora(config, model, values, initial);
+  return { config, layout: layoutAdapter(model, config), values };
+}
+
+export const isFactored = (config: PeftConfig): config is LoraConfig =>
+  config.peft_type === 'LORA' && startsFromWeights(config);
