@@ -85,42 +85,43 @@ describe('npm run inkstone', () => {
   });
 
   it('train --eval-dataset: evaluates on the way and ends with the best checkpoint', async () => {
+    const best = goldenPath('arguments/eval-best');
+    const { model: name } = readJson<{ model: string }>('arguments/eval-best/case.json');
     const output = join(out, 'best');
     const config = join(out, 'best.json');
-    const held = join(out, 'held.jsonl');
-    const rows = readFileSync(`${folder}/dataset.jsonl`, 'utf8').trim().split('\n');
-    writeFileSync(held, rows.slice(0, 3).join('\n'));
-    const asked = {
-      ...{ eval_strategy: 'steps', eval_steps: 2, save_strategy: 'best', save_total_limit: 1 },
-      // At such a rate the loss is lowest in the middle.
-      ...{ load_best_model_at_end: true, max_steps: 6, learning_rate: 3, warmup_steps: 0 },
-    };
-    const settings = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')) as object;
-    writeFileSync(config, JSON.stringify({ ...settings, ...asked }));
-    const words = ['train', '--model', model, '--dataset', `${folder}/dataset.jsonl`];
-    const more = ['--config', config, '--output', output];
-    const { code, stdout, stderr } = await inkstone(...words, '--eval-dataset', held, ...more);
+    const settings = readJson<object>('arguments/eval-best/config.json');
+    writeFileSync(config, JSON.stringify({ ...settings, save_total_limit: 1 }));
+    const words = [
+      ...['train', '--model', goldenPath(`models/${name}`), '--config', config],
+      ...['--dataset', `${best}/dataset.jsonl`, '--output', output],
+      ...['--init-adapter', `${best}/init-adapter`],
+    ];
+    const held = ['--eval-dataset', `${best}/eval.jsonl`];
+    const { code, stdout, stderr } = await inkstone(...words, ...held);
     expect([code, stderr]).toEqual([0, '']);
     const printed = stdout.trim().split('\n').slice(1);
     const evaluated = printed.flatMap((line) => {
       const { step, eval_loss } = JSON.parse(line) as { step: number; eval_loss?: number };
-      return eval_loss === undefined ? [] : [step];
+      return eval_loss === undefined ? [] : [{ step, eval_loss: expect.closeTo(eval_loss, 3) }];
     });
-    expect(evaluated).toEqual([2, 4, 6]);
-    const state = JSON.parse(readFileSync(join(output, 'trainer_state.json'), 'utf8'));
-    expect(state).toMatchObject({
-      best_global_step: 4,
-      best_model_checkpoint: `${output}/checkpoint-4`,
+    const expected = readJson<{ evaluations: { step: number; eval_loss: number }[] }>(
+      'arguments/eval-best/expected.json',
+    ).evaluations;
+    expect(expected.map(({ step, eval_loss }) => ({ step, eval_loss }))).toEqual(evaluated);
+    expect(JSON.parse(readFileSync(join(output, 'trainer_state.json'), 'utf8'))).toMatchObject({
+      best_global_step: 8,
+      best_model_checkpoint: `${output}/checkpoint-8`,
       eval_steps: 2,
-      global_step: 6,
+      global_step: 12,
     });
+    // As the Trainer ends: of one checkpoint that is the best.
     expect(readdirSync(output).filter((entry) => entry.startsWith('checkpoint-'))).toEqual([
-      'checkpoint-4',
+      'checkpoint-8',
     ]);
     const weights = (path: string) => readFileSync(join(path, 'adapter_model.safetensors'));
-    expect(weights(output).equals(weights(join(output, 'checkpoint-4')))).toBe(true);
+    expect(weights(output).equals(weights(join(output, 'checkpoint-8')))).toBe(true);
 
-    const without = await inkstone(...words, ...more);
+    const without = await inkstone(...words);
     expect(without.code).toBe(1);
     expect(without.stderr).toMatch(/no rows to evaluate on. Give them with --eval-dataset/);
   });
