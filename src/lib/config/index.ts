@@ -54,6 +54,9 @@ export {
 export {
   COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,
+  has8bitMoments,
+  OPTIMIZERS,
   readTrainingArguments,
+  type OptimizerName,
   type TrainingArguments,
 } from './training-arguments';

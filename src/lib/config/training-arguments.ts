@@ -13,6 +13,18 @@ import {
   type LrSchedulerType,
 } from './lr-schedules';
 
+/** `adamw_torch_fused` is the same arithmetic; the 8-bit ones, which are one, keep Adam's moments in 8 bits. */
+export const OPTIMIZERS = [
+  'adamw_torch',
+  'adamw_torch_fused',
+  'adamw_8bit',
+  'adamw_bnb_8bit',
+] as const;
+export type OptimizerName = (typeof OPTIMIZERS)[number];
+
+export const has8bitMoments = ({ optim }: Pick<TrainingArguments, 'optim'>): boolean =>
+  optim === 'adamw_8bit' || optim === 'adamw_bnb_8bit';
+
 export interface TrainingArguments extends EvaluationArguments {
   learning_rate: number;
   per_device_train_batch_size: number;
@@ -26,6 +38,7 @@ export interface TrainingArguments extends EvaluationArguments {
   warmup_steps: number;
   /** Share of all steps; counts only when `warmup_steps` is 0. */
   warmup_ratio: number;
+  optim: OptimizerName;
   weight_decay: number;
   adam_beta1: number;
   adam_beta2: number;
@@ -65,6 +78,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   lr_scheduler_kwargs: null,
   warmup_steps: 0,
   warmup_ratio: 0,
+  optim: 'adamw_torch',
   weight_decay: 0,
   adam_beta1: 0.9,
   adam_beta2: 0.999,
@@ -141,6 +155,7 @@ export function readTrainingArguments(
     warmup_ratio: warmupIsShare
       ? warmup
       : fields.number('warmup_ratio', defaults.warmup_ratio, { min: 0, max: 1 }),
+    optim: fields.oneOf('optim', OPTIMIZERS, defaults.optim),
     weight_decay: fields.number('weight_decay', defaults.weight_decay, { min: 0, max: 10 }),
     adam_beta1: fields.number('adam_beta1', defaults.adam_beta1, beta),
     adam_beta2: fields.number('adam_beta2', defaults.adam_beta2, beta),

@@ -1,4 +1,7 @@
-/** A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments, `trainer_state.json`. */
+/**
+ * A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments (`exp_avg`, `exp_avg_sq`; those
+ * of 8 bits as `.codes` and `.absmax` beside them), `trainer_state.json`.
+ */
 import type { LoraConfig, PeftConfig } from '../config';
 import { parseSafetensorsHeader, serializeSafetensors, tensorToFloat32 } from '../formats';
 import {
@@ -12,6 +15,7 @@ import {
 } from '../peft';
 import { adapterOf, isFactored } from './adapter-of';
 import { TrainingError } from './errors';
+import type { OptimizerState } from './moments-8bit';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
 import type { PendingLoss } from './run-state';
 import type { Checkpoint } from './trainer';
@@ -38,18 +42,9 @@ export function writeCheckpoint(
   const encoder = new TextEncoder();
   const adapter = adapterOf(checkpoint, config, model);
   const { configJson, weights } = writeAdapter(adapter, model, baseModelName);
-  const flat = (name: string, data: Float32Array) => ({
-    name,
-    dtype: 'F32' as const,
-    shape: [data.length],
-    data: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+  const optimizer = serializeSafetensors(momentTensors(moments), {
+    pending_loss: JSON.stringify(pendingLoss),
   });
-  const optimizer = serializeSafetensors(
-    [flat('exp_avg', moments.m), flat('exp_avg_sq', moments.v)],
-    {
-      pending_loss: JSON.stringify(pendingLoss),
-    },
-  );
   return new Map([
     [ADAPTER_CONFIG_FILE, encoder.encode(configJson)],
     [ADAPTER_WEIGHTS_FILE, weights],
@@ -73,25 +68,72 @@ export function readCheckpoint(
     fileName: OPTIMIZER_FILE,
     fileSizeBytes: bytes.byteLength,
   });
-  const moment = (name: string) => {
+  const bytesOf = (name: string, dtype: 'F32' | 'U8') => {
     const tensor = header.tensors.find((candidate) => candidate.name === name);
-    if (!tensor || tensor.dtype !== 'F32' || tensor.shape[0] !== values.length)
-      throw new TrainingError(
-        'wrong-checkpoint',
-        `${OPTIMIZER_FILE}: ${name} does not fit the adapter beside it. Resume from another checkpoint.`,
-      );
-    const { begin, end } = tensor;
+    if (!tensor) return undefined;
+    if (tensor.dtype !== dtype) throw wrongMoments(name);
     const start = header.dataOffset;
-    return tensorToFloat32(bytes.subarray(start + begin, start + end), 'F32').slice();
+    return bytes.slice(start + tensor.begin, start + tensor.end);
+  };
+  const floats = (name: string) => {
+    const found = bytesOf(name, 'F32');
+    return found && tensorToFloat32(found, 'F32');
   };
   return {
     values,
     initial,
-    moments: { m: moment('exp_avg'), v: moment('exp_avg_sq') },
+    moments: readMoments(floats, (name) => bytesOf(name, 'U8'), values.length),
     state: parseTrainerState(readText(files, TRAINER_STATE_FILE)),
     pendingLoss: readPendingLoss(header.metadata.pending_loss),
   };
 }
+
+function momentTensors({ m, v, blocks }: OptimizerState) {
+  const flat = (name: string, dtype: 'F32' | 'U8', data: Float32Array | Uint8Array) => ({
+    name,
+    dtype,
+    shape: [data.length],
+    data: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+  });
+  if (!blocks) return [flat('exp_avg', 'F32', m), flat('exp_avg_sq', 'F32', v)];
+  const tensors = [
+    flat('exp_avg', 'F32', m),
+    flat('exp_avg_sq', 'F32', v),
+    flat('exp_avg.codes', 'U8', blocks.mCodes),
+    flat('exp_avg_sq.codes', 'U8', blocks.vCodes),
+    flat('exp_avg.absmax', 'F32', blocks.mAbsmax),
+    flat('exp_avg_sq.absmax', 'F32', blocks.vAbsmax),
+  ];
+  // Of small and large parameters a run may have none.
+  return tensors.filter(({ data }) => data.length > 0);
+}
+
+/** @param parameterCount moments of 32 bits are as many */
+function readMoments(
+  floats: (name: string) => Float32Array | undefined,
+  codes: (name: string) => Uint8Array | undefined,
+  parameterCount: number,
+): OptimizerState {
+  const m = floats('exp_avg');
+  const v = floats('exp_avg_sq');
+  const [mCodes, vCodes] = [codes('exp_avg.codes'), codes('exp_avg_sq.codes')];
+  const [mAbsmax, vAbsmax] = [floats('exp_avg.absmax'), floats('exp_avg_sq.absmax')];
+  if (mCodes && vCodes && mAbsmax && vAbsmax) {
+    if (mCodes.length !== vCodes.length || mAbsmax.length !== vAbsmax.length)
+      throw wrongMoments('exp_avg.codes');
+    const none = new Float32Array();
+    return { m: m ?? none, v: v ?? none, blocks: { mCodes, vCodes, mAbsmax, vAbsmax } };
+  }
+  if (m?.length !== parameterCount) throw wrongMoments('exp_avg');
+  if (v?.length !== parameterCount) throw wrongMoments('exp_avg_sq');
+  return { m, v };
+}
+
+const wrongMoments = (name: string) =>
+  new TrainingError(
+    'wrong-checkpoint',
+    `${OPTIMIZER_FILE}: ${name} does not fit the adapter beside it. Resume from another checkpoint.`,
+  );
 
 /**
  * The parameters alone, which a checkpoint keeps even where its optimiser's state is given up.

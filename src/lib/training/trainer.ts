@@ -8,6 +8,7 @@
  */
 import {
   ConfigError,
+  has8bitMoments,
   requireConsistentEvaluation,
   startsFromWeights,
   type ModelConfig,
@@ -23,7 +24,6 @@ import {
   layoutAdapter,
   type AdapterLayout,
   type LoadedAdapter,
-  type OptimizerMoments,
 } from '../peft';
 import {
   checkRows,
@@ -38,6 +38,7 @@ import { checkpointStep } from './best-model';
 import { embeddingNoiseScale, microBatchSeed } from './draws';
 import { TrainingError } from './errors';
 import { Evaluation } from './evaluation';
+import type { OptimizerState } from './moments-8bit';
 import { Optimizer } from './optimizer';
 import { packRows } from './packing';
 import { epochSteps, runShape, type RunShape } from './progress';
@@ -52,7 +53,7 @@ export interface Checkpoint {
   readonly values: Float32Array;
   /** What they were at the start, where that was taken out of the weights (PiSSA, OLoRA). */
   readonly initial?: Float32Array;
-  readonly moments: OptimizerMoments;
+  readonly moments: OptimizerState;
   readonly state: TrainerState;
   /** Losses since the last log entry. */
   readonly pendingLoss: PendingLoss;
@@ -150,10 +151,12 @@ export class Trainer {
         signal: options.signal,
         onProgress: options.onInit,
       }));
-    checkCheckpoint(layout, values, checkpoint);
+    requireParameters(layout, values);
     const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
     const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
-    const adapter = new AdapterState(gpu, layout, peft, values, { trainable: true, initial });
+    const adapter = new AdapterState(gpu, layout, peft, values, {
+      ...{ trainable: true, initial, moments: !has8bitMoments(args) },
+    });
     const maxLength = paddedLength([...rows, ...evalRows]);
     const plans = new StepPlans({
       gpu,
@@ -169,13 +172,14 @@ export class Trainer {
     });
     const disposables: { dispose(): void }[] = [plans, adapter];
     try {
-      if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);
       await plans.planFor({ B, T: paddedLength(rows) });
       await plans.prepare();
       const optimizer = await Optimizer.create(gpu, adapter, args, plans.step, plans.total);
+      disposables.unshift(optimizer);
+      if (checkpoint) optimizer.writeState(checkpoint.moments);
       const ring = new ReadbackRing(gpu, [plans.total, optimizer.norm]);
-      disposables.unshift(ring, optimizer);
+      disposables.unshift(ring);
       const evaluation =
         evalRows.length > 0
           ? new Evaluation(gpu, plans, evalRows, args.per_device_eval_batch_size)
@@ -236,7 +240,7 @@ export class Trainer {
     return {
       values: await this.adapter.readParameters(),
       initial: this.initial,
-      moments: await this.adapter.readMoments(),
+      moments: await this.optimizer.readState(),
       state: structuredClone(this.trainerState),
       pendingLoss: this.record.pending,
     };
@@ -278,7 +282,7 @@ export class Trainer {
     if (step === undefined || step === this.step || !loadCheckpoint) return;
     const best = await loadCheckpoint(step);
     if (!best) return;
-    checkCheckpoint(this.layout, best.values);
+    requireParameters(this.layout, best.values);
     this.options.gpu.upload(this.adapter.params, best.values);
   }
 
@@ -376,13 +380,9 @@ function factorsOnly(layout: AdapterLayout, values: Float32Array): Float32Array 
   return initial;
 }
 
-function checkCheckpoint(
-  layout: AdapterLayout,
-  values: Float32Array,
-  checkpoint?: Checkpoint,
-): void {
-  const lengths = [values, checkpoint?.moments.m, checkpoint?.moments.v];
-  if (lengths.some((array) => array && array.length !== layout.flatCount))
+/** @throws TrainingError `wrong-checkpoint` */
+function requireParameters(layout: AdapterLayout, values: Float32Array): void {
+  if (values.length !== layout.flatCount)
     throw new TrainingError(
       'wrong-checkpoint',
       `The checkpoint holds ${values.length} parameters, these settings make ${layout.flatCount}. Resume with the settings that it was made with.`,
