@@ -1,6 +1,6 @@
 /** Evaluation in the middle of a run: the Trainer's number at the Trainer's moments, and no trace in the bits. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TrainingArguments } from '$lib/config';
+import { readPeftConfig, type JsonObject, type TrainingArguments } from '$lib/config';
 import { ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
 import { evaluateLoss, Trainer, type LogEntry } from '$lib/training';
@@ -58,6 +58,32 @@ describe('evaluation in a run', () => {
     expect(found).toEqual({ epoch: 1, eval_loss: expect.closeTo(sum / 7, 6), step: 3 });
     // The mean over all targets, which `evaluate` reports, is another number.
     expect(Math.abs(sum / 7 - all)).toBeGreaterThan(1e-4);
+  });
+
+  it.each<[string, JsonObject]>([
+    ['DoRA', { use_dora: true, lora_dropout: 0.1 }],
+    ['PiSSA', { init_lora_weights: 'pissa', r: 3 }],
+    ['prefix tuning', { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 4 }],
+    ['full tuning', { peft_type: 'FULL' }],
+  ])('sees the parameters of its step, and leaves no trace, with %s', async (_title, settings) => {
+    const peft = readPeftConfig(settings, 'test');
+    const run = async (changes: Partial<TrainingArguments>) => {
+      const input = inputOf({ max_steps: 3, per_device_eval_batch_size: 8, ...changes });
+      const trainer = await Trainer.create({ ...input, peft });
+      const losses: number[] = [];
+      await trainer.run({ onEvaluate: ({ eval_loss }) => losses.push(eval_loss) });
+      const { config } = golden;
+      const shared = { gpu, config, weights, adapter: trainer.adapter, batchSize: 8 };
+      const { loss } = await evaluateLoss({ ...shared, rows: EVAL_ROWS });
+      const { values } = await trainer.checkpoint();
+      trainer.dispose();
+      return { losses, loss, values };
+    };
+    const found = await run({ eval_strategy: 'steps', eval_steps: 1 });
+    expect(found.losses).toHaveLength(3);
+    // One batch: the mean over its targets is the mean over all.
+    expect(Math.abs(found.losses[2] - found.loss)).toBeLessThan(1e-6);
+    expect((await run({})).values).toEqual(found.values);
   });
 
   it.each<[string, Partial<TrainingArguments>, string[]]>([

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   DEFAULT_TRAINING_ARGUMENTS,
   readLoraConfig,
+  readPeftConfig,
   type JsonObject,
   type ModelConfig,
 } from '$lib/config';
@@ -30,7 +31,7 @@ describe('gradient_checkpointing', () => {
   });
   afterAll(() => gpu.dispose());
 
-  const trained = async (gradient_checkpointing: boolean, lora: JsonObject) => {
+  const trained = async (gradient_checkpointing: boolean, peft: JsonObject) => {
     const args = {
       ...DEFAULT_TRAINING_ARGUMENTS,
       learning_rate: 0.01,
@@ -42,7 +43,7 @@ describe('gradient_checkpointing', () => {
       gpu,
       config,
       weights,
-      peft: readLoraConfig(lora, 'test'),
+      peft: readPeftConfig(peft, 'test'),
       args,
       rows: ROWS,
     });
@@ -56,8 +57,19 @@ describe('gradient_checkpointing', () => {
   it.each([
     ['with dropout, all layers', { target_modules: 'all-linear', lora_dropout: 0.3 }],
     ['without dropout, two modules', { target_modules: ['v_proj', 'down_proj'] }],
-  ])('ends in the same bits: %s', async (_title, lora) => {
-    expect(await trained(true, lora)).toEqual(await trained(false, lora));
+    ['DoRA', { use_dora: true, lora_dropout: 0.1 }],
+    [
+      'IA3',
+      {
+        peft_type: 'IA3',
+        target_modules: ['k_proj', 'down_proj'],
+        feedforward_modules: ['down_proj'],
+      },
+    ],
+    ['prefix tuning', { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 5 }],
+    ['full tuning', { peft_type: 'FULL' }],
+  ])('ends in the same bits: %s', async (_title, peft) => {
+    expect(await trained(true, peft)).toEqual(await trained(false, peft));
   });
 
   it('takes less than a third of the memory of a deep model', async () => {

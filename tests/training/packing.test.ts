@@ -1,6 +1,11 @@
 /** Short rows put together: how they are, and that each is trained as it would be alone. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type TrainingArguments } from '$lib/config';
+import {
+  DEFAULT_TRAINING_ARGUMENTS,
+  readLoraConfig,
+  readPeftConfig,
+  type TrainingArguments,
+} from '$lib/config';
 import { ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
 import { Trainer, type StepReport, type TokenRow } from '$lib/training';
@@ -128,6 +133,19 @@ describe('packing', () => {
         expect(relativeL2(packed.values, plain.values)).toBeLessThan(1e-3);
       },
     );
+
+    it('is refused with prefix tuning, by name', async () => {
+      const golden = await openGolden('llama-tied');
+      const weights = await ModelWeights.upload(gpu, golden.config, golden.checkpoint.source);
+      const create = (packing: boolean) =>
+        Trainer.create({
+          ...{ gpu, config: golden.config, weights, rows: makeRows(4) },
+          peft: readPeftConfig({ peft_type: 'PREFIX_TUNING', num_virtual_tokens: 2 }, 'test'),
+          args: { ...DEFAULT_TRAINING_ARGUMENTS, packing },
+        });
+      await expect(create(true)).rejects.toThrow(/packing is true, which prefix tuning does not/);
+      (await create(false)).dispose();
+    });
 
     it('takes no more than max_length and the model allow, and changes no evaluation', async () => {
       const golden = await openGolden('llama-tied');

@@ -18,7 +18,7 @@ import { TrainingError } from './errors';
 import type { OptimizerState } from './moments-8bit';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
 import type { PendingLoss } from './run-state';
-import type { Checkpoint } from './trainer';
+import type { Checkpoint } from './run-options';
 
 export const OPTIMIZER_FILE = 'optimizer.safetensors';
 

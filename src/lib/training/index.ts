@@ -4,14 +4,8 @@ export { runShape, type RunShape } from './progress';
 export { checkpointName, checkpointStep } from './best-model';
 export { dueAfter, type Due } from './flow';
 export { learningRateAt } from './schedule';
-export {
-  Trainer,
-  type Checkpoint,
-  type EvalReport,
-  type RunOptions,
-  type StepReport,
-  type TrainerOptions,
-} from './trainer';
+export { Trainer } from './trainer';
+export type { Checkpoint, EvalReport, RunOptions, StepReport, TrainerOptions } from './run-options';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
 export { adapterOf } from './adapter-of';
 export { surplusCheckpoints } from './checkpoint-rotation';

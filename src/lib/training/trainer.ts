@@ -6,17 +6,9 @@
  * A step is a function of (parameters, moments, rows, seed, step number) alone, so a run that is
  * resumed from a checkpoint ends in the same bits.
  */
-import {
-  ConfigError,
-  has8bitMoments,
-  requireConsistentEvaluation,
-  startsFromWeights,
-  type ModelConfig,
-  type PeftConfig,
-  type TrainingArguments,
-} from '../config';
-import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
-import { ReadbackRing, type Gpu } from '../gpu';
+import { has8bitMoments, requireConsistentEvaluation, startsFromWeights } from '../config';
+import { adaptedModel, countParameters } from '../decoder';
+import { ReadbackRing } from '../gpu';
 import { uploadStepState } from '../kernels/step-state';
 import {
   AdapterState,
@@ -25,86 +17,20 @@ import {
   type AdapterLayout,
   type LoadedAdapter,
 } from '../peft';
-import {
-  checkRows,
-  collate,
-  countTargets,
-  longestRow,
-  paddedLength,
-  type TokenRow,
-} from './batches';
+import { collate, countTargets, paddedLength, type TokenRow } from './batches';
 import { adapterOf } from './adapter-of';
 import { checkpointStep } from './best-model';
 import { embeddingNoiseScale, microBatchSeed } from './draws';
 import { TrainingError } from './errors';
 import { Evaluation } from './evaluation';
-import type { OptimizerState } from './moments-8bit';
 import { Optimizer } from './optimizer';
-import { packRows } from './packing';
 import { epochSteps, runShape, type RunShape } from './progress';
-import { RunState, type PendingLoss } from './run-state';
+import type { Checkpoint, RunOptions, StepReport, TrainerOptions } from './run-options';
+import { evaluatedRows, trainedRows } from './run-rows';
+import { RunState } from './run-state';
 import { learningRateAt } from './schedule';
 import { StepPlans } from './step-plans';
-import type { EvalLogEntry, StepLogEntry, TrainerState } from './trainer-state';
-
-/** Everything that a run needs to go on where it stood. */
-export interface Checkpoint {
-  /** Flat parameters, in the order of the adapter's layout. */
-  readonly values: Float32Array;
-  /** What they were at the start, where that was taken out of the weights (PiSSA, OLoRA). */
-  readonly initial?: Float32Array;
-  readonly moments: OptimizerState;
-  readonly state: TrainerState;
-  /** Losses since the last log entry. */
-  readonly pendingLoss: PendingLoss;
-}
-
-export interface StepReport extends StepLogEntry {
-  /** Targets in this step's batch. */
-  targetCount: number;
-  tokenCount: number;
-  elapsedMs: number;
-}
-
-export interface EvalReport extends EvalLogEntry {
-  elapsedMs: number;
-}
-
-export interface TrainerOptions {
-  gpu: Gpu;
-  config: ModelConfig;
-  weights: ModelWeights;
-  peft: PeftConfig;
-  args: TrainingArguments;
-  rows: readonly TokenRow[];
-  /** Held back; needed where `args` ask for evaluations. */
-  evalRows?: readonly TokenRow[];
-  /** Flat parameters to start from; PEFT's initialisation when left out. */
-  initialValues?: Float32Array;
-  /** While the initial parameters are made, which takes a while where weights are factored. */
-  onInit?: (done: number, total: number) => void;
-  signal?: AbortSignal;
-  checkpoint?: Checkpoint;
-  /** Where the checkpoints' folders lie, for the name of the best one in the record. */
-  outputDir?: string;
-}
-
-export interface RunOptions {
-  signal?: AbortSignal;
-  /** Awaited before each step: pausing is a promise that waits. */
-  gate?: () => Promise<void> | undefined;
-  onStep?: (report: StepReport) => void;
-  onEvaluate?: (report: EvalReport) => void;
-  /** Awaited when `save_strategy` says so, after the step's evaluation, and at the end of the run. */
-  onCheckpoint?: (checkpoint: Checkpoint) => Promise<void>;
-  /**
-   * Reads back the parameters that `onCheckpoint` was given at a step, undefined when they are gone; needed
-   * by `load_best_model_at_end`.
-   */
-  loadCheckpoint?: (step: number) => Promise<Pick<Checkpoint, 'values'> | undefined>;
-  /** Awaited after a step's parameters are final; nothing is under way on the GPU then. */
-  afterStep?: (step: number) => Promise<void> | undefined;
-}
+import type { TrainerState } from './trainer-state';
 
 export class Trainer {
   readonly layout: AdapterLayout;
@@ -140,9 +66,8 @@ export class Trainer {
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { gpu, config, weights, peft, args, checkpoint } = options;
     requireConsistentEvaluation(args, 'training arguments');
-    checkRows(options.rows, config.vocabSize, allowedPositions(options));
+    const rows = trainedRows(options);
     const evalRows = evaluatedRows(options);
-    const rows = args.packing ? packed(options) : options.rows;
     const layout = layoutAdapter(adaptedModel(config), peft);
     const values =
       checkpoint?.values ??
@@ -338,38 +263,6 @@ export class Trainer {
     const entry = this.record.recordStep({ loss, gradNorm, learningRate, tokenCount });
     return { ...entry, targetCount, tokenCount, elapsedMs: performance.now() - started };
   }
-}
-
-/** Rows of several sequences, each as long as the arguments and the model allow. */
-function packed(options: TrainerOptions): TokenRow[] {
-  const { rows, args, peft } = options;
-  if (peft.peft_type === 'PREFIX_TUNING')
-    throw new ConfigError(
-      'unsupported-option',
-      'training arguments: packing is true, which prefix tuning does not go with: each sequence of a row would need the prefix anew. Set packing to false.',
-      { details: { field: 'packing' } },
-    );
-  const allowed = Math.min(args.max_length, allowedPositions(options));
-  return packRows(rows, Math.max(longestRow(rows), allowed));
-}
-
-/** Positions that are left to a row's own tokens. */
-function allowedPositions({ peft, config }: TrainerOptions): number {
-  const prefix = peft.peft_type === 'PREFIX_TUNING' ? peft.num_virtual_tokens : 0;
-  return config.maxPositionEmbeddings - prefix;
-}
-
-/** Rows to evaluate on in the run, none where it does not. @throws TrainingError */
-function evaluatedRows(options: TrainerOptions): readonly TokenRow[] {
-  const { args, evalRows = [], config } = options;
-  if (args.eval_strategy === 'no' && !args.eval_on_start) return [];
-  if (evalRows.length === 0)
-    throw new TrainingError(
-      'no-eval-rows',
-      `eval_strategy is ${args.eval_strategy}, but no row is held back to evaluate on. Hold some back, or set eval_strategy to no.`,
-    );
-  checkRows(evalRows, config.vocabSize, allowedPositions(options));
-  return evalRows;
 }
 
 /** The start of A and B alone: biases are trained beside them and nothing is taken away for them. */
