@@ -36,6 +36,21 @@ export function readTensors(path: string): Map<string, GoldenTensor> {
   );
 }
 
+/** The bytes of each tensor as they are stored. */
+export function readBytesOf(path: string): Map<string, Uint8Array> {
+  const bytes = new Uint8Array(readFileSync(path));
+  const { tensors, dataOffset } = parseSafetensorsHeader(bytes, {
+    fileName: path,
+    fileSizeBytes: bytes.length,
+  });
+  return new Map(
+    tensors.map(({ name, begin, end }) => [
+      name,
+      bytes.slice(dataOffset + begin, dataOffset + end),
+    ]),
+  );
+}
+
 export async function openGolden(name: string) {
   const path = goldenPath(`models/${name}`);
   const model = await openModelFolder(path);

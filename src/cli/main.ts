@@ -15,7 +15,7 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   train: {
     required: ['model', 'dataset', 'config', 'output'],
-    optional: ['init-adapter'],
+    optional: ['init-adapter', 'eval-dataset'],
     run: (options) => train(options as unknown as Parameters<typeof train>[0]),
   },
   evaluate: {
@@ -37,7 +37,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 export const USAGE = `inkstone COMMAND
 
-  train    --model DIR --dataset FILE --config FILE.json [--init-adapter DIR] --output DIR
+  train    --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR
   evaluate --model DIR [--adapter DIR] --dataset FILE
   merge    --model DIR --adapter DIR --output DIR
   export   --model DIR [--adapter DIR] --format onnx --dtype fp32|fp16|q4 --output DIR

@@ -84,6 +84,48 @@ describe('npm run inkstone', () => {
     expect(folders.sort()).toEqual(['checkpoint-1', 'checkpoint-6', 'checkpoint-7']);
   });
 
+  it('train --eval-dataset: evaluates on the way and ends with the best checkpoint', async () => {
+    const best = goldenPath('arguments/eval-best');
+    const { model: name } = readJson<{ model: string }>('arguments/eval-best/case.json');
+    const output = join(out, 'best');
+    const config = join(out, 'best.json');
+    const settings = readJson<object>('arguments/eval-best/config.json');
+    writeFileSync(config, JSON.stringify({ ...settings, save_total_limit: 1 }));
+    const words = [
+      ...['train', '--model', goldenPath(`models/${name}`), '--config', config],
+      ...['--dataset', `${best}/dataset.jsonl`, '--output', output],
+      ...['--init-adapter', `${best}/init-adapter`],
+    ];
+    const held = ['--eval-dataset', `${best}/eval.jsonl`];
+    const { code, stdout, stderr } = await inkstone(...words, ...held);
+    expect([code, stderr]).toEqual([0, '']);
+    const printed = stdout.trim().split('\n').slice(1);
+    const evaluated = printed.flatMap((line) => {
+      const { step, eval_loss } = JSON.parse(line) as { step: number; eval_loss?: number };
+      return eval_loss === undefined ? [] : [{ step, eval_loss: expect.closeTo(eval_loss, 3) }];
+    });
+    const expected = readJson<{ evaluations: { step: number; eval_loss: number }[] }>(
+      'arguments/eval-best/expected.json',
+    ).evaluations;
+    expect(expected.map(({ step, eval_loss }) => ({ step, eval_loss }))).toEqual(evaluated);
+    expect(JSON.parse(readFileSync(join(output, 'trainer_state.json'), 'utf8'))).toMatchObject({
+      best_global_step: 8,
+      best_model_checkpoint: `${output}/checkpoint-8`,
+      eval_steps: 2,
+      global_step: 12,
+    });
+    // As the Trainer ends: of one checkpoint that is the best.
+    expect(readdirSync(output).filter((entry) => entry.startsWith('checkpoint-'))).toEqual([
+      'checkpoint-8',
+    ]);
+    const weights = (path: string) => readFileSync(join(path, 'adapter_model.safetensors'));
+    expect(weights(output).equals(weights(join(output, 'checkpoint-8')))).toBe(true);
+
+    const without = await inkstone(...words);
+    expect(without.code).toBe(1);
+    expect(without.stderr).toMatch(/no rows to evaluate on. Give them with --eval-dataset/);
+  });
+
   it('evaluate: mean loss and perplexity as JSON, with and without the adapter', async () => {
     const words = ['evaluate', '--model', model, '--dataset', `${folder}/dataset.jsonl`];
     const read = async (...more: string[]) => {

@@ -6,12 +6,13 @@
  * leaves nothing half written.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readLoraConfig, type ModelConfig } from '$lib/config';
+import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type ModelConfig } from '$lib/config';
 import { adaptedModel } from '$lib/decoder';
 import { CheckpointStore, checkpointFolder, readAdapterFiles } from '$lib/engine/checkpoint-store';
 import { layoutAdapter, readAdapter } from '$lib/peft';
 import { MemoryFiles, type FileStore } from '$lib/storage';
 import { writeCheckpoint, type CheckpointFiles } from '$lib/training';
+import { emptyTrainerState } from '$lib/training/trainer-state';
 import { openGolden } from '../goldens';
 import { FailingFiles, KilledError } from './failing-files';
 
@@ -29,9 +30,8 @@ describe('checkpoints', () => {
     const layout = layoutAdapter(adaptedModel(config), LORA);
     const flat = () => new Float32Array(layout.flatCount).fill(step);
     const state = {
-      ...{ epoch: step / 10, global_step: step, max_steps: 40, num_train_epochs: 4 },
-      ...{ train_batch_size: 1, logging_steps: 10, save_steps: 10, num_input_tokens_seen: 0 },
-      log_history: [],
+      ...emptyTrainerState(DEFAULT_TRAINING_ARGUMENTS, 40, 10),
+      ...{ epoch: step / 10, global_step: step },
     };
     const checkpoint = { values: flat(), moments: { m: flat(), v: flat() }, state };
     return writeCheckpoint(

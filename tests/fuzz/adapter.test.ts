@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readPeftConfig, type PeftConfig } from '$lib/config';
 import { layoutAdapter, readAdapter, writeAdapter, type AdaptedModel } from '$lib/peft';
 import { readCheckpoint, writeCheckpoint, type CheckpointFiles } from '$lib/training';
+import { control } from '$lib/training/trainer-state';
 import type { Xoshiro128 } from '$lib/config/random';
 import { fuzzParser } from './fuzz-parser';
 import { chance } from './hostile';
@@ -45,7 +46,21 @@ const STATE = {
   logging_steps: 1,
   save_steps: 3,
   num_input_tokens_seen: 99,
-  log_history: [{ epoch: 1, grad_norm: 1, learning_rate: 0.1, loss: 2, step: 2 }],
+  eval_steps: 2,
+  best_global_step: 2,
+  best_metric: 1.5,
+  best_model_checkpoint: 'run/checkpoint-2',
+  log_history: [
+    { epoch: 1, grad_norm: 1, learning_rate: 0.1, loss: 2, step: 2 },
+    { epoch: 1, eval_loss: 1.5, step: 2 },
+  ],
+  stateful_callbacks: {
+    TrainerControl: control({ should_evaluate: true }),
+    EarlyStoppingCallback: {
+      args: { early_stopping_patience: 2, early_stopping_threshold: 0.1 },
+      attributes: { early_stopping_patience_counter: 1 },
+    },
+  },
 };
 
 const valuesOf = (config: PeftConfig) => {
@@ -140,8 +155,8 @@ describe('hostile adapters and checkpoints', () => {
         expect(moments.v.every((square) => square >= 0)).toBe(true);
         expect(Number.isSafeInteger(state.global_step) && state.global_step >= 0).toBe(true);
         expect(Number.isFinite(pendingLoss.sum) && pendingLoss.count >= 0).toBe(true);
-        for (const { step, loss } of state.log_history)
-          expect(Number.isFinite(step) && Number.isFinite(loss)).toBe(true);
+        for (const entry of state.log_history)
+          expect(Object.values(entry).every(Number.isFinite)).toBe(true);
       },
     });
     expect(counts.accepted).toBeGreaterThan(1000);

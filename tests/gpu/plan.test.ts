@@ -58,6 +58,30 @@ describe('plan', () => {
     expect(gpu.liveBufferCount).toBe(baseline);
   });
 
+  it('leaves out what nobody reads when asked to, and nothing else', async () => {
+    const x = gpu.createTensor('x', [4], 'f32', Float32Array.of(1, 2, 3, 4));
+    const foreign = gpu.createTensor('foreign', [4]);
+    const plan = new PlanBuilder(gpu, 'unread');
+    const read1 = double(plan, x, 4);
+    double(plan, double(plan, read1, 4), 4);
+    const kept = plan.keep(double(plan, read1, 4));
+    plan.dispatch({
+      label: '/foreign',
+      kernel: { name: 'twice', wgsl: TWICE },
+      bindings: [read(x), write(foreign)],
+      uniforms: [4],
+      grid: [1],
+    });
+    expect(plan.dispatchCount).toBe(5);
+    plan.dropUnread();
+    expect(plan.dispatchCount).toBe(3);
+    const arena = new Arena(gpu, 'arena');
+    await (await plan.build(arena)).run();
+    expect(Array.from(await gpu.readFloats(kept))).toEqual([4, 8, 12, 16]);
+    expect(Array.from(await gpu.readFloats(foreign))).toEqual([2, 4, 6, 8]);
+    arena.dispose();
+  });
+
   it('refuses to read what nothing wrote, by name', async () => {
     const plan = new PlanBuilder(gpu, 'wrong');
     double(plan, plan.tensor('ghost', [4]), 4);

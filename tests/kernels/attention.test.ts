@@ -66,13 +66,17 @@ describe('attention', () => {
 
   async function run(s: AttentionCase, x = inputs(s), variant = attentionVariants(gpu)[0]) {
     const { dOut, ...qkv } = tensors(s, x);
+    const { starts, ...sizes } = s;
+    const firstKeys =
+      starts && gpu.createTensor('firstKeys', [s.B * s.T], 'u32', Uint32Array.from(starts));
     const [out, lse, dQ, dK, dV] = await runPlan(gpu, (plan) => {
-      const options = { label: '/attention', ...qkv, ...s, variant };
+      const options = { label: '/attention', ...qkv, ...sizes, firstKeys, variant };
       const forward = attentionForward(plan, options);
       const gradients = attentionBackward(plan, { ...options, ...forward, dOut });
       return [forward.out, forward.lse, gradients.dQ, gradients.dK, gradients.dV];
     });
-    for (const tensor of [dOut, ...Object.values(qkv)]) gpu.destroyTensor(tensor);
+    for (const tensor of [dOut, ...Object.values(qkv), ...(firstKeys ? [firstKeys] : [])])
+      gpu.destroyTensor(tensor);
     return { out, lse, dQ, dK, dV };
   }
 
@@ -137,6 +141,60 @@ describe('attention', () => {
       await compare(shape(1, 100, 2, 1, 32, slidingWindow));
     },
   );
+
+  /** First keys of rows made of sequences of these lengths. */
+  const packed = (...rows: number[][]) =>
+    rows.flatMap((lengths) => {
+      let start = 0;
+      return lengths.flatMap((length) =>
+        new Array<number>(length).fill((start += length) - length),
+      );
+    });
+
+  it.each<[string, number[][], number | undefined]>([
+    ['one to a row', [[45]], undefined],
+    ['of one token each', [new Array<number>(19).fill(1)], undefined],
+    ['that end at a tile and beside one', [[15, 1, 16, 17, 31, 33, 32, 7]], undefined],
+    ['of other lengths in each row', [[5, 40, 25], [64, 1, 5], [70]], undefined],
+    ['through a sliding window', [[30, 3, 37, 30], [100]], 7],
+  ])('keeps packed sequences apart: %s', async (_title, rows, window) => {
+    const T = rows[0].reduce((sum, length) => sum + length, 0);
+    await compare({ ...shape(rows.length, T, 4, 2, 32, window), starts: packed(...rows) });
+  });
+
+  it('gives a packed sequence what it has alone', async () => {
+    const lengths = [20, 33, 11];
+    const s = shape(1, 64, 2, 1, 32);
+    const x = inputs(s);
+    for (const variant of variantsFor(32)) {
+      const together = await run({ ...s, starts: packed(lengths) }, x, variant);
+      const mixed = await run(s, x, variant);
+      let start = 0;
+      for (const T of lengths) {
+        const cut = (values: Float64Array, width: number) =>
+          values.slice(start * width, (start + T) * width);
+        const alone = await run(
+          { ...s, T },
+          { q: cut(x.q, 64), k: cut(x.k, 32), v: cut(x.v, 32), dOut: cut(x.dOut, 64) },
+          variant,
+        );
+        for (const [name, width] of [
+          ['out', 64],
+          ['dQ', 64],
+          ['dK', 32],
+          ['dV', 32],
+        ] as const) {
+          const part = (of: typeof mixed) =>
+            Array.from(of[name].slice(start * width, (start + T) * width));
+          expect(relativeError(part(together), alone[name]), name).toBeLessThan(1e-6);
+          // Control: without the table the sequences see each other.
+          if (start > 0)
+            expect(relativeError(part(mixed), alone[name]), name).toBeGreaterThan(1e-3);
+        }
+        start += T;
+      }
+    }
+  });
 
   it('keeps batches apart at every length of the last tile', async () => {
     for (const T of [3, 17, 35]) await compare(shape(3, T, 3, 3, 24));
@@ -210,6 +268,7 @@ describe('attention', () => {
       ['key heads that do not divide', () => ({ kvHeads: 3 }), /kvHeads is 3/],
       ['a head width that is no multiple of 4', () => ({ headDim: 10 }), /headDim is 10/],
       ['a head width over 256', () => ({ headDim: 260 }), /headDim is 260/],
+      ['first keys of another length', () => ({ firstKeys: other([8]) }), /firstKeys \(other\)/],
       ['a window of 0', () => ({ slidingWindow: 0 }), /slidingWindow is 0/],
       ['a length of 0', () => ({ T: 0 }), /T is 0/],
     ])('%s', (_, change, message) => {

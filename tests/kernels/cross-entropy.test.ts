@@ -2,7 +2,8 @@
  * Plan: loss, gradient and hits for both layouts, all storage types, odd sizes and chunks that divide the
  * rows or not, with none, some and all rows as targets, against float64; logits so large that only a shifted
  * softmax survives; ties; evaluation without a gradient; finite differences; the same bits twice and for any
- * chunk; the sum of losses; refusals by name. The gradient of the weight: cross-entropy-weight.test.ts.
+ * chunk; smoothed targets, with and without a gradient; the sum of losses; refusals by name. The gradient of
+ * the weight: cross-entropy-weight.test.ts.
  *
  * Tolerances, of the root mean square: 1e-5 for the loss and 2e-5 for the gradient, because WGSL allows exp
  * an error of 3 + 2|x| ulp, that is about 1e-6 for the largest terms, after a product that is within 1e-6.
@@ -35,7 +36,9 @@ describe('linearCrossEntropy', () => {
 
   const expectOracle = async (p: Problem, options: Options = {}) => {
     const weight = roundedTo(p.weight, options.dtype ?? 'f32');
-    const expected = crossEntropy(p.hidden, weight, p.bias?.data, p.rows, p.targets, p.lossScale);
+    const { hidden, rows, targets, lossScale, labelSmoothing } = p;
+    const bias = p.bias?.data;
+    const expected = crossEntropy(hidden, weight, bias, rows, targets, lossScale, labelSmoothing);
     const actual = await run(p, options);
     expect(relativeError(actual.loss, expected.loss)).toBeLessThan(LOSS_TOLERANCE);
     expect(relativeError(actual.dHidden, expected.dHidden.data)).toBeLessThan(GRADIENT_TOLERANCE);
@@ -77,6 +80,22 @@ describe('linearCrossEntropy', () => {
     await expectOracle({ ...problem(9, 7, 33, 6), bias: randomMatrix(1, 33, 9) });
   });
 
+  it('spreads a share of each target over the vocabulary', async () => {
+    for (const labelSmoothing of [0.1, 0.5, 1])
+      for (const [N, C, V, live] of [
+        [1, 1, 1, 1],
+        [9, 7, 2, 6],
+        [23, 17, 701, 19],
+      ])
+        await expectOracle({ ...problem(N, C, V, live), labelSmoothing });
+    const p = problem(20, 15, 60, 13);
+    const smoothed = { ...p, labelSmoothing: 0.1 };
+    const evaluated = await run(smoothed, { gradient: false });
+    expect(evaluated.loss).toEqual((await run(smoothed)).loss);
+    expect(await run({ ...p, labelSmoothing: 0 })).toEqual(await run(p));
+    expect(evaluated.loss).not.toEqual((await run(p)).loss);
+  });
+
   it('survives logits in the thousands', async () => {
     const p = problem(12, 16, 50, 12);
     p.hidden.data.forEach((value, i) => (p.hidden.data[i] = value * 1000));
@@ -109,24 +128,27 @@ describe('linearCrossEntropy', () => {
     expect((await run(p)).loss.some(Number.isNaN)).toBe(false);
   });
 
-  it('its gradient equals finite differences of its loss', async () => {
-    const p = problem(5, 4, 11, 3);
-    const { dHidden } = await run(p);
-    const slopes = matrix(5, 4);
-    // Truncation is of order step^2 = 1e-4 and rounding of order 1e-7 / step = 1e-5.
-    const step = 0.01;
-    const value = async () => (await run(p)).loss.reduce((a, b) => a + b, 0) * p.lossScale;
-    for (let i = 0; i < slopes.data.length; i++) {
-      const at = p.hidden.data[i];
-      p.hidden.data[i] = at + step;
-      const above = await value();
-      p.hidden.data[i] = at - step;
-      const below = await value();
-      p.hidden.data[i] = at;
-      slopes.data[i] = (above - below) / (2 * step);
-    }
-    expect(relativeError(dHidden, slopes.data)).toBeLessThan(1e-3);
-  });
+  it.each([0, 0.2])(
+    'its gradient equals finite differences, smoothing %s',
+    async (labelSmoothing) => {
+      const p = { ...problem(5, 4, 11, 3), labelSmoothing };
+      const { dHidden } = await run(p);
+      const slopes = matrix(5, 4);
+      // Truncation is of order step^2 = 1e-4 and rounding of order 1e-7 / step = 1e-5.
+      const step = 0.01;
+      const value = async () => (await run(p)).loss.reduce((a, b) => a + b, 0) * p.lossScale;
+      for (let i = 0; i < slopes.data.length; i++) {
+        const at = p.hidden.data[i];
+        p.hidden.data[i] = at + step;
+        const above = await value();
+        p.hidden.data[i] = at - step;
+        const below = await value();
+        p.hidden.data[i] = at;
+        slopes.data[i] = (above - below) / (2 * step);
+      }
+      expect(relativeError(dHidden, slopes.data)).toBeLessThan(1e-3);
+    },
+  );
 
   it('sums losses in a fixed order, of any number', async () => {
     for (const N of [1, 63, 64, 65, 1000]) {
@@ -200,6 +222,7 @@ describe('linearCrossEntropy', () => {
         () => ({ correct: gpu.createTensor('hits', [N]) }),
         /correct \(hits\) is f32, u32/,
       ],
+      ['smoothing above 1', () => ({ labelSmoothing: 1.5 }), /labelSmoothing is 1.5/],
       ['a chunk of no rows', () => ({ chunkRows: 0 }), /chunkRows is 0/],
       [
         'a gradient of the weight turned round',

@@ -1,4 +1,4 @@
-/** `train --model DIR --dataset FILE --config FILE.json [--init-adapter DIR] --output DIR` */
+/** `train --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR` */
 import { join } from 'node:path';
 import {
   parseJsonObject,
@@ -10,13 +10,18 @@ import {
 import { adaptedModel, ModelWeights } from '$lib/decoder';
 import { layoutAdapter, PeftError, type LoadedAdapter } from '$lib/peft';
 import {
+  checkpointName,
+  checkpointStep,
+  dueAfter,
+  readCheckpointValues,
   surplusCheckpoints,
   TRAINER_STATE_FILE,
   Trainer,
   writeCheckpoint,
   type Checkpoint,
 } from '$lib/training';
-import { readText, removeFolder, writeFileAtomically } from '../disk';
+import { CliError } from '../errors';
+import { readBytes, readText, removeFolder, writeFileAtomically } from '../disk';
 import { requestNodeGpu } from '../gpu';
 import { openAdapterFolder, openModelFolder } from '../model-folder';
 import { readRows } from '../rows';
@@ -27,6 +32,8 @@ export interface TrainOptions {
   config: string;
   output: string;
   'init-adapter'?: string;
+  /** Rows held back, for an `eval_strategy`. */
+  'eval-dataset'?: string;
 }
 
 export async function train(options: TrainOptions): Promise<void> {
@@ -34,10 +41,15 @@ export async function train(options: TrainOptions): Promise<void> {
   const peft = readPeftConfig(settings, options.config);
   const args = readTrainingArguments(settings, options.config);
   const model = await openModelFolder(options.model);
-  const rows = await readRows(options.dataset, options.model, {
-    maxLength: args.max_length,
-    trainOnPrompt: args.train_on_prompt,
-  });
+  const encoding = { maxLength: args.max_length, trainOnPrompt: args.train_on_prompt };
+  const rows = await readRows(options.dataset, options.model, encoding);
+  const evalFile = options['eval-dataset'];
+  if (!evalFile && (args.eval_strategy !== 'no' || args.eval_on_start))
+    throw new CliError(
+      'usage',
+      `${options.config}: eval_strategy is ${args.eval_strategy}, but there are no rows to evaluate on. Give them with --eval-dataset, or set eval_strategy to no.`,
+    );
+  const evalRows = evalFile ? await readRows(evalFile, options.model, encoding) : undefined;
   const initial = options['init-adapter']
     ? await openAdapterFolder(options['init-adapter'], model.config)
     : undefined;
@@ -49,7 +61,17 @@ export async function train(options: TrainOptions): Promise<void> {
       storage: args.load_in_4bit ? 'nf4' : 'stored',
     });
     const initialValues = initial?.values;
-    const trainer = await Trainer.create({ gpu, config, weights, peft, args, rows, initialValues });
+    const trainer = await Trainer.create({
+      gpu,
+      config,
+      weights,
+      peft,
+      args,
+      rows,
+      evalRows,
+      initialValues,
+      outputDir: options.output,
+    });
     const { trainableCount } = trainer.layout;
     process.stdout.write(`${trainableParameters(trainableCount, trainer.allParams)}\n`);
     const save = async (checkpoint: Checkpoint, folder: string, only?: readonly string[]) => {
@@ -59,22 +81,37 @@ export async function train(options: TrainOptions): Promise<void> {
     };
     // Only what this run wrote is ever removed, whatever else lies in the output folder.
     let written: number[] = [];
-    const folderOf = (step: number) => join(options.output, `checkpoint-${step}`);
+    const folderOf = (step: number) => join(options.output, checkpointName(step));
+    const removeSurplus = async (kept: number, best: number | undefined) => {
+      const surplus = surplusCheckpoints(written, kept, args.save_total_limit, best);
+      for (const old of surplus) await removeFolder(folderOf(old));
+      written = written.filter((other) => !surplus.includes(other));
+    };
+    const bestStep = () => checkpointStep(trainer.trainerState.best_model_checkpoint ?? '');
     await trainer.run({
       onStep: ({ step, epoch, loss, grad_norm, learning_rate }) => {
         const line = { step, epoch, loss, grad_norm, learning_rate };
-        if (step % args.logging_steps === 0 || step === trainer.shape.totalSteps)
+        if (dueAfter(step, args, trainer.shape).log || step === trainer.shape.totalSteps)
           process.stdout.write(`${JSON.stringify(line)}\n`);
       },
+      onEvaluate: ({ step, epoch, eval_loss }) =>
+        process.stdout.write(`${JSON.stringify({ step, epoch, eval_loss })}\n`),
       onCheckpoint: async (checkpoint) => {
         const { global_step: step } = checkpoint.state;
         await save(checkpoint, folderOf(step));
         written = [...written, step];
-        const surplus = surplusCheckpoints(written, step, args.save_total_limit);
-        for (const old of surplus) await removeFolder(folderOf(old));
-        written = written.filter((other) => !surplus.includes(other));
+        await removeSurplus(step, bestStep());
+      },
+      loadCheckpoint: async (step) => {
+        const names = ['adapter_config.json', 'adapter_model.safetensors'];
+        const files = new Map<string, Uint8Array>();
+        for (const name of names) files.set(name, await readBytes(join(folderOf(step), name)));
+        return readCheckpointValues(files, peft, adaptedModel(config));
       },
     });
+    // As the Trainer does at its end: one checkpoint is the best one, not the last.
+    const best = bestStep();
+    if (args.save_total_limit === 1 && best !== undefined) await removeSurplus(best, undefined);
     await save(await trainer.checkpoint(), options.output, [
       'adapter_config.json',
       'adapter_model.safetensors',

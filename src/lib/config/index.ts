@@ -23,6 +23,22 @@ export {
   type InitLoraWeights,
 } from './lora-config';
 export {
+  EVAL_STRATEGIES,
+  evalStepsOf,
+  followsBest,
+  requireConsistentEvaluation,
+  SAVE_STRATEGIES,
+  type EvaluationArguments,
+  type EvalStrategy,
+  type SaveStrategy,
+} from './evaluation-arguments';
+export {
+  LR_SCHEDULER_TYPES,
+  type LrSchedulerKwargs,
+  type LrSchedulerType,
+  type RampType,
+} from './lr-schedules';
+export {
   DEFAULT_IA3_CONFIG,
   DEFAULT_PREFIX_CONFIG,
   defaultPeftConfig,
@@ -39,8 +55,9 @@ export {
 export {
   COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,
-  LR_SCHEDULER_TYPES,
+  has8bitMoments,
+  OPTIMIZERS,
   readTrainingArguments,
-  type LrSchedulerType,
+  type OptimizerName,
   type TrainingArguments,
 } from './training-arguments';

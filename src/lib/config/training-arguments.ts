@@ -1,11 +1,31 @@
 /** The part of transformers' `TrainingArguments` that Inkstone honours, with its names and defaults. */
+import {
+  DEFAULT_EVALUATION_ARGUMENTS,
+  readEvaluationArguments,
+  type EvaluationArguments,
+} from './evaluation-arguments';
 import { Fields, type JsonObject } from './fields';
 import { DEFAULT_LORA_CONFIG, type LoraConfig } from './lora-config';
+import {
+  LR_SCHEDULER_TYPES,
+  readLrSchedulerKwargs,
+  type LrSchedulerKwargs,
+  type LrSchedulerType,
+} from './lr-schedules';
 
-export const LR_SCHEDULER_TYPES = ['linear', 'cosine', 'constant', 'constant_with_warmup'] as const;
-export type LrSchedulerType = (typeof LR_SCHEDULER_TYPES)[number];
+/** `adamw_torch_fused` is the same arithmetic; the 8-bit ones, which are one, keep Adam's moments in 8 bits. */
+export const OPTIMIZERS = [
+  'adamw_torch',
+  'adamw_torch_fused',
+  'adamw_8bit',
+  'adamw_bnb_8bit',
+] as const;
+export type OptimizerName = (typeof OPTIMIZERS)[number];
 
-export interface TrainingArguments {
+export const has8bitMoments = ({ optim }: Pick<TrainingArguments, 'optim'>): boolean =>
+  optim === 'adamw_8bit' || optim === 'adamw_bnb_8bit';
+
+export interface TrainingArguments extends EvaluationArguments {
   learning_rate: number;
   per_device_train_batch_size: number;
   gradient_accumulation_steps: number;
@@ -13,9 +33,12 @@ export interface TrainingArguments {
   /** Optimiser steps in all; at or below 0 the epochs decide. */
   max_steps: number;
   lr_scheduler_type: LrSchedulerType;
+  /** What the schedule takes beside warm-up; its defaults at null. */
+  lr_scheduler_kwargs: LrSchedulerKwargs | null;
   warmup_steps: number;
   /** Share of all steps; counts only when `warmup_steps` is 0. */
   warmup_ratio: number;
+  optim: OptimizerName;
   weight_decay: number;
   adam_beta1: number;
   adam_beta2: number;
@@ -24,15 +47,19 @@ export interface TrainingArguments {
   loraplus_lr_ratio: number;
   /** At or below 0 the norm is measured but nothing is clipped. */
   max_grad_norm: number;
+  /** Share of each target that is spread over the whole vocabulary; evaluations smooth too. */
+  label_smoothing_factor: number;
+  /** Strength of uniform noise on the embeddings while training (NEFTune, 5 is usual); none at null. */
+  neftune_noise_alpha: number | null;
+  /** Layers are computed again in backward instead of kept: less memory, about a third more time. */
+  gradient_checkpointing: boolean;
   seed: number;
   /** False keeps the rows in the order of the file. */
   shuffle: boolean;
-  logging_steps: number;
-  /** `epoch`: a checkpoint at each epoch's end; `steps`: every `save_steps`; `no`: only at the end. */
-  save_strategy: 'epoch' | 'steps' | 'no';
-  save_steps: number;
-  /** Checkpoints kept of a run, the oldest go first; null keeps all. */
-  save_total_limit: number | null;
+  /** Rows of like length share a step: less padding, a little less chance. */
+  group_by_length: boolean;
+  /** Short rows are put together, up to `max_length` tokens; TRL's name, and its strategy `bfd`. */
+  packing: boolean;
   /**
    * QLoRA (arXiv 2305.14314): the linear layers of the frozen base in NF4 with double quantisation.
    * BitsAndBytesConfig's name; its `bnb_4bit_quant_type` is nf4 and `bnb_4bit_use_double_quant` true here.
@@ -44,28 +71,32 @@ export interface TrainingArguments {
   train_on_prompt: boolean;
 }
 
-/** transformers' defaults, plus Inkstone's own `shuffle`, `max_length` (TRL's name) and `train_on_prompt`. */
+/** transformers' defaults, plus TRL's `max_length` and `packing`, and Inkstone's own `shuffle` and `train_on_prompt`. */
 export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
+  ...DEFAULT_EVALUATION_ARGUMENTS,
   learning_rate: 5e-5,
   per_device_train_batch_size: 8,
   gradient_accumulation_steps: 1,
   num_train_epochs: 3,
   max_steps: -1,
   lr_scheduler_type: 'linear',
+  lr_scheduler_kwargs: null,
   warmup_steps: 0,
   warmup_ratio: 0,
+  optim: 'adamw_torch',
   weight_decay: 0,
   adam_beta1: 0.9,
   adam_beta2: 0.999,
   adam_epsilon: 1e-8,
   loraplus_lr_ratio: 1,
   max_grad_norm: 1,
+  label_smoothing_factor: 0,
+  neftune_noise_alpha: null,
+  gradient_checkpointing: false,
   seed: 42,
   shuffle: true,
-  logging_steps: 500,
-  save_strategy: 'steps',
-  save_steps: 500,
-  save_total_limit: null,
+  group_by_length: false,
+  packing: false,
   load_in_4bit: false,
   max_length: 1024,
   train_on_prompt: false,
@@ -99,8 +130,15 @@ export function readTrainingArguments(
   // A fraction below 1 in `warmup_steps` is a share of all steps, as transformers 5 reads it.
   const warmup = fields.number('warmup_steps', defaults.warmup_steps, { min: 0, max: 1e9 });
   const warmupIsShare = warmup > 0 && warmup < 1;
+  const learning_rate = fields.number('learning_rate', defaults.learning_rate, { min: 0, max: 10 });
+  const lr_scheduler_type = fields.oneOf(
+    'lr_scheduler_type',
+    LR_SCHEDULER_TYPES,
+    defaults.lr_scheduler_type,
+  );
   return {
-    learning_rate: fields.number('learning_rate', defaults.learning_rate, { min: 0, max: 10 }),
+    ...readEvaluationArguments(fields, defaults),
+    learning_rate,
     per_device_train_batch_size: fields.integer(
       'per_device_train_batch_size',
       defaults.per_device_train_batch_size,
@@ -117,15 +155,13 @@ export function readTrainingArguments(
       open: true,
     }),
     max_steps: fields.integer('max_steps', defaults.max_steps, { max: 1e9 }),
-    lr_scheduler_type: fields.oneOf(
-      'lr_scheduler_type',
-      LR_SCHEDULER_TYPES,
-      defaults.lr_scheduler_type,
-    ),
+    lr_scheduler_type,
+    lr_scheduler_kwargs: readLrSchedulerKwargs(fields, lr_scheduler_type, learning_rate),
     warmup_steps: warmupIsShare ? 0 : Math.floor(warmup),
     warmup_ratio: warmupIsShare
       ? warmup
       : fields.number('warmup_ratio', defaults.warmup_ratio, { min: 0, max: 1 }),
+    optim: fields.oneOf('optim', OPTIMIZERS, defaults.optim),
     weight_decay: fields.number('weight_decay', defaults.weight_decay, { min: 0, max: 10 }),
     adam_beta1: fields.number('adam_beta1', defaults.adam_beta1, beta),
     adam_beta2: fields.number('adam_beta2', defaults.adam_beta2, beta),
@@ -135,23 +171,44 @@ export function readTrainingArguments(
       max: 1e4,
     }),
     max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm, { max: 1e9 }),
+    label_smoothing_factor: fields.number(
+      'label_smoothing_factor',
+      defaults.label_smoothing_factor,
+      { min: 0, max: 1 },
+    ),
+    neftune_noise_alpha: fields.has('neftune_noise_alpha')
+      ? fields.number('neftune_noise_alpha', undefined, { min: 0, max: 1e4 })
+      : defaults.neftune_noise_alpha,
+    gradient_checkpointing: fields.boolean(
+      'gradient_checkpointing',
+      defaults.gradient_checkpointing,
+    ),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
-    shuffle: fields.boolean('shuffle', defaults.shuffle),
-    logging_steps: fields.integer('logging_steps', defaults.logging_steps, whole),
-    save_strategy: fields.oneOf('save_strategy', ['epoch', 'steps', 'no'], defaults.save_strategy),
-    save_steps: fields.integer('save_steps', defaults.save_steps, whole),
-    save_total_limit: readLimit(fields, defaults.save_total_limit),
+    ...readSampling(fields, defaults),
+    packing: fields.boolean('packing', defaults.packing),
     load_in_4bit: readFourBit(fields, defaults.load_in_4bit),
     max_length: fields.integer('max_length', defaults.max_length, { min: 2, max: 1 << 20 }),
     train_on_prompt: fields.boolean('train_on_prompt', defaults.train_on_prompt),
   };
 }
 
-/** The Trainer reads 0 and less as no limit. */
-function readLimit(fields: Fields, fallback: number | null): number | null {
-  if (!fields.has('save_total_limit')) return fallback;
-  const limit = fields.integer('save_total_limit', undefined, { max: 1e9 });
-  return limit > 0 ? limit : null;
+/** transformers 5 has `train_sampling_strategy` for what was `group_by_length`; `shuffle` is Inkstone's own. */
+function readSampling(fields: Fields, defaults: TrainingArguments) {
+  const { shuffle, group_by_length } = defaults;
+  const asked = fields.has('train_sampling_strategy')
+    ? fields.oneOf(
+        'train_sampling_strategy',
+        ['random', 'sequential', 'group_by_length'],
+        undefined,
+      )
+    : undefined;
+  return {
+    shuffle: fields.boolean('shuffle', asked ? asked !== 'sequential' : shuffle),
+    group_by_length: fields.boolean(
+      'group_by_length',
+      asked ? asked === 'group_by_length' : group_by_length,
+    ),
+  };
 }
 
 function readFourBit(fields: Fields, fallback: boolean): boolean {

@@ -6,7 +6,7 @@
  */
 import type { LinearModule, ModelConfig } from '../config';
 import { reshaped, type PlanBuilder, type Tensor } from '../gpu';
-import { addForward } from '../kernels/add';
+import { addForward, addInto } from '../kernels/add';
 import { linearCrossEntropy } from '../kernels/cross-entropy';
 import { embeddingBackward, embeddingForward } from '../kernels/embedding';
 import { linearForward } from '../kernels/linear';
@@ -37,6 +37,16 @@ export interface BatchTensors {
   readonly rowIndex: Tensor;
   /** (N) i32: the target of each of them. */
   readonly targets: Tensor;
+  /** Where rows hold several sequences. */
+  readonly segments?: SegmentTensors;
+}
+
+/** What keeps the sequences of packed rows apart. */
+export interface SegmentTensors {
+  /** (N) i32: position in its own sequence. */
+  readonly positions: Tensor;
+  /** (N) u32: first key of its row that a query sees, see kernels/attention.ts. */
+  readonly firstKeys: Tensor;
 }
 
 export interface DecoderInput {
@@ -47,6 +57,12 @@ export interface DecoderInput {
   readonly batch: BatchTensors;
   /** StepState of kernels/step-state.ts. */
   readonly step: Tensor;
+  /** Keeps only each layer's input and computes the rest of it again in backward: the same bits, less memory. */
+  readonly gradientCheckpointing?: boolean;
+  /** See LinearCrossEntropyArgs; 0 when left out. */
+  readonly labelSmoothing?: number;
+  /** (N, C), added to the embeddings (NEFTune). */
+  readonly embeddingNoise?: Tensor;
 }
 
 const EMBEDDING = 'model.embed_tokens.weight';
@@ -103,7 +119,7 @@ export class Decoder {
 
   /** Losses of the rows that have a target; `correct` marks those whose target is the likeliest token. */
   evaluate(loss: Tensor, correct?: Tensor): void {
-    const { batch, step } = this.input;
+    const { batch, step, labelSmoothing } = this.input;
     linearCrossEntropy(this.plan, {
       label: '/loss',
       hidden: this.forward(),
@@ -113,13 +129,14 @@ export class Decoder {
       step,
       loss,
       correct,
+      labelSmoothing,
     });
   }
 
   /** Forward, loss and backward: gradients accumulate in the adapter's tensors. */
   train(loss: Tensor): void {
-    const { batch, step, config, adapter } = this.input;
-    const { hidden, layers, finalNorm } = this.forwardTraced();
+    const { batch, step, config, adapter, gradientCheckpointing, labelSmoothing } = this.input;
+    const { hidden, inputs, layers, finalNorm } = this.forwardTraced();
     const dHidden = this.plan.tensor('dHidden', hidden.shape);
     linearCrossEntropy(this.plan, {
       label: '/loss',
@@ -131,12 +148,17 @@ export class Decoder {
       step,
       loss,
       dHidden,
+      labelSmoothing,
     });
     const dH = this.backwardNorm('model.norm', finalNorm, dHidden);
     const table = adapter.tensor(EMBEDDING)?.gradient;
     const lowest = this.lowestTrainedLayer();
-    for (let layer = config.layerCount - 1; layer >= lowest; layer--)
-      this.backwardLayer(layer, layers[layer], dH, layer > lowest || table !== undefined);
+    for (let layer = config.layerCount - 1; layer >= lowest; layer--) {
+      const trace = gradientCheckpointing
+        ? this.forwardLayer(layer, inputs[layer]).trace
+        : layers[layer];
+      this.backwardLayer(layer, trace, dH, layer > lowest || table !== undefined);
+    }
     if (table)
       embeddingBackward(this.plan, {
         label: '/model/embed_tokens',
@@ -147,7 +169,7 @@ export class Decoder {
   }
 
   private forwardTraced() {
-    const { batch, config } = this.input;
+    const { batch, config, embeddingNoise } = this.input;
     let h = embeddingForward(this.plan, {
       label: '/model/embed_tokens',
       ids: batch.ids,
@@ -155,14 +177,18 @@ export class Decoder {
       C: config.hiddenSize,
       V: config.vocabSize,
     });
+    if (embeddingNoise)
+      addInto(this.plan, { label: '/model/embed_tokens/noise', from: embeddingNoise, into: h });
+    const inputs: Tensor[] = [];
     const layers: LayerTrace[] = [];
     for (let layer = 0; layer < config.layerCount; layer++) {
+      inputs.push(h);
       const { out, trace } = this.forwardLayer(layer, h);
       layers.push(trace);
       h = out;
     }
     const { out: hidden, trace: finalNorm } = this.forwardNorm('model.norm', h);
-    return { hidden, layers, finalNorm };
+    return { hidden, inputs, layers, finalNorm };
   }
 
   private forwardLayer(layer: number, h: Tensor): { out: Tensor; trace: LayerTrace } {
@@ -182,6 +208,7 @@ export class Decoder {
         label: `${label}/${name}_rotary`,
         x,
         ...rotary,
+        positions: batch.segments?.positions,
         T,
         heads: count,
         headDim,
@@ -256,6 +283,7 @@ export class Decoder {
         label: `${label}/${name}_rotary`,
         dOut: gradient,
         ...rotary,
+        positions: batch.segments?.positions,
         T: batch.T,
         heads: count,
         headDim,
@@ -293,6 +321,7 @@ export class Decoder {
       headDim,
       scale: 1 / Math.sqrt(headDim),
       slidingWindow: slidingWindow[layer],
+      firstKeys: this.input.batch.segments?.firstKeys,
     };
   }
 

@@ -17,7 +17,13 @@ export {
   type UploadOptions,
   type WeightStorage,
 } from './weights';
-export { Decoder, type BatchTensors, type DecoderInput, type RotaryTensors } from './decoder';
+export {
+  Decoder,
+  type BatchTensors,
+  type DecoderInput,
+  type RotaryTensors,
+  type SegmentTensors,
+} from './decoder';
 export {
   INDEX_FILE,
   openCheckpoint,

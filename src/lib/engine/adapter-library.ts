@@ -12,7 +12,7 @@ import {
   type LoadedAdapter,
 } from '../peft';
 import type { AdapterSummary, CheckpointSummary, RunSummary } from '../rpc/engine-api';
-import { runPointOf } from './adapter-id';
+import { finalCheckpoint, runPointOf } from './adapter-id';
 import { checkpointFolder, readAdapterFiles } from './checkpoint-store';
 import { newId, type EngineContext } from './context';
 import { EngineError, notFound } from './errors';
@@ -43,7 +43,7 @@ export class AdapterLibrary {
     const run = await this.runs.find(runId);
     const checkpoint =
       step === undefined
-        ? run?.checkpoints.at(-1)
+        ? run && finalCheckpoint(run)
         : run?.checkpoints.find((candidate) => candidate.step === step);
     if (run && checkpoint) return toAdapter(run, checkpoint);
     const record = await this.context.tables.get<AdapterRecord>('adapters', id);
@@ -107,7 +107,7 @@ export class AdapterLibrary {
   /** Lets the newest adapter of a run outlive it: the run may be deleted afterwards, but for this step. */
   async keepNewest(runId: string): Promise<AdapterSummary | undefined> {
     const run = await this.runs.get(runId);
-    const checkpoint = run.checkpoints.at(-1);
+    const checkpoint = finalCheckpoint(run);
     if (!checkpoint) return undefined;
     const newest = toAdapter(run, checkpoint);
     await this.record(newest);

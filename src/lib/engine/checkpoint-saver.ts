@@ -4,7 +4,7 @@
  * goes on, and only its last checkpoint waits for room.
  */
 import type { TrainEvent } from '../rpc/engine-api';
-import type { Checkpoint, CheckpointFiles } from '../training';
+import { checkpointStep, type Checkpoint, type CheckpointFiles } from '../training';
 import type { CheckpointStore } from './checkpoint-store';
 import { isStorageFull } from './errors';
 import type { RunRecorder } from './run-recorder';
@@ -24,7 +24,8 @@ export class CheckpointSaver {
   /** @throws StorageError, but not `full` before the last step */
   async save(at: Checkpoint): Promise<void> {
     const step = at.state.global_step;
-    if (step >= this.options.record.run.totalSteps) return this.saveLast(at);
+    if (at.state.stateful_callbacks.TrainerControl.args.should_training_stop)
+      return this.saveLast(at);
     try {
       await this.write(at);
     } catch (error) {
@@ -52,8 +53,12 @@ export class CheckpointSaver {
     // Before the checkpoint: a run that is killed between the two would have a hole in its curve.
     await record.save({});
     await checkpoints.write(id, step, toFiles(at));
+    const best = checkpointStep(at.state.best_model_checkpoint ?? '');
+    if (training.load_best_model_at_end) await record.save({ bestStep: best });
     // A file that cannot be removed now, because it is being read, goes with the next rotation.
-    await checkpoints.rotate(id, step, training.save_total_limit ?? null).catch(() => undefined);
+    await checkpoints
+      .rotate(id, step, training.save_total_limit ?? null, best)
+      .catch(() => undefined);
     emit({ kind: 'checkpoint', step });
   }
 }

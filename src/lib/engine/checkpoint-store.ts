@@ -11,6 +11,7 @@ import {
   CHECKPOINT_FILES,
   OPTIMIZER_FILE,
   readCheckpoint,
+  readCheckpointValues,
   surplusCheckpoints,
   type Checkpoint,
   type CheckpointFiles,
@@ -75,24 +76,37 @@ export class CheckpointStore {
   ): Promise<Checkpoint | undefined> {
     const newest = (await this.list(runId)).findLast(({ resumeBytes }) => resumeBytes > 0);
     if (!newest) return undefined;
-    const folder = checkpointFolder(runId, newest.step);
-    const files = new Map<string, Uint8Array>();
-    for (const name of CHECKPOINT_FILES) {
-      const file = await this.files.readFile(`${folder}/${name}`);
-      files.set(name, new Uint8Array(await file.arrayBuffer()));
-    }
+    const files = await this.read(runId, newest.step, CHECKPOINT_FILES);
     return readCheckpoint(files, peft, adaptedModel(config));
+  }
+
+  /** The parameters of one step, as a run has them; undefined when its checkpoint is gone. */
+  async loadValues(
+    runId: string,
+    step: number,
+    peft: PeftConfig,
+    config: ModelConfig,
+  ): Promise<Pick<Checkpoint, 'values'> | undefined> {
+    if (!(await this.has(runId, step))) return undefined;
+    const files = await this.read(runId, step, [ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE]);
+    return readCheckpointValues(files, peft, adaptedModel(config));
   }
 
   /**
    * After a checkpoint is complete and recorded: the oldest beyond the limit go, with what earlier
    * crashes left half done; the others give up what only the newest needs.
    * @param limit `save_total_limit`; null keeps all
+   * @param best step that is spared
    */
-  async rotate(runId: string, justWritten: number, limit: number | null): Promise<void> {
+  async rotate(
+    runId: string,
+    justWritten: number,
+    limit: number | null,
+    best?: number,
+  ): Promise<void> {
     const found = await this.scan(runFolder(runId));
     const steps = onlyComplete(found).map(({ step }) => step);
-    const surplus = surplusCheckpoints(steps, justWritten, limit);
+    const surplus = surplusCheckpoints(steps, justWritten, limit, best);
     for (const { step, isComplete, resumeBytes } of found)
       if (!isComplete || surplus.includes(step)) await this.remove(runId, step);
       else if (step !== justWritten && resumeBytes > 0) await this.dropResume(runId, step);
@@ -120,6 +134,15 @@ export class CheckpointStore {
     for (const { step } of await this.scan(runFolder(runId)))
       if (step === but) await this.dropResume(runId, step);
       else await this.remove(runId, step);
+  }
+
+  private async read(runId: string, step: number, names: readonly string[]) {
+    const files = new Map<string, Uint8Array>();
+    for (const name of names) {
+      const file = await this.files.readFile(`${checkpointFolder(runId, step)}/${name}`);
+      files.set(name, new Uint8Array(await file.arrayBuffer()));
+    }
+    return files;
   }
 
   private async scan(prefix: string): Promise<ScannedFolder[]> {

@@ -1,6 +1,6 @@
 /** Training runs on this device: their records, and with each what its checkpoints tell. */
 import type { CheckpointSummary, RunSummary } from '../rpc/engine-api';
-import { adapterIdOf } from './adapter-id';
+import { adapterIdOf, finalCheckpoint } from './adapter-id';
 import { CheckpointStore, type StoredCheckpoint } from './checkpoint-store';
 import { isTraining, type EngineContext } from './context';
 import { EngineError, notFound } from './errors';
@@ -78,7 +78,8 @@ function toSummary(
 ): RunSummary {
   const checkpoints = stored.map(toCheckpointSummary);
   const newest = checkpoints.at(-1);
-  const summary = { ...facts, checkpoints, adapterId: newest?.adapterId ?? adapterId };
+  const final = finalCheckpoint({ ...facts, checkpoints });
+  const summary = { ...facts, checkpoints, adapterId: final?.adapterId ?? adapterId };
   const cutShort = facts.status === 'interrupted' || (isActive(facts) && !alive);
   if (!cutShort) return summary;
   if (newest && newest.step >= facts.totalSteps)

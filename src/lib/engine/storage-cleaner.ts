@@ -3,6 +3,7 @@
  * checkpoints, what finished runs would need to go on, exports already taken, and what crashes left.
  */
 import type { FileEntry } from '../storage';
+import { finalCheckpoint } from './adapter-id';
 import { checkpointFolder, runFolder } from './checkpoint-store';
 import type { EngineContext } from './context';
 import type { AdapterLibrary } from './adapter-library';
@@ -38,11 +39,12 @@ export class StorageCleaner {
     const older: { runId: string; step: number }[] = [];
     const spareFolders = [EXPORTS];
     const spareFiles = new Set<string>();
-    for (const { id, status, checkpoints } of runs) {
+    for (const { id, status, checkpoints, bestStep } of runs) {
+      const final = finalCheckpoint({ checkpoints, bestStep });
       const newest = checkpoints.at(-1);
       const goesOn = checkpoints.findLast(({ resumeBytes }) => resumeBytes > 0);
       for (const checkpoint of checkpoints)
-        if (checkpoint !== newest && checkpoint !== goesOn)
+        if (![newest, final, goesOn].includes(checkpoint))
           older.push({ runId: id, step: checkpoint.step });
       if (newest && status === 'finished')
         spareFiles.add(this.runs.checkpoints.resumeFile(id, newest.step));

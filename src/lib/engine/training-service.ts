@@ -3,6 +3,7 @@
  * The run's record and checkpoint are always on disk, so that a killed tab loses at most the steps
  * since the last checkpoint.
  */
+import { DEFAULT_TRAINING_ARGUMENTS } from '../config';
 import { adaptedModel } from '../decoder';
 import type { CallContext } from '../rpc/protocol';
 import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
@@ -113,12 +114,18 @@ export class TrainingService {
     current.holdsModel = true;
     const { config, tokenizer } = model.folder;
     const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
-    const encoded = encodeDataset(trainRows, tokenizer, {
-      maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
-      trainOnPrompt: request.training.train_on_prompt,
-    });
+    // A record of an older version lacks what came later.
+    const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...request.training };
+    const encoding = {
+      maxLength: Math.min(args.max_length, config.maxPositionEmbeddings),
+      trainOnPrompt: args.train_on_prompt,
+    };
+    const encoded = encodeDataset(trainRows, tokenizer, encoding);
+    const evaluates = args.eval_strategy !== 'no' || args.eval_on_start;
+    const heldBack =
+      evaluates && evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
     const checkpoint = before && (await runs.checkpoints.load(before.id, request.peft, config));
-    const settings = { gpu, config, peft: request.peft, args: request.training };
+    const settings = { gpu, config, peft: request.peft, args };
     const explained = (error: unknown) =>
       withSuggestion(error, {
         ...settings,
@@ -130,6 +137,7 @@ export class TrainingService {
       ...settings,
       weights: model.weights,
       rows: encoded.rows,
+      evalRows: heldBack,
       checkpoint,
     }).catch(async (error: unknown) => {
       throw await explained(error);
@@ -172,10 +180,14 @@ export class TrainingService {
           record.step(report);
           current.emit(stepEvent(report, record.secondsLeft(report), gpu.liveBytes));
         },
+        onEvaluate: ({ step, eval_loss }) =>
+          current.emit({ kind: 'evaluation', step, evalLoss: eval_loss }),
         onCheckpoint: (at) => saver.save(at),
+        loadCheckpoint: (step) =>
+          runs.checkpoints.loadValues(record.run.id, step, request.peft, config),
         afterStep: (step) => samples.askWhenDue(step),
       });
-      const finished = trainer.step >= trainer.shape.totalSteps;
+      const { finished } = trainer;
       if (!finished && !current.keep) return await this.discard(record);
       if (!finished && trainer.step > 0) await saver.saveLast(await trainer.checkpoint());
       await record.save({ status: finished ? 'finished' : 'stopped' });

@@ -53,7 +53,7 @@ interface PlanUniforms {
 }
 
 export class PlanBuilder {
-  private readonly recorded: Recorded[] = [];
+  private recorded: Recorded[] = [];
   private readonly kept = new Set<Tensor>();
 
   constructor(
@@ -99,6 +99,27 @@ export class PlanBuilder {
 
   get dispatchCount(): number {
     return this.recorded.length;
+  }
+
+  /** Leaves out dispatches of which all that they write is the plan's own, not kept and not read by another. */
+  dropUnread(): void {
+    const needed = new Set<Tensor>();
+    const live: Recorded[] = [];
+    for (const entry of [...this.recorded].reverse()) {
+      const uses = entry.dispatch.bindings.map(({ tensor, access }) => ({
+        root: rootOf(tensor),
+        access,
+      }));
+      const isLive = uses.some(
+        ({ root, access }) =>
+          access !== 'read' &&
+          (!(root instanceof PlanTensor) || this.kept.has(root) || needed.has(root)),
+      );
+      if (!isLive) continue;
+      live.push(entry);
+      for (const { root, access } of uses) if (access !== 'write') needed.add(root);
+    }
+    this.recorded = live.reverse();
   }
 
   /** Slots that `build` would ask for: the plan's memory, known before anything is allocated. */

@@ -24,9 +24,9 @@ export interface AdamwOptions {
   params: Tensor;
   /** (P), before clipping */
   grads: Tensor;
-  /** (P), first moment, updated; zeros before the first step */
+  /** (P), first moment, updated; zeros before the first step. Of another length with `momentOffset`. */
   m: Tensor;
-  /** (P), second moment, updated; zeros before the first step */
+  /** As m, second moment */
   v: Tensor;
   /** (1), the global norm of all gradients */
   norm: Tensor;
@@ -40,6 +40,10 @@ export interface AdamwOptions {
   maxGradNorm: number;
   /** Elements of a parameter group; all of them when left out. */
   range?: { offset: number; count: number };
+  /** Element of m and v that belongs to the first of `range`; that of the parameters when left out. */
+  momentOffset?: number;
+  /** Weight decay after the step, as bitsandbytes has it, instead of before, as torch. */
+  decaysLast?: boolean;
   /** Factor of the step's learning rate for this group, 1 when left out. */
   learningRateScale?: number;
 }
@@ -49,8 +53,10 @@ export function adamw(plan: PlanBuilder, options: AdamwOptions): void {
   const { label, params, grads, m, v, norm, step } = options;
   const where = `${label} (adamw)`;
   const P = requireElements(where, 'params', params);
-  for (const [name, tensor] of Object.entries({ params, grads, m, v }))
+  const M = options.momentOffset === undefined ? P : requireElements(where, 'm', m);
+  for (const [name, tensor] of Object.entries({ params, grads }))
     requireTensor(where, name, tensor, [P]);
+  for (const [name, tensor] of Object.entries({ m, v })) requireTensor(where, name, tensor, [M]);
   requireTensor(where, 'norm', norm, [1]);
   requireTensor(where, 'step', step, [STEP_STATE_WORDS], ['u32']);
   const { offset, count } = options.range ?? { offset: 0, count: P };
@@ -61,7 +67,14 @@ export function adamw(plan: PlanBuilder, options: AdamwOptions): void {
       'shape',
       `${where}: range ends at ${offset + count}, params (${params.label}) has ${P} elements.`,
     );
-  const width = packWidth(P, offset, count);
+  const momentOffset = options.momentOffset ?? offset;
+  requireCount(where, 'momentOffset', momentOffset, 0);
+  if (momentOffset + count > M)
+    throw new KernelError(
+      'shape',
+      `${where}: moments end at ${momentOffset + count}, m (${m.label}) has ${M} elements.`,
+    );
+  const width = packWidth(P, offset, count, momentOffset, M);
   plan.dispatch({
     label,
     kernel: { name: 'adamw', wgsl: packPrelude(width) + STEP_STATE_PRELUDE + ADAMW_WGSL },
@@ -69,6 +82,8 @@ export function adamw(plan: PlanBuilder, options: AdamwOptions): void {
     uniforms: [
       offset / width,
       count / width,
+      momentOffset / width,
+      options.decaysLast ? 1 : 0,
       floatBits(1 - options.beta1),
       floatBits(options.beta2),
       floatBits(1 - options.beta2),

@@ -1,10 +1,14 @@
 // AdamW as torch.optim.AdamW, with clipping by the global norm. One thread a Pack.
-// params, grads, m, v: (P)   norm: (1)   step: StepState
+// params, grads: (P)   m, v: (P), or fewer from a Pack of their own   norm: (1)   step: StepState
 // params, m and v are updated.
 struct Sizes {
   // Packs of this parameter group: the first and how many.
   first: u32,
   packs: u32,
+  // Pack of m and v that belongs to the first.
+  firstMoment: u32,
+  // 0: decay before the step, as torch; 1: after it, as bitsandbytes.
+  decaysLast: u32,
   // The rest are bits of f32. The complements come rounded from f64: 1 - beta2 in f32 would lose four digits.
   beta1Complement: u32,
   beta2: u32,
@@ -29,15 +33,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let i = (group.y * groups.x + group.x) * 64u + lane;
   if (i >= sizes.packs) { return; }
   let at = sizes.first + i;
+  let moment = sizes.firstMoment + i;
   let maxGradNorm = bitcast<f32>(sizes.maxGradNorm);
   var g = grads[at];
   if (maxGradNorm > 0.0) { g *= min(1.0, maxGradNorm / (norm[0] + 1e-6)); }
   let rate = step.learningRate * bitcast<f32>(sizes.learningRateScale);
-  let decayed = params[at] * (1.0 - rate * bitcast<f32>(sizes.weightDecay));
-  let newM = m[at] + bitcast<f32>(sizes.beta1Complement) * (g - m[at]);
-  let newV = bitcast<f32>(sizes.beta2) * v[at] + bitcast<f32>(sizes.beta2Complement) * g * g;
+  let kept = 1.0 - rate * bitcast<f32>(sizes.weightDecay);
+  let decayed = params[at] * select(kept, 1.0, sizes.decaysLast == 1u);
+  let newM = m[moment] + bitcast<f32>(sizes.beta1Complement) * (g - m[moment]);
+  let newV = bitcast<f32>(sizes.beta2) * v[moment] + bitcast<f32>(sizes.beta2Complement) * g * g;
   let denominator = sqrt(newV) * step.biasCorrection2 + bitcast<f32>(sizes.epsilon);
-  params[at] = decayed - rate * step.biasCorrection1 * (newM / denominator);
-  m[at] = newM;
-  v[at] = newV;
+  let moved = decayed - rate * step.biasCorrection1 * (newM / denominator);
+  params[at] = moved * select(1.0, kept, sizes.decaysLast == 1u);
+  m[moment] = newM;
+  v[moment] = newV;
 }

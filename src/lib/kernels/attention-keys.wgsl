@@ -15,16 +15,16 @@ override ROWS: u32;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dK: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> dV: array<vec4<f32>>;
-@group(0) @binding(8) var<uniform> sizes: Sizes;
+@group(0) @binding(SIZES) var<uniform> sizes: Sizes;
 
 // Softmax weights of a tile, then gradients of its scores; 4 keys a vector, [ROWS / 4][D queries].
 override TABLE: u32 = D * ROWS / 4;
 var<workgroup> tables: array<vec4<f32>, 2 * TABLE>;
 
 // Weights of 4 keys for one query; 0 for a query past the end. lse2 is in powers of 2.
-fn weightOf(score: vec4<f32>, query: u32, key: u32, lse2: f32) -> vec4<f32> {
+fn weightOf(score: vec4<f32>, batch: u32, query: u32, key: u32, lse2: f32) -> vec4<f32> {
   // A key after the query wraps around to a large distance.
-  let seen = vec4<u32>(query) - four(key) < vec4<u32>(sizes.window);
+  let seen = vec4<u32>(query) - four(key) < vec4<u32>(reachOf(batch, query));
   let weight = exp2(score * (bitcast<f32>(sizes.scale) * LOG2E) - lse2);
   return select(vec4<f32>(0.0), weight, seen & vec4<bool>(query < sizes.T));
 }
@@ -54,6 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
   for (var head = kvHead * (sizes.H / sizes.Hkv); head < (kvHead + 1u) * (sizes.H / sizes.Hkv); head++) {
     let statistics = (batch * sizes.H + head) * T;
     for (var start = tile; start < end; start += D) {
+      if (isPast(batch, start, tile + ROWS - 1u)) { break; }
       let query = start + 4u * lane.x;
       var s0 = vec4<f32>(0.0);
       var s1 = vec4<f32>(0.0);
@@ -88,10 +89,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         }
       }
       let at = statistics + min(four(query), vec4<u32>(T - 1u));
-      s0 = weightOf(s0, query, key, LOG2E * lse[at.x]);
-      s1 = weightOf(s1, query + 1u, key, LOG2E * lse[at.y]);
-      s2 = weightOf(s2, query + 2u, key, LOG2E * lse[at.z]);
-      s3 = weightOf(s3, query + 3u, key, LOG2E * lse[at.w]);
+      s0 = weightOf(s0, batch, query, key, LOG2E * lse[at.x]);
+      s1 = weightOf(s1, batch, query + 1u, key, LOG2E * lse[at.y]);
+      s2 = weightOf(s2, batch, query + 2u, key, LOG2E * lse[at.z]);
+      s3 = weightOf(s3, batch, query + 3u, key, LOG2E * lse[at.w]);
       let mine = lane.y * D + 4u * lane.x;
       tables[mine] = s0;
       tables[mine + 1u] = s1;

@@ -13,16 +13,17 @@ override ROWS: u32;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dQ: array<vec4<f32>>;
-@group(0) @binding(7) var<uniform> sizes: Sizes;
+@group(0) @binding(SIZES) var<uniform> sizes: Sizes;
 
 // Gradients of the scores of a tile, 4 queries a vector, [ROWS / 4][D keys]: one table is read while the other is filled.
 override TABLE: u32 = D * ROWS / 4;
 var<workgroup> tables: array<vec4<f32>, 2 * TABLE>;
 
 // Gradient of 4 queries' scores of one key. lse2 is in powers of 2.
-fn dScore(score: vec4<f32>, dWeight: vec4<f32>, query: u32, key: u32, lse2: vec4<f32>, mean: vec4<f32>) -> vec4<f32> {
+fn dScore(score: vec4<f32>, dWeight: vec4<f32>, query: u32, key: u32, reach: vec4<u32>, lse2: vec4<f32>,
+          mean: vec4<f32>) -> vec4<f32> {
   // A key after the query wraps around to a large distance.
-  let seen = four(query) - vec4<u32>(key) < vec4<u32>(sizes.window);
+  let seen = four(query) - vec4<u32>(key) < reach;
   let weight = exp2(score * (bitcast<f32>(sizes.scale) * LOG2E) - lse2);
   return select(vec4<f32>(0.0), weight * (dWeight - mean), seen);
 }
@@ -51,7 +52,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var d2 = vec4<f32>(0.0);
   var d3 = vec4<f32>(0.0);
   var table = 0u;
-  let begin = tile - min(tile, sizes.window - 1u);
+  let reach = reachOfFour(batch, query);
+  let begin = tile - min(tile, reachOf(batch, tile) - 1u);
   let end = min(T, tile + ROWS);
   for (var start = begin; start < end; start += D) {
     let key = start + 4u * lane.x;
@@ -88,10 +90,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       }
     }
     let mine = table + lane.y * D + 4u * lane.x;
-    tables[mine] = dScore(s0, w0, query, key, lse2, means);
-    tables[mine + 1u] = dScore(s1, w1, query, key + 1u, lse2, means);
-    tables[mine + 2u] = dScore(s2, w2, query, key + 2u, lse2, means);
-    tables[mine + 3u] = dScore(s3, w3, query, key + 3u, lse2, means);
+    tables[mine] = dScore(s0, w0, query, key, reach, lse2, means);
+    tables[mine + 1u] = dScore(s1, w1, query, key + 1u, reach, lse2, means);
+    tables[mine + 2u] = dScore(s2, w2, query, key + 2u, reach, lse2, means);
+    tables[mine + 3u] = dScore(s3, w3, query, key + 3u, reach, lse2, means);
     workgroupBarrier();
 
     let seen = min(D, min(T, query + 4u) - min(start, query + 4u));

@@ -10,7 +10,7 @@
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dK: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> dV: array<vec4<f32>>;
-@group(0) @binding(8) var<uniform> sizes: Sizes;
+@group(0) @binding(SIZES) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
@@ -32,6 +32,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id
   for (var head = kvHead * (sizes.H / sizes.Hkv); head < (kvHead + 1u) * (sizes.H / sizes.Hkv); head++) {
     let statistics = (batch * sizes.H + head) * T;
     for (var start = tile; start < end; start += TILE) {
+      if (isPast(batch, start, tile + TILE - 1u)) { break; }
       let query0 = start + lane;
       let query1 = start + LANES + lane;
       let index0 = queryIndex(batch, query0, head);
@@ -62,8 +63,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id
       for (var g = 0u; g < OWN; g++) {
         // A key after the query wraps around to a large distance; a query past the end sees nothing.
         let distance = vec4<u32>(query0) - four(tile + 4u * g);
-        let seen0 = distance < vec4<u32>(select(0u, sizes.window, query0 < T));
-        let seen1 = distance + vec4<u32>(LANES) < vec4<u32>(select(0u, sizes.window, query1 < T));
+        let seen0 = distance < vec4<u32>(select(0u, reachOf(batch, query0), query0 < T));
+        let seen1 = distance + vec4<u32>(LANES) < vec4<u32>(select(0u, reachOf(batch, query1), query1 < T));
         s[0][g] = select(vec4<f32>(0.0), exp2(s[0][g] * (scale * LOG2E) - lse0), seen0);
         s[1][g] = select(vec4<f32>(0.0), exp2(s[1][g] * (scale * LOG2E) - lse1), seen1);
         w[0][g] = s[0][g] * (w[0][g] - mean0);

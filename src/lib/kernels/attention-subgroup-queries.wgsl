@@ -8,7 +8,7 @@
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dQ: array<vec4<f32>>;
-@group(0) @binding(7) var<uniform> sizes: Sizes;
+@group(0) @binding(SIZES) var<uniform> sizes: Sizes;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let means = fours(delta[lowRow], delta[highRow]);
 
   var results = Results();
-  let begin = tile - min(tile, sizes.window - 1u);
+  let begin = tile - min(tile, reachOf(batch, tile) - 1u);
   let end = min(T, tile + TILE);
   for (var start = begin; start < end; start += TILE) {
     let key0 = keyIndex(batch, start + lane, kvHead);
@@ -56,8 +56,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var g = 0u; g < OWN; g++) {
       // A key after the query wraps around to a large distance.
       let distance = four(tile + 4u * g) - vec4<u32>(start + lane);
-      let seen0 = distance < vec4<u32>(sizes.window);
-      let seen1 = distance - vec4<u32>(LANES) < vec4<u32>(sizes.window);
+      let reach = reachOfFour(batch, tile + 4u * g);
+      let seen0 = distance < reach;
+      let seen1 = distance - vec4<u32>(LANES) < reach;
       s[0][g] = select(vec4<f32>(0.0), exp2(s[0][g] * (scale * LOG2E) - lse2[g]) * (w[0][g] - means[g]), seen0);
       s[1][g] = select(vec4<f32>(0.0), exp2(s[1][g] * (scale * LOG2E) - lse2[g]) * (w[1][g] - means[g]), seen1);
     }

@@ -6,7 +6,7 @@
 @group(0) @binding(2) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(5) var<uniform> sizes: Sizes;
+@group(0) @binding(SIZES) var<uniform> sizes: Sizes;
 
 const HIDDEN = -1e30;
 
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var total = array<vec4<f32>, OWN>();
   var results = Results();
 
-  let begin = tile - min(tile, sizes.window - 1u);
+  let begin = tile - min(tile, reachOf(batch, tile) - 1u);
   let end = min(T, tile + TILE);
   for (var start = begin; start < end; start += TILE) {
     let key0 = keyIndex(batch, start + lane, kvHead);
@@ -49,8 +49,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var g = 0u; g < OWN; g++) {
       // A key after the query wraps around to a large distance.
       let distance = four(tile + 4u * g) - vec4<u32>(start + lane);
-      let seen0 = distance < vec4<u32>(sizes.window);
-      let seen1 = distance - vec4<u32>(LANES) < vec4<u32>(sizes.window);
+      let reach = reachOfFour(batch, tile + 4u * g);
+      let seen0 = distance < reach;
+      let seen1 = distance - vec4<u32>(LANES) < reach;
       let s0 = select(vec4<f32>(HIDDEN), s[0][g] * scale, seen0);
       let s1 = select(vec4<f32>(HIDDEN), s[1][g] * scale, seen1);
       let before = maximum[g];

@@ -2,17 +2,20 @@
  * Causal attention with grouped keys and values and an optional sliding window. No T x T matrix is kept:
  * the forward leaves one number a query and head (lse) from which the backward finds its weights again.
  * Batches are right-padded: causal order alone keeps padding out of real rows, and padding has dOut 0.
+ * With `firstKeys` a row holds several sequences, none of which sees another.
  */
-import { read, write, type Gpu, type PlanBuilder, type Tensor } from '../gpu';
+import { GpuError, read, write, type Gpu, type PlanBuilder, type Tensor } from '../gpu';
 import { floatBits, foldGrid, requireCount, requireTensor } from './add-elementwise';
 import DELTA_WGSL from './attention-delta.wgsl?raw';
 import KEYS_WGSL from './attention-keys.wgsl?raw';
 import QUERIES_WGSL from './attention-queries.wgsl?raw';
+import SEGMENTS_WGSL from './attention-segments.wgsl?raw';
 import SHAPE_WGSL from './attention-shape.wgsl?raw';
 import SUBGROUP_KEYS_WGSL from './attention-subgroup-keys.wgsl?raw';
 import SUBGROUP_QUERIES_WGSL from './attention-subgroup-queries.wgsl?raw';
 import SUBGROUP_SHAPE_WGSL from './attention-subgroup-shape.wgsl?raw';
 import SUBGROUP_FORWARD_WGSL from './attention-subgroup.wgsl?raw';
+import WHOLE_WGSL from './attention-whole.wgsl?raw';
 import FORWARD_WGSL from './attention.wgsl?raw';
 import { KernelError } from './errors';
 
@@ -52,6 +55,12 @@ export interface AttentionShape {
   scale: number;
   /** Query i sees key j where j <= i and i - j < slidingWindow; all earlier keys when left out. */
   slidingWindow?: number;
+  /**
+   * (B * T) u32: the first key of its row that a query may see, where sequences are packed one after the
+   * other; at most the query itself, and never less than that of the query before. A query sees all
+   * earlier keys of its row when left out.
+   */
+  firstKeys?: Tensor;
   /** For tests and measurements; what the adapter runs fastest when left out. */
   variant?: AttentionVariant;
 }
@@ -88,7 +97,7 @@ export function attentionForward(
   plan.dispatch({
     label,
     kernel: kernels.forward,
-    bindings: [read(q), read(k), read(v), write(out), write(lse)],
+    bindings: [read(q), read(k), read(v), write(out), write(lse), ...segmentsOf(options)],
     uniforms,
     grid: [tiles, heads, B],
   });
@@ -134,14 +143,14 @@ export function attentionBackward(
   plan.dispatch({
     label: `${label} backward`,
     kernel: kernels.queries,
-    bindings: [...inputs, write(dQ)],
+    bindings: [...inputs, write(dQ), ...segmentsOf(options)],
     uniforms,
     grid: [tiles, heads, B],
   });
   plan.dispatch({
     label: `${label} backward`,
     kernel: kernels.keys,
-    bindings: [...inputs, write(dK), write(dV)],
+    bindings: [...inputs, write(dK), write(dV), ...segmentsOf(options)],
     uniforms,
     grid: [tiles, kvHeads, B],
   });
@@ -170,6 +179,7 @@ function check(options: AttentionOptions) {
   requireTensor(where, 'q', q, queryShape);
   requireTensor(where, 'k', k, keyShape);
   requireTensor(where, 'v', v, keyShape);
+  if (options.firstKeys) requireTensor(where, 'firstKeys', options.firstKeys, [B * T], ['u32']);
   const window = Math.min(options.slidingWindow ?? NO_WINDOW, NO_WINDOW);
   return {
     uniforms: [T, heads, kvHeads, window, headDim / 4, floatBits(options.scale), B * T],
@@ -178,26 +188,54 @@ function check(options: AttentionOptions) {
   };
 }
 
+/** The binding that packed rows add after a kernel's own. */
+function segmentsOf({ firstKeys }: AttentionShape) {
+  return firstKeys ? [read(firstKeys)] : [];
+}
+
+/** Tensors of each kernel before `firstKeys`, as their texts number them. */
+const BINDINGS = { forward: 5, queries: 7, keys: 8 };
+
 /** The three kernels of a variant, and the workgroups that the rows of one head and sequence take. */
-function variantOf(plan: PlanBuilder, { T, headDim, variant }: AttentionOptions) {
+function variantOf(plan: PlanBuilder, { T, headDim, variant, firstKeys }: AttentionShape) {
+  const packed = firstKeys ? '-segments' : '';
+  const allowed = plan.gpu.device.limits.maxStorageBuffersPerShaderStage;
+  if (firstKeys && allowed <= BINDINGS.keys)
+    throw new GpuError(
+      'limit',
+      `Packed rows need ${BINDINGS.keys + 1} buffers in one shader, this GPU binds ${allowed}. Train without packing.`,
+      { details: { found: BINDINGS.keys + 1, allowed } },
+    );
+  const shape = (bindings: number) =>
+    firstKeys
+      ? `const FIRST_KEYS = ${bindings}u;\nconst SIZES = ${bindings + 1}u;\n${SHAPE_WGSL}${SEGMENTS_WGSL}`
+      : `const SIZES = ${bindings}u;\n${SHAPE_WGSL}${WHOLE_WGSL}`;
   if ((variant ?? attentionVariants(plan.gpu)[0]) === 'subgroup') {
-    const prelude = `enable subgroups;\n${SHAPE_WGSL}${SUBGROUP_SHAPE_WGSL}`;
+    const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
+      name: name + packed,
+      wgsl: `enable subgroups;\n${shape(BINDINGS[part])}${SUBGROUP_SHAPE_WGSL}${wgsl}`,
+    });
     return {
       kernels: {
-        forward: { name: 'attention-subgroup', wgsl: prelude + SUBGROUP_FORWARD_WGSL },
-        queries: { name: 'attention-subgroup-queries', wgsl: prelude + SUBGROUP_QUERIES_WGSL },
-        keys: { name: 'attention-subgroup-keys', wgsl: prelude + SUBGROUP_KEYS_WGSL },
+        forward: kernel('forward', 'attention-subgroup', SUBGROUP_FORWARD_WGSL),
+        queries: kernel('queries', 'attention-subgroup-queries', SUBGROUP_QUERIES_WGSL),
+        keys: kernel('keys', 'attention-subgroup-keys', SUBGROUP_KEYS_WGSL),
       },
       tiles: Math.ceil(T / SUBGROUP_ROWS) * Math.ceil(headDim / SUBGROUP_DIMENSIONS),
     };
   }
   const rows = Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
   const constants = { D: headDim, ROWS: rows };
+  const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
+    name: name + packed,
+    wgsl: shape(BINDINGS[part]) + wgsl,
+    constants,
+  });
   return {
     kernels: {
-      forward: { name: 'attention', wgsl: SHAPE_WGSL + FORWARD_WGSL, constants },
-      queries: { name: 'attention-queries', wgsl: SHAPE_WGSL + QUERIES_WGSL, constants },
-      keys: { name: 'attention-keys', wgsl: SHAPE_WGSL + KEYS_WGSL, constants },
+      forward: kernel('forward', 'attention', FORWARD_WGSL),
+      queries: kernel('queries', 'attention-queries', QUERIES_WGSL),
+      keys: kernel('keys', 'attention-keys', KEYS_WGSL),
     },
     tiles: Math.ceil(T / rows),
   };

@@ -12,7 +12,7 @@ override ROWS: u32;
 @group(0) @binding(2) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(5) var<uniform> sizes: Sizes;
+@group(0) @binding(SIZES) var<uniform> sizes: Sizes;
 
 const HIDDEN = -1e30;
 
@@ -22,9 +22,9 @@ var<workgroup> weights: array<vec4<f32>, D * ROWS / 4>;
 var<workgroup> found: array<vec4<f32>, D * ROWS / 16>;
 
 // Scores of 4 queries against one key, those out of sight HIDDEN.
-fn visible(score: vec4<f32>, query: u32, key: u32) -> vec4<f32> {
+fn visible(score: vec4<f32>, query: u32, key: u32, reach: vec4<u32>) -> vec4<f32> {
   // A key after the query wraps around to a large distance.
-  let seen = four(query) - vec4<u32>(key) < vec4<u32>(sizes.window);
+  let seen = four(query) - vec4<u32>(key) < reach;
   // The softmax is in powers of 2.
   return select(vec4<f32>(HIDDEN), score * (bitcast<f32>(sizes.scale) * LOG2E), seen);
 }
@@ -55,7 +55,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var o2 = vec4<f32>(0.0);
   var o3 = vec4<f32>(0.0);
 
-  let begin = tile - min(tile, sizes.window - 1u);
+  let reach = reachOfFour(batch, query);
+  let begin = tile - min(tile, reachOf(batch, tile) - 1u);
   let end = min(T, tile + ROWS);
   for (var start = begin; start < end; start += D) {
     let key = start + 4u * lane.x;
@@ -79,10 +80,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         s3 += dots(k[k3 + d], a0, a1, a2, a3);
       }
     }
-    s0 = visible(s0, query, key);
-    s1 = visible(s1, query, key + 1u);
-    s2 = visible(s2, query, key + 2u);
-    s3 = visible(s3, query, key + 3u);
+    s0 = visible(s0, query, key, reach);
+    s1 = visible(s1, query, key + 1u, reach);
+    s2 = visible(s2, query, key + 2u, reach);
+    s3 = visible(s3, query, key + 3u, reach);
 
     found[lane.y * (D / 4u) + lane.x] = max(max(s0, s1), max(s2, s3));
     workgroupBarrier();

@@ -1,5 +1,6 @@
-// Softmax cross-entropy of a chunk of rows. One workgroup a row; sums in f32, in a fixed order.
-// logits: (chunkRows, V), becomes (softmax - onehot(target)) * step.lossScale where gradientTimes is 1.
+// Softmax cross-entropy of a chunk of rows, against a target distribution that is 1 - smoothing on the target
+// and smoothing spread over all V. One workgroup a row; sums in f32, in a fixed order.
+// logits: (chunkRows, V), becomes (softmax - target distribution) * step.lossScale where gradientTimes is 1.
 // loss, correct: (N), written at first + row; 0 at and after step.targetCount.
 // targets: (N). A target outside 0 .. V - 1 makes the loss and the gradient of its row NaN.
 // Before this text: markCorrect(row, value), and `sizes` at the binding after it.
@@ -11,6 +12,8 @@ struct Sizes {
   gradientTimes: u32,
   // Half of THREADS: a bound that the compiler is not to see, or it unrolls the barriers.
   halfThreads: u32,
+  // Bits of f32, from 0 to 1.
+  smoothing: u32,
 }
 
 @group(0) @binding(0) var<storage, read> targets: array<i32>;
@@ -22,11 +25,12 @@ const THREADS = 128u;
 const LOWEST = -3.4028234e38;
 const NAN_BITS = 0x7fc00000u;
 
-// Of the logits seen so far: the largest, where it is first, and the sum of exp(logit - largest).
+// Of the logits seen so far: the largest, where it is first, the sum of exp(logit - largest), and their sum.
 struct Seen {
   largest: f32,
   place: u32,
   sum: f32,
+  total: f32,
 }
 
 var<workgroup> seen: array<Seen, THREADS>;
@@ -35,7 +39,7 @@ fn merged(x: Seen, y: Seen) -> Seen {
   let largest = max(x.largest, y.largest);
   let yWins = y.largest > x.largest || (y.largest == x.largest && y.place < x.place);
   let sum = x.sum * exp(x.largest - largest) + y.sum * exp(y.largest - largest);
-  return Seen(largest, select(x.place, y.place, yWins), sum);
+  return Seen(largest, select(x.place, y.place, yWins), sum, x.total + y.total);
 }
 
 @compute @workgroup_size(THREADS)
@@ -52,7 +56,7 @@ fn main(
     return;
   }
   let start = group.x * sizes.V;
-  var mine = Seen(LOWEST, 0xffffffffu, 0.0);
+  var mine = Seen(LOWEST, 0xffffffffu, 0.0, 0.0);
   for (var v = thread; v < sizes.V; v += THREADS) {
     let x = logits[start + v];
     let above = x - mine.largest;
@@ -61,6 +65,7 @@ fn main(
     mine.sum = select(mine.sum + e, mine.sum * e + 1.0, isLarger);
     mine.place = select(mine.place, v, isLarger);
     mine.largest = select(mine.largest, x, isLarger);
+    mine.total += x;
   }
   seen[thread] = mine;
   for (var width = sizes.halfThreads; width > 0u; width >>= 1u) {
@@ -73,8 +78,11 @@ fn main(
   let all = seen[0];
   let answer = u32(targets[row]);
   let isInside = answer < sizes.V;
+  let smoothing = bitcast<f32>(sizes.smoothing);
+  let share = smoothing / f32(sizes.V);
   if (thread == 0u) {
-    let value = log(all.sum) + all.largest - logits[start + min(answer, sizes.V - 1u)];
+    let expected = (1.0 - smoothing) * logits[start + min(answer, sizes.V - 1u)] + share * all.total;
+    let value = log(all.sum) + all.largest - expected;
     loss[row] = select(bitcast<f32>(NAN_BITS | step.targetCount), value, isInside);
     markCorrect(row, select(0u, 1u, all.place == answer));
   }
@@ -84,8 +92,8 @@ fn main(
   let factor = scale / all.sum;
   for (var turn = 0u; turn < sizes.gradientTimes; turn++) {
     for (var v = thread; v < sizes.V; v += THREADS) {
-      let p = exp(logits[start + v] - all.largest) * factor;
-      logits[start + v] = select(p, p - scale, v == answer);
+      let p = exp(logits[start + v] - all.largest) * factor - share * scale;
+      logits[start + v] = select(p, p - (1.0 - smoothing) * scale, v == answer);
     }
   }
 }

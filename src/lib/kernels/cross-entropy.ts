@@ -17,6 +17,7 @@ import GATHER from './cross-entropy-gather.wgsl?raw';
 import SCATTER from './cross-entropy-scatter.wgsl?raw';
 import SOFTMAX from './cross-entropy-softmax.wgsl?raw';
 import SUM from './cross-entropy-sum.wgsl?raw';
+import { floatBits } from './add-elementwise';
 import { KernelError } from './errors';
 import { fill } from './fill';
 import { matmul } from './matmul';
@@ -55,6 +56,11 @@ export interface LinearCrossEntropyArgs {
   readonly dWeight?: Tensor;
   /** (N) u32: 1 where the largest logit of compacted row i is its target's; the lowest token wins a tie. */
   readonly correct?: Tensor;
+  /**
+   * Share of each target that is spread over all V, 0 to 1: the loss of a row is then
+   * (1 - labelSmoothing) * -log p[target] + labelSmoothing * mean of -log p over the vocabulary.
+   */
+  readonly labelSmoothing?: number;
   /** Rows whose logits are in memory at one time. */
   readonly chunkRows?: number;
 }
@@ -83,6 +89,12 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
   expect(label, 'loss', loss, [N], 'f32');
   if (dHidden) expect(label, 'dHidden', dHidden, [N, C], 'f32');
   if (correct) expect(label, 'correct', correct, [N], 'u32');
+  const labelSmoothing = args.labelSmoothing ?? 0;
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw new KernelError(
+      'shape',
+      `${label}: labelSmoothing is ${labelSmoothing}, a number from 0 to 1 is needed.`,
+    );
   const { dWeight } = args;
   if (dWeight) expect(label, 'dWeight', dWeight, [V, C], 'f32');
   if (dWeight && (!dHidden || weight.layout !== 'out-in'))
@@ -133,7 +145,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
         write(loss),
         ...(correct ? [write(correct)] : []),
       ],
-      uniforms: [V, first, dHidden ? 1 : 0, SOFTMAX_THREADS / 2],
+      uniforms: [V, first, dHidden ? 1 : 0, SOFTMAX_THREADS / 2, floatBits(labelSmoothing)],
       grid: [total],
     });
     if (dRows)

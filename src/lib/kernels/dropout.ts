@@ -14,12 +14,10 @@ import {
 } from './add-elementwise';
 import DROPOUT_WGSL from './dropout.wgsl?raw';
 import { KernelError } from './errors';
+import { ELEMENTS_PER_HASH, pcg4d, PCG4D_PRELUDE } from './pcg4d';
 import { STEP_STATE_PRELUDE, STEP_STATE_WORDS } from './step-state';
 
 const WORKGROUP = 64;
-
-/** Elements that share one hash: its four words. */
-const ELEMENTS_PER_HASH = 4;
 
 /** Fourth word of the hash's key, so that other uses of the hash draw other numbers. "drop" in ASCII. */
 const DOMAIN = 0x64726f70;
@@ -70,6 +68,7 @@ export function dropout(plan: PlanBuilder, options: DropoutOptions): Tensor {
           : 'fn maskPack(mask: vec4<f32>, i: u32) -> Pack { return mask[i]; }\n') +
         `const DOMAIN = ${DOMAIN}u;\n` +
         STEP_STATE_PRELUDE +
+        PCG4D_PRELUDE +
         DROPOUT_WGSL,
       constants: { ACCUMULATE: accumulate ? 1 : 0 },
     },
@@ -105,22 +104,4 @@ export function dropoutMask(
 
 function thresholdOf(probability: number): number {
   return Math.floor(probability * 2 ** 32);
-}
-
-/** The twin of the function in dropout.wgsl, on unsigned words. */
-function pcg4d(...key: [number, number, number, number]): [number, number, number, number] {
-  let [x, y, z, w] = key.map((word) => (Math.imul(word, 1664525) + 1013904223) | 0);
-  const mix = () => {
-    x = (x + Math.imul(y, w)) | 0;
-    y = (y + Math.imul(z, x)) | 0;
-    z = (z + Math.imul(x, y)) | 0;
-    w = (w + Math.imul(y, z)) | 0;
-  };
-  mix();
-  x ^= x >>> 16;
-  y ^= y >>> 16;
-  z ^= z >>> 16;
-  w ^= w >>> 16;
-  mix();
-  return [x >>> 0, y >>> 0, z >>> 0, w >>> 0];
 }

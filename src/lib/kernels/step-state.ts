@@ -9,7 +9,7 @@ import STEP_STATE_WGSL from './step-state.wgsl?raw';
 export const STEP_STATE_PRELUDE = STEP_STATE_WGSL;
 
 export interface StepState {
-  /** Seed of this micro-batch's dropout masks; the same seed gives the same masks in forward and backward. */
+  /** Seed of this micro-batch's dropout masks and noise; the same seed gives the same masks in forward and backward. */
   dropoutSeed: number;
   /** Rows of this micro-batch that have a target, first in the compacted row list. */
   targetCount: number;
@@ -20,6 +20,8 @@ export interface StepState {
   biasCorrection1: number;
   /** 1 / sqrt(1 - beta2^t). */
   biasCorrection2: number;
+  /** Half the width of the noise on the embeddings, see noise.ts; 0 when left out. */
+  noiseScale?: number;
 }
 
 export const STEP_STATE_WORDS = 8;
@@ -37,5 +39,6 @@ export function uploadStepState(gpu: Gpu, tensor: Tensor, state: StepState): voi
   view.setFloat32(12, state.learningRate, true);
   view.setFloat32(16, state.biasCorrection1, true);
   view.setFloat32(20, state.biasCorrection2, true);
+  view.setFloat32(24, state.noiseScale ?? 0, true);
   gpu.upload(tensor, new Uint8Array(bytes));
 }

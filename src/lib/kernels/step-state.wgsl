@@ -6,6 +6,6 @@ struct StepState {
   learningRate: f32,
   biasCorrection1: f32,
   biasCorrection2: f32,
+  noiseScale: f32,
   unused0: u32,
-  unused1: u32,
 }

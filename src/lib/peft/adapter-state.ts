@@ -16,14 +16,17 @@ export interface OptimizerMoments {
 
 interface TrainingTensors {
   readonly grads: Tensor;
-  readonly m: Tensor;
-  readonly v: Tensor;
+  /** Undefined where the optimiser keeps its moments itself. */
+  readonly m: Tensor | undefined;
+  readonly v: Tensor | undefined;
 }
 
 export interface AdapterStateOptions {
   readonly trainable: boolean;
   /** Where A and B started, flat, when they were taken out of the weights: what is subtracted from the base. */
   readonly initial?: Float32Array;
+  /** False where the optimiser keeps its moments itself. */
+  readonly moments?: boolean;
 }
 
 export class AdapterState {
@@ -46,14 +49,18 @@ export class AdapterState {
     readonly layout: AdapterLayout,
     readonly config: PeftConfig,
     values: Float32Array,
-    { trainable, initial }: AdapterStateOptions,
+    { trainable, initial, moments = true }: AdapterStateOptions,
   ) {
     const flat = (label: string, data?: Float32Array) =>
       gpu.createTensor(`adapter ${label}`, [layout.flatCount], 'f32', data);
     this.params = flat('parameters', values);
     this.initial = initial && flat('initial', initial);
     this.training = trainable
-      ? { grads: flat('gradients'), m: flat('m'), v: flat('v') }
+      ? {
+          grads: flat('gradients'),
+          m: moments ? flat('m') : undefined,
+          v: moments ? flat('v') : undefined,
+        }
       : undefined;
     this.scale = config.peft_type === 'LORA' ? loraScale(config) : 1;
     for (const parameter of layout.parameters) {
@@ -153,17 +160,14 @@ export class AdapterState {
   }
 
   async readMoments(): Promise<OptimizerMoments> {
-    if (!this.training) throw new RangeError('This adapter was not created to be trained.');
-    return {
-      m: await this.gpu.readFloats(this.training.m),
-      v: await this.gpu.readFloats(this.training.v),
-    };
+    const { m, v } = this.moments();
+    return { m: await this.gpu.readFloats(m), v: await this.gpu.readFloats(v) };
   }
 
   writeMoments({ m, v }: OptimizerMoments): void {
-    if (!this.training) throw new RangeError('This adapter was not created to be trained.');
-    this.gpu.upload(this.training.m, m);
-    this.gpu.upload(this.training.v, v);
+    const tensors = this.moments();
+    this.gpu.upload(tensors.m, m);
+    this.gpu.upload(tensors.v, v);
   }
 
   dispose(): void {
@@ -173,6 +177,12 @@ export class AdapterState {
       if (tensor) this.gpu.destroyTensor(tensor);
     for (const tensor of this.copies.values()) this.gpu.destroyTensor(tensor);
     this.copies.clear();
+  }
+
+  private moments(): { m: Tensor; v: Tensor } {
+    const { m, v } = this.training ?? {};
+    if (!m || !v) throw new RangeError('This adapter was not created with moments.');
+    return { m, v };
   }
 
   private magnitude(parameter: AdapterParameter) {

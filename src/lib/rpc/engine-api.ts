@@ -155,6 +155,12 @@ export type TrainEvent =
       startStep: number;
     }
   | {
+      kind: 'evaluation';
+      step: number;
+      /** Mean loss over the rows held back. */
+      evalLoss: number;
+    }
+  | {
       kind: 'step';
       step: number;
       epoch: number;
@@ -251,7 +257,9 @@ export interface RunSummary {
   elapsedMs: number;
   /** Oldest first. */
   checkpoints: readonly CheckpointSummary[];
-  /** That of the newest checkpoint; undefined before the first. */
+  /** With `load_best_model_at_end`: step of the best checkpoint so far, which the run ends with. */
+  bestStep?: number;
+  /** That of the newest checkpoint, or of the best; undefined before the first. */
   adapterId?: string;
   error?: { code: string; message: string };
 }

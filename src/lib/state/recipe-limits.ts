@@ -32,13 +32,39 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   adam_epsilon: real(0, 1),
   loraplus_lr_ratio: real(1, 10_000),
   max_grad_norm: real(0, 1000),
+  // 0 is the same as none.
+  neftune_noise_alpha: real(0, 1000),
+  label_smoothing_factor: real(0, 1),
   seed: whole(0, 0xffffffff),
   logging_steps: whole(1, 100_000),
   save_steps: whole(1, 1_000_000),
+  per_device_eval_batch_size: whole(1, 256),
+  early_stopping_threshold: real(0, 1000),
   // 0 stands for none.
   save_total_limit: whole(0, 1000),
+  eval_steps: whole(0, 1_000_000),
+  early_stopping_patience: whole(0, 1000),
   max_length: whole(2, 1 << 20),
 };
+
+/** Options of which 0 on the page is null in the recipe. */
+export const NULL_AT_ZERO = [
+  'save_total_limit',
+  'eval_steps',
+  'early_stopping_patience',
+  'neftune_noise_alpha',
+] as const;
+type NullAtZero = (typeof NULL_AT_ZERO)[number];
+
+export const isNullAtZero = (name: NumberOption): name is NullAtZero =>
+  (NULL_AT_ZERO as readonly NumberOption[]).includes(name);
+
+/** What the page shows for the options that may be null. */
+export const shownNumbers = (training: TrainingArguments) =>
+  Object.fromEntries(NULL_AT_ZERO.map((name) => [name, training[name] ?? 0])) as Record<
+    NullAtZero,
+    number
+  >;
 
 export const isAllowed = (name: NumberOption, value: number | null | undefined): boolean => {
   const { min, max, whole } = LIMITS[name];

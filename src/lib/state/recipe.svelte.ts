@@ -8,7 +8,7 @@ import {
 } from '../config';
 import type { DatasetSummary, ModelSummary } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
-import { isAllowed, LIMITS, type NumberOption } from './recipe-limits';
+import { isAllowed, isNullAtZero, LIMITS, shownNumbers, type NumberOption } from './recipe-limits';
 
 export interface RecipeParts {
   lora: LoraConfig;
@@ -56,7 +56,7 @@ class Recipe {
   readonly numbers: Readonly<Record<NumberOption, number>> = $derived({
     ...this.lora,
     ...this.training,
-    save_total_limit: this.training.save_total_limit ?? 0,
+    ...shownNumbers(this.training),
   });
   readonly valid = $derived(
     this.lora.target_modules.length > 0 &&
@@ -80,7 +80,7 @@ class Recipe {
 
   setNumber(name: NumberOption, value: number): void {
     if (name in this.lora) this.setLora({ [name]: value });
-    else if (name === 'save_total_limit') this.setTraining({ [name]: value === 0 ? null : value });
+    else if (isNullAtZero(name)) this.setTraining({ [name]: value === 0 ? null : value });
     else this.setTraining({ [name]: value });
   }
 

@@ -1,7 +1,7 @@
 /** What a run has made, in the form that it is kept and given away in. */
 import { startsFromWeights, type LoraConfig, type PeftConfig } from '../config';
 import { layoutAdapter, toPlainLora, type AdaptedModel, type LoadedAdapter } from '../peft';
-import type { Checkpoint } from './trainer';
+import type { Checkpoint } from './run-options';
 
 /** The adapter as the world knows it: what PiSSA and OLoRA taught is a plain LoRA of twice the rank. */
 export function adapterOf(

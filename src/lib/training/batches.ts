@@ -15,6 +15,8 @@ export interface TokenRow {
   readonly inputIds: Int32Array;
   /** As long as inputIds; IGNORED where there is no loss. The first label never counts. */
   readonly labels: Int32Array;
+  /** Of a packed row: where each of its sequences begins, 0 first. Their first labels are IGNORED. */
+  readonly starts?: readonly number[];
 }
 
 export interface MicroBatch {
@@ -28,6 +30,18 @@ export interface MicroBatch {
   readonly targetCount: number;
   /** Tokens that are no padding. */
   readonly tokenCount: number;
+  /** Tokens of the longest row: what the Trainer pads to, T here being rounded up. */
+  readonly longest: number;
+  /** Of packed rows. */
+  readonly segments: Segments | undefined;
+}
+
+/** What keeps the sequences of packed rows apart. */
+export interface Segments {
+  /** (B * T): position in its own sequence; 0 for padding. */
+  readonly positions: Int32Array;
+  /** (B * T): place in the row where its sequence begins; its own for padding. */
+  readonly firstKeys: Uint32Array;
 }
 
 /** Targets of a row: labels after the first that are not ignored. */
@@ -37,9 +51,12 @@ export function countTargets({ labels }: TokenRow): number {
   return count;
 }
 
+export function longestRow(rows: readonly TokenRow[]): number {
+  return rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 1);
+}
+
 export function paddedLength(rows: readonly TokenRow[]): number {
-  const longest = rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 1);
-  return Math.ceil(longest / LENGTH_STEP) * LENGTH_STEP;
+  return Math.ceil(longestRow(rows) / LENGTH_STEP) * LENGTH_STEP;
 }
 
 export function collate(rows: readonly TokenRow[]): MicroBatch {
@@ -60,7 +77,23 @@ export function collate(rows: readonly TokenRow[]): MicroBatch {
       targetCount++;
     }
   });
-  return { B, T, ids, rowIndex, targets, targetCount, tokenCount };
+  const segments = rows.some(({ starts }) => starts) ? segmentsOf(rows, T) : undefined;
+  const longest = longestRow(rows);
+  return { B, T, ids, rowIndex, targets, targetCount, tokenCount, longest, segments };
+}
+
+function segmentsOf(rows: readonly TokenRow[], T: number): Segments {
+  const positions = new Int32Array(rows.length * T);
+  const firstKeys = new Uint32Array(rows.length * T);
+  rows.forEach(({ inputIds, starts = [0] }, b) => {
+    starts.forEach((start, i) => {
+      const end = starts[i + 1] ?? inputIds.length;
+      for (let t = start; t < end; t++) positions[b * T + t] = t - start;
+      firstKeys.fill(start, b * T + start, b * T + end);
+    });
+    for (let t = inputIds.length; t < T; t++) firstKeys[b * T + t] = t;
+  });
+  return { positions, firstKeys };
 }
 
 /**
@@ -90,7 +123,7 @@ export function chunk<T>(items: readonly T[], size: number): T[][] {
   return chunks;
 }
 
-/** @throws TrainingError `no-rows`, `no-targets`, `too-long` */
+/** @throws TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-token` */
 export function checkRows(
   rows: readonly TokenRow[],
   vocabSize: number,

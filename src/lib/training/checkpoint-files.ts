@@ -1,4 +1,7 @@
-/** A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments, `trainer_state.json`. */
+/**
+ * A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments (`exp_avg`, `exp_avg_sq`; those
+ * of 8 bits as `.codes` and `.absmax` beside them), `trainer_state.json`.
+ */
 import { parseJsonObject, type LoraConfig, type PeftConfig } from '../config';
 import { Fields } from '../config/fields';
 import {
@@ -21,8 +24,10 @@ import {
 } from '../peft';
 import { adapterOf, isFactored } from './adapter-of';
 import { TrainingError } from './errors';
+import type { OptimizerState } from './moments-8bit';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
-import type { Checkpoint } from './trainer';
+import type { PendingLoss } from './run-state';
+import type { Checkpoint } from './run-options';
 
 export const OPTIMIZER_FILE = 'optimizer.safetensors';
 
@@ -46,18 +51,9 @@ export function writeCheckpoint(
   const encoder = new TextEncoder();
   const adapter = adapterOf(checkpoint, config, model);
   const { configJson, weights } = writeAdapter(adapter, model, baseModelName);
-  const flat = (name: string, data: Float32Array) => ({
-    name,
-    dtype: 'F32' as const,
-    shape: [data.length],
-    data: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+  const optimizer = serializeSafetensors(momentTensors(moments), {
+    pending_loss: JSON.stringify(pendingLoss),
   });
-  const optimizer = serializeSafetensors(
-    [flat('exp_avg', moments.m), flat('exp_avg_sq', moments.v)],
-    {
-      pending_loss: JSON.stringify(pendingLoss),
-    },
-  );
   return new Map([
     [ADAPTER_CONFIG_FILE, encoder.encode(configJson)],
     [ADAPTER_WEIGHTS_FILE, weights],
@@ -75,39 +71,98 @@ export function readCheckpoint(
   config: PeftConfig,
   model: AdaptedModel,
 ): Checkpoint {
-  const text = (name: string) => new TextDecoder().decode(need(files, name));
-  const adapter = readAdapter(
-    { configJson: text(ADAPTER_CONFIG_FILE), weights: need(files, ADAPTER_WEIGHTS_FILE) },
-    model,
-  );
-  requireLayout(adapter, config, model);
-  const { values, initial } = isFactored(config)
-    ? fromPlainLora(config, model, requireRank(adapter, config))
-    : { values: adapter.values, initial: undefined };
+  const { values, initial } = readCheckpointValues(files, config, model);
   const bytes = need(files, OPTIMIZER_FILE);
   const header = parseSafetensorsHeader(bytes, {
     fileName: OPTIMIZER_FILE,
     fileSizeBytes: bytes.byteLength,
   });
-  const moment = (name: string) => {
+  const bytesOf = (name: string, dtype: 'F32' | 'U8') => {
     const tensor = header.tensors.find((candidate) => candidate.name === name);
-    if (!tensor || tensor.dtype !== 'F32' || String(tensor.shape) !== String([values.length]))
-      throw damaged(`${name} does not fit the adapter beside it`);
-    const { begin, end } = tensor;
+    if (!tensor) return undefined;
+    if (tensor.dtype !== dtype) throw wrongMoments(name);
     const start = header.dataOffset;
-    const moments = tensorToFloat32(bytes.subarray(start + begin, start + end), 'F32');
-    if (findNonFinite(moments) >= 0) throw damaged(`${name} holds values that are no numbers`);
-    return moments;
+    return bytes.slice(start + tensor.begin, start + tensor.end);
   };
-  const squares = moment('exp_avg_sq');
-  if (squares.some((square) => square < 0)) throw damaged('exp_avg_sq holds negative squares');
+  const floats = (name: string) => {
+    const found = bytesOf(name, 'F32');
+    const values = found && tensorToFloat32(found, 'F32');
+    if (values && findNonFinite(values) >= 0)
+      throw damaged(`${name} holds values that are no numbers`);
+    return values;
+  };
   return {
     values,
     initial,
-    moments: { m: moment('exp_avg'), v: squares },
-    state: parseTrainerState(text(TRAINER_STATE_FILE)),
+    moments: readMoments(floats, (name) => bytesOf(name, 'U8'), values.length),
+    state: parseTrainerState(readText(files, TRAINER_STATE_FILE)),
     pendingLoss: readPendingLoss(header.metadata.pending_loss),
   };
+}
+
+function momentTensors({ m, v, blocks }: OptimizerState) {
+  const flat = (name: string, dtype: 'F32' | 'U8', data: Float32Array | Uint8Array) => ({
+    name,
+    dtype,
+    shape: [data.length],
+    data: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+  });
+  if (!blocks) return [flat('exp_avg', 'F32', m), flat('exp_avg_sq', 'F32', v)];
+  const tensors = [
+    flat('exp_avg', 'F32', m),
+    flat('exp_avg_sq', 'F32', v),
+    flat('exp_avg.codes', 'U8', blocks.mCodes),
+    flat('exp_avg_sq.codes', 'U8', blocks.vCodes),
+    flat('exp_avg.absmax', 'F32', blocks.mAbsmax),
+    flat('exp_avg_sq.absmax', 'F32', blocks.vAbsmax),
+  ];
+  // Of small and large parameters a run may have none.
+  return tensors.filter(({ data }) => data.length > 0);
+}
+
+/** @param parameterCount moments of 32 bits are as many */
+function readMoments(
+  floats: (name: string) => Float32Array | undefined,
+  codes: (name: string) => Uint8Array | undefined,
+  parameterCount: number,
+): OptimizerState {
+  const m = floats('exp_avg');
+  const v = floats('exp_avg_sq');
+  if (v?.some((square) => square < 0)) throw damaged('exp_avg_sq holds negative squares');
+  const [mCodes, vCodes] = [codes('exp_avg.codes'), codes('exp_avg_sq.codes')];
+  const [mAbsmax, vAbsmax] = [floats('exp_avg.absmax'), floats('exp_avg_sq.absmax')];
+  if (mCodes && vCodes && mAbsmax && vAbsmax) {
+    if (mCodes.length !== vCodes.length || mAbsmax.length !== vAbsmax.length)
+      throw wrongMoments('exp_avg.codes');
+    const none = new Float32Array();
+    return { m: m ?? none, v: v ?? none, blocks: { mCodes, vCodes, mAbsmax, vAbsmax } };
+  }
+  if (m?.length !== parameterCount) throw wrongMoments('exp_avg');
+  if (v?.length !== parameterCount) throw wrongMoments('exp_avg_sq');
+  return { m, v };
+}
+
+const wrongMoments = (name: string) =>
+  new TrainingError(
+    'wrong-checkpoint',
+    `${OPTIMIZER_FILE}: ${name} does not fit the adapter beside it. Resume from another checkpoint.`,
+  );
+
+/**
+ * The parameters alone, which a checkpoint keeps even where its optimiser's state is given up.
+ * @throws as readCheckpoint
+ */
+export function readCheckpointValues(
+  files: CheckpointFiles,
+  config: PeftConfig,
+  model: AdaptedModel,
+): Pick<Checkpoint, 'values' | 'initial'> {
+  const configJson = readText(files, ADAPTER_CONFIG_FILE);
+  const adapter = readAdapter({ configJson, weights: need(files, ADAPTER_WEIGHTS_FILE) }, model);
+  requireLayout(adapter, config, model);
+  return isFactored(config)
+    ? fromPlainLora(config, model, requireRank(adapter, config))
+    : { values: adapter.values, initial: undefined };
 }
 
 /** The files' own config tells what they hold; a run goes on only with the parameters that it has. */
@@ -132,9 +187,16 @@ function requireRank({ config: found, values }: LoadedAdapter, config: LoraConfi
   return values;
 }
 
-function readPendingLoss(text = '{"sum":0,"count":0}'): { sum: number; count: number } {
+function readPendingLoss(text = '{"sum":0,"count":0}'): PendingLoss {
   const fields = new Fields(parseJsonObject(text, OPTIMIZER_FILE), OPTIMIZER_FILE);
-  return { sum: fields.number('sum', 0), count: fields.integer('count', 0, { min: 0 }) };
+  const optional = (name: 'gradNorm' | 'learningRate') =>
+    fields.has(name) ? { [name]: fields.number(name, undefined) } : {};
+  return {
+    sum: fields.number('sum', 0),
+    count: fields.integer('count', 0, { min: 0 }),
+    ...optional('gradNorm'),
+    ...optional('learningRate'),
+  };
 }
 
 const damaged = (found: string): TrainingError =>
@@ -142,6 +204,9 @@ const damaged = (found: string): TrainingError =>
     'wrong-checkpoint',
     `${OPTIMIZER_FILE}: ${found}. Resume from another checkpoint.`,
   );
+
+const readText = (files: CheckpointFiles, name: string) =>
+  new TextDecoder().decode(need(files, name));
 
 function need(files: CheckpointFiles, name: string): Uint8Array {
   const bytes = files.get(name);

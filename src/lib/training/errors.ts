@@ -2,6 +2,7 @@ import { InkstoneError } from '../config/errors';
 
 export type TrainingErrorCode =
   | 'no-rows'
+  | 'no-eval-rows'
   | 'no-targets'
   | 'wrong-token'
   | 'answers-cut'

@@ -1,14 +1,11 @@
 export { TrainingError, type TrainingErrorCode } from './errors';
 export { countTargets, IGNORED, type TokenRow } from './batches';
 export { runShape, type RunShape } from './progress';
+export { checkpointName, checkpointStep } from './best-model';
+export { dueAfter, type Due } from './flow';
 export { learningRateAt } from './schedule';
-export {
-  Trainer,
-  type Checkpoint,
-  type RunOptions,
-  type StepReport,
-  type TrainerOptions,
-} from './trainer';
+export { Trainer } from './trainer';
+export type { Checkpoint, EvalReport, RunOptions, StepReport, TrainerOptions } from './run-options';
 export { predictMemory, type PredictMemoryOptions, type RunMemory } from './predict-memory';
 export {
   findFit,
@@ -26,12 +23,15 @@ export {
   CHECKPOINT_FILES,
   OPTIMIZER_FILE,
   readCheckpoint,
+  readCheckpointValues,
   writeCheckpoint,
   type CheckpointFiles,
 } from './checkpoint-files';
 export {
   TRAINER_STATE_FILE,
   writeTrainerState,
+  type EvalLogEntry,
   type LogEntry,
+  type StepLogEntry,
   type TrainerState,
 } from './trainer-state';

@@ -1,6 +1,7 @@
 /** Disk space that the checkpoints of a run will take, told before it starts. */
-import type { TrainingArguments } from '../config';
+import { has8bitMoments, type TrainingArguments } from '../config';
 import type { AdapterLayout } from '../peft';
+import { stepsOf } from './flow';
 import type { RunShape } from './progress';
 
 /** Of a tensor's entry in a safetensors header, beside its key; of a log entry; of what else is text. */
@@ -14,17 +15,23 @@ export function predictStorage(
   args: TrainingArguments,
   { totalSteps, stepsPerEpoch }: RunShape,
 ): number {
-  const every = { epoch: stepsPerEpoch, steps: args.save_steps, no: totalSteps }[
-    args.save_strategy
-  ];
+  const evaluated = args.eval_strategy === 'epoch' ? stepsPerEpoch : evalSteps(args);
+  const every = {
+    epoch: stepsPerEpoch,
+    steps: stepsOf(args.save_steps, totalSteps),
+    best: stepsOf(evaluated, totalSteps),
+    no: totalSteps,
+  }[args.save_strategy];
   const written = Math.max(1, Math.ceil(totalSteps / every));
   const kept = Math.min(written, args.save_total_limit ?? Infinity);
   const headers = layout.parameters.reduce(
     (sum, { key }) => sum + key.length + HEADER_ENTRY_BYTES,
     0,
   );
-  const log = LOG_ENTRY_BYTES * Math.ceil(totalSteps / args.logging_steps);
+  const log = LOG_ENTRY_BYTES * Math.ceil(totalSteps / stepsOf(args.logging_steps, totalSteps));
   const adapter = 4 * layout.trainableCount + headers + log + TEXT_BYTES;
-  const moments = 2 * 4 * layout.flatCount;
+  const moments = (has8bitMoments(args) ? 2 : 8) * layout.flatCount;
   return kept * adapter + moments;
 }
+
+const evalSteps = ({ eval_steps, logging_steps }: TrainingArguments) => eval_steps ?? logging_steps;

@@ -1,6 +1,7 @@
 /** How a run is cut into optimiser steps, and where in the data a step stands. Pure. */
 import type { TrainingArguments } from '../config';
 import { chunk, epochOrder } from './batches';
+import { groupByLength } from './length-groups';
 
 export interface RunShape {
   readonly batchesPerEpoch: number;
@@ -17,13 +18,35 @@ export function runShape(rowCount: number, args: TrainingArguments): RunShape {
   return { batchesPerEpoch, stepsPerEpoch, totalSteps };
 }
 
+/**
+ * Row numbers of an epoch: its optimiser steps, their micro-batches, the rows of each.
+ * @param lengths tokens of each row; needed by `group_by_length`
+ */
+export function epochSteps(
+  rowCount: number,
+  args: TrainingArguments,
+  epoch: number,
+  lengths?: readonly number[],
+): number[][][] {
+  const { per_device_train_batch_size: size, gradient_accumulation_steps: accumulation } = args;
+  const shuffled = epochOrder(rowCount, args.seed, epoch, args.shuffle);
+  const order =
+    args.group_by_length && lengths
+      ? groupByLength(shuffled, lengths, size * accumulation)
+      : shuffled;
+  return chunk(chunk(order, size), accumulation);
+}
+
 /** Row numbers of the micro-batches of optimiser step `step` (from 0). */
-export function stepRows(rowCount: number, args: TrainingArguments, step: number): number[][] {
+export function stepRows(
+  rowCount: number,
+  args: TrainingArguments,
+  step: number,
+  lengths?: readonly number[],
+): number[][] {
   const { stepsPerEpoch } = runShape(rowCount, args);
   const epoch = Math.floor(step / stepsPerEpoch);
-  const order = epochOrder(rowCount, args.seed, epoch, args.shuffle);
-  const batches = chunk(order, args.per_device_train_batch_size);
-  return chunk(batches, args.gradient_accumulation_steps)[step % stepsPerEpoch];
+  return epochSteps(rowCount, args, epoch, lengths)[step % stepsPerEpoch];
 }
 
 /** Epochs done after `step` optimiser steps, as the Trainer logs them: whole ones plus the share of batches. */

@@ -16,6 +16,7 @@ import {
 import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
 import { sumLoss } from '../kernels/cross-entropy';
 import { chooseMatmulVariant } from '../kernels/matmul-choose';
+import { uniformNoise } from '../kernels/noise';
 import { createStepState, uploadStepState, type StepState } from '../kernels/step-state';
 import type { MicroBatch } from './batches';
 
@@ -38,6 +39,14 @@ export interface StepPlansOptions {
   maxLength: number;
   /** False: forward and loss only. */
   training: boolean;
+  /** Layers are computed again in backward instead of kept. */
+  gradientCheckpointing?: boolean;
+  /** `label_smoothing_factor`, of evaluation too. */
+  labelSmoothing?: number;
+  /** The rows trained on are packed; those of evaluations are not. */
+  packing?: boolean;
+  /** Noise of the step state's scale on the embeddings of training. */
+  embeddingNoise?: boolean;
 }
 
 export class StepPlans {
@@ -83,12 +92,18 @@ export class StepPlans {
     return this.owned.reduce((sum, { sizeBytes }) => sum + sizeBytes, this.activationBytes);
   }
 
-  /** The plan of a shape, built when first asked for; the largest first wastes no memory. */
-  planFor({ B, T }: { B: number; T: number }): Promise<ShapePlan> {
-    const key = `${B}x${T}`;
+  /**
+   * The plan of a shape, built when first asked for; the largest first wastes no memory.
+   * @param training false: forward and loss only, whatever else these plans are for
+   */
+  planFor(
+    { B, T }: { B: number; T: number },
+    training = this.options.training,
+  ): Promise<ShapePlan> {
+    const key = `${training ? 'train' : 'evaluate'} ${B}x${T}`;
     let shape = this.shapes.get(key);
     if (!shape) {
-      shape = this.buildPlan(B, T);
+      shape = this.buildPlan(B, T, training);
       this.shapes.set(key, shape);
     }
     return shape;
@@ -119,11 +134,13 @@ export class StepPlans {
     this.arena.dispose();
   }
 
-  private async buildPlan(B: number, T: number): Promise<ShapePlan> {
-    const { gpu, config, weights, adapter, training } = this.options;
+  private async buildPlan(B: number, T: number, training: boolean): Promise<ShapePlan> {
+    const { gpu, config, weights, adapter, gradientCheckpointing, labelSmoothing } = this.options;
+    const packing = training && this.options.packing;
+    const noisy = training && this.options.embeddingNoise;
     await chooseMatmulVariant(gpu);
-    const integers = (label: string) => {
-      const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], 'i32');
+    const integers = (label: string, dtype: 'i32' | 'u32' = 'i32') => {
+      const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], dtype);
       this.owned.push(tensor);
       return tensor;
     };
@@ -133,18 +150,40 @@ export class StepPlans {
       ids: integers('ids'),
       rowIndex: integers('rowIndex'),
       targets: integers('targets'),
+      segments: packing
+        ? { positions: integers('positions'), firstKeys: integers('firstKeys', 'u32') }
+        : undefined,
     };
     const builder = new PlanBuilder(gpu, `${training ? 'train' : 'evaluate'} ${B}x${T}`);
     const rotary = { cos: this.cos, sin: this.sin };
+    const embeddingNoise = noisy
+      ? uniformNoise(builder, {
+          label: '/model/embed_tokens',
+          shape: [B * T, config.hiddenSize],
+          step: this.step,
+        })
+      : undefined;
     const decoder = new Decoder(
       builder,
-      { config, weights, adapter, rotary, batch, step: this.step },
+      {
+        config,
+        weights,
+        adapter,
+        rotary,
+        batch,
+        step: this.step,
+        gradientCheckpointing,
+        labelSmoothing,
+        embeddingNoise,
+      },
       training,
     );
     const loss = builder.tensor('loss', [B * T]);
     if (training) decoder.train(loss);
     else decoder.evaluate(loss);
     sumLoss(builder, { label: '/loss/total', loss, total: this.total });
+    // A layer that is computed again gives its output to nobody.
+    if (gradientCheckpointing) builder.dropUnread();
     return this.shapePlan(await builder.build(this.arena), batch);
   }
 
@@ -156,6 +195,10 @@ export class StepPlans {
           gpu.upload(inputs.ids, batch.ids);
           gpu.upload(inputs.rowIndex, batch.rowIndex);
           gpu.upload(inputs.targets, batch.targets);
+          if (inputs.segments && batch.segments) {
+            gpu.upload(inputs.segments.positions, batch.segments.positions);
+            gpu.upload(inputs.segments.firstKeys, batch.segments.firstKeys);
+          }
           uploadStepState(gpu, this.step, state);
           plan.submit();
         }),

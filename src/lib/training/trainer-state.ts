@@ -1,10 +1,12 @@
 /** `trainer_state.json` as transformers' Trainer writes it, so that its readers understand our runs. */
-import { isJsonObject, parseJsonObject, type TrainingArguments } from '../config';
+import { isJsonObject, parseJsonObject, type JsonObject, type TrainingArguments } from '../config';
 import { Fields } from '../config/fields';
+import { stepsOf } from './flow';
 
 export const TRAINER_STATE_FILE = 'trainer_state.json';
 
-export interface LogEntry {
+/** Means since the last entry of its kind; the norm and the rate are the last step's. */
+export interface StepLogEntry {
   epoch: number;
   grad_norm: number;
   learning_rate: number;
@@ -12,35 +14,67 @@ export interface LogEntry {
   step: number;
 }
 
+export interface EvalLogEntry {
+  epoch: number;
+  eval_loss: number;
+  step: number;
+}
+
+export type LogEntry = StepLogEntry | EvalLogEntry;
+
 export interface TrainerState {
+  best_global_step: number | null;
+  best_metric: number | null;
+  /** Folder of the checkpoint, such as `run/checkpoint-40`. */
+  best_model_checkpoint: string | null;
   epoch: number;
   global_step: number;
   max_steps: number;
   num_train_epochs: number;
   train_batch_size: number;
   logging_steps: number;
+  eval_steps: number;
   save_steps: number;
   num_input_tokens_seen: number;
   log_history: LogEntry[];
+  /** The Trainer's own form. `should_evaluate` is an evaluation that a stop left undone. */
+  stateful_callbacks: {
+    TrainerControl: {
+      args: {
+        should_epoch_stop: boolean;
+        should_evaluate: boolean;
+        should_log: boolean;
+        should_save: boolean;
+        should_training_stop: boolean;
+      };
+      attributes: Record<string, never>;
+    };
+    EarlyStoppingCallback?: {
+      args: { early_stopping_patience: number; early_stopping_threshold: number };
+      attributes: { early_stopping_patience_counter: number };
+    };
+  };
 }
 
 export function writeTrainerState(state: TrainerState): string {
   const all = {
-    best_global_step: null,
-    best_metric: null,
-    best_model_checkpoint: null,
-    eval_steps: 500,
     is_hyper_param_search: false,
     is_local_process_zero: true,
     is_world_process_zero: true,
-    stateful_callbacks: {},
     total_flos: 0,
     trial_name: null,
     trial_params: null,
     ...state,
   };
-  const sorted = Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
-  return `${JSON.stringify(sorted, undefined, 2)}\n`;
+  return `${JSON.stringify(sorted(all), undefined, 2)}\n`;
+}
+
+/** Keys in order at every depth. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isJsonObject(value)) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
 }
 
 /** @throws ConfigError `not-json`, `missing-field`, `wrong-type`, `out-of-range` */
@@ -48,17 +82,25 @@ export function parseTrainerState(text: string): TrainerState {
   const fields = new Fields(parseJsonObject(text, TRAINER_STATE_FILE), TRAINER_STATE_FILE);
   const history = fields.object.log_history;
   if (!Array.isArray(history)) throw fields.wrong('log_history', history, 'a list');
-  const count = (name: string) => fields.integer(name, undefined, { min: 0 });
+  const count = (name: string, fallback?: number) => fields.integer(name, fallback, { min: 0 });
+  const has = (name: string) => fields.has(name);
   return {
+    best_global_step: has('best_global_step') ? count('best_global_step') : null,
+    best_metric: has('best_metric') ? fields.number('best_metric', undefined) : null,
+    best_model_checkpoint: has('best_model_checkpoint')
+      ? fields.text('best_model_checkpoint', undefined)
+      : null,
     epoch: fields.number('epoch', undefined, { min: 0 }),
     global_step: count('global_step'),
     max_steps: count('max_steps'),
     num_train_epochs: fields.number('num_train_epochs', undefined, { min: 0 }),
     train_batch_size: count('train_batch_size'),
     logging_steps: count('logging_steps'),
+    eval_steps: count('eval_steps', 500),
     save_steps: count('save_steps'),
     num_input_tokens_seen: count('num_input_tokens_seen'),
     log_history: history.map((entry: unknown, i) => readLogEntry(entry, i)),
+    stateful_callbacks: readCallbacks(fields.object.stateful_callbacks),
   };
 }
 
@@ -68,12 +110,52 @@ function readLogEntry(entry: unknown, i: number): LogEntry {
     `${TRAINER_STATE_FILE} (log ${i + 1})`,
   );
   const number = (name: string) => fields.number(name, undefined);
+  const place = { epoch: number('epoch'), step: fields.integer('step', undefined, { min: 0 }) };
+  if (fields.has('eval_loss')) return { ...place, eval_loss: number('eval_loss') };
   return {
-    epoch: number('epoch'),
+    ...place,
     grad_norm: number('grad_norm'),
     learning_rate: number('learning_rate'),
     loss: number('loss'),
-    step: fields.integer('step', undefined, { min: 0 }),
+  };
+}
+
+/** What is missing or of another kind is as at the start of a run. */
+function readCallbacks(found: unknown): TrainerState['stateful_callbacks'] {
+  const at = (value: unknown, ...path: string[]) =>
+    path.reduce<unknown>((inner, key) => (inner as JsonObject | undefined)?.[key], value);
+  const owesEvaluation = at(found, 'TrainerControl', 'args', 'should_evaluate') === true;
+  const early = at(found, 'EarlyStoppingCallback');
+  const number = (...path: string[]) => Number(at(early, ...path)) || 0;
+  return {
+    TrainerControl: control({ should_evaluate: owesEvaluation }),
+    ...(isJsonObject(early) && {
+      EarlyStoppingCallback: {
+        args: {
+          early_stopping_patience: number('args', 'early_stopping_patience'),
+          early_stopping_threshold: number('args', 'early_stopping_threshold'),
+        },
+        attributes: {
+          early_stopping_patience_counter: number('attributes', 'early_stopping_patience_counter'),
+        },
+      },
+    }),
+  };
+}
+
+type Control = TrainerState['stateful_callbacks']['TrainerControl'];
+
+export function control(changes: Partial<Control['args']>): Control {
+  return {
+    args: {
+      should_epoch_stop: false,
+      should_evaluate: false,
+      should_log: false,
+      should_save: false,
+      should_training_stop: false,
+      ...changes,
+    },
+    attributes: {},
   };
 }
 
@@ -82,15 +164,31 @@ export function emptyTrainerState(
   totalSteps: number,
   stepsPerEpoch: number,
 ): TrainerState {
+  const { early_stopping_patience, early_stopping_threshold } = args;
+  // Without an eval_strategy the Trainer leaves its own default here.
+  const evalSteps = args.eval_steps ?? (args.eval_strategy === 'steps' ? args.logging_steps : 500);
   return {
+    best_global_step: null,
+    best_metric: null,
+    best_model_checkpoint: null,
     epoch: 0,
     global_step: 0,
     max_steps: totalSteps,
     num_train_epochs: Math.ceil(totalSteps / stepsPerEpoch),
     train_batch_size: args.per_device_train_batch_size,
-    logging_steps: args.logging_steps,
-    save_steps: args.save_steps,
+    logging_steps: stepsOf(args.logging_steps, totalSteps),
+    eval_steps: stepsOf(evalSteps, totalSteps),
+    save_steps: stepsOf(args.save_steps, totalSteps),
     num_input_tokens_seen: 0,
     log_history: [],
+    stateful_callbacks: {
+      TrainerControl: control({}),
+      ...(early_stopping_patience !== null && {
+        EarlyStoppingCallback: {
+          args: { early_stopping_patience, early_stopping_threshold },
+          attributes: { early_stopping_patience_counter: 0 },
+        },
+      }),
+    },
   };
 }

@@ -8,13 +8,12 @@
  */
 import {
   checkRecipe,
+  has8bitMoments,
+  requireConsistentEvaluation,
   startsFromWeights,
-  type ModelConfig,
-  type PeftConfig,
-  type TrainingArguments,
 } from '../config';
-import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
-import { ReadbackRing, type Gpu } from '../gpu';
+import { adaptedModel, countParameters } from '../decoder';
+import { ReadbackRing } from '../gpu';
 import { uploadStepState } from '../kernels/step-state';
 import {
   AdapterState,
@@ -22,68 +21,28 @@ import {
   layoutAdapter,
   type AdapterLayout,
   type LoadedAdapter,
-  type OptimizerMoments,
 } from '../peft';
-import { checkRows, collate, countTargets, paddedLength, type TokenRow } from './batches';
+import { collate, countTargets, paddedLength, type TokenRow } from './batches';
 import { adapterOf } from './adapter-of';
+import { checkpointStep } from './best-model';
+import { embeddingNoiseScale, microBatchSeed } from './draws';
 import { TrainingError } from './errors';
+import { Evaluation } from './evaluation';
 import { Optimizer } from './optimizer';
-import { epochAfter, runShape, stepRows, type RunShape } from './progress';
+import { epochSteps, runShape, type RunShape } from './progress';
+import type { Checkpoint, RunOptions, StepReport, TrainerOptions } from './run-options';
+import { evaluatedRows, trainedRows } from './run-rows';
+import { RunState } from './run-state';
 import { learningRateAt } from './schedule';
 import { StepPlans } from './step-plans';
-import { emptyTrainerState, type LogEntry, type TrainerState } from './trainer-state';
-
-/** Everything that a run needs to go on where it stood. */
-export interface Checkpoint {
-  /** Flat parameters, in the order of the adapter's layout. */
-  readonly values: Float32Array;
-  /** What they were at the start, where that was taken out of the weights (PiSSA, OLoRA). */
-  readonly initial?: Float32Array;
-  readonly moments: OptimizerMoments;
-  readonly state: TrainerState;
-  /** Sum and number of the losses since the last log entry. */
-  readonly pendingLoss: { sum: number; count: number };
-}
-
-export interface StepReport extends LogEntry {
-  /** Targets in this step's batch. */
-  targetCount: number;
-  tokenCount: number;
-  elapsedMs: number;
-}
-
-export interface TrainerOptions {
-  gpu: Gpu;
-  config: ModelConfig;
-  weights: ModelWeights;
-  peft: PeftConfig;
-  args: TrainingArguments;
-  rows: readonly TokenRow[];
-  /** Flat parameters to start from; PEFT's initialisation when left out. */
-  initialValues?: Float32Array;
-  /** While the initial parameters are made, which takes a while where weights are factored. */
-  onInit?: (done: number, total: number) => void;
-  signal?: AbortSignal;
-  checkpoint?: Checkpoint;
-}
-
-export interface RunOptions {
-  signal?: AbortSignal;
-  /** Awaited before each step: pausing is a promise that waits. */
-  gate?: () => Promise<void> | undefined;
-  onStep?: (report: StepReport) => void;
-  /** Awaited at the end of each epoch, every `save_steps`, or not at all, as `save_strategy` says. */
-  onCheckpoint?: (checkpoint: Checkpoint) => Promise<void>;
-  /** Awaited after a step's parameters are final; nothing is under way on the GPU then. */
-  afterStep?: (step: number) => Promise<void> | undefined;
-}
+import type { TrainerState } from './trainer-state';
 
 export class Trainer {
   readonly layout: AdapterLayout;
   readonly shape: RunShape;
   readonly allParams: number;
-  private state: TrainerState;
-  private pending = { sum: 0, count: 0 };
+  private readonly record: RunState;
+  private epoch: { number: number; steps: number[][][] } | undefined;
 
   private constructor(
     private readonly options: TrainerOptions,
@@ -94,26 +53,27 @@ export class Trainer {
     private readonly plans: StepPlans,
     private readonly optimizer: Optimizer,
     private readonly ring: ReadbackRing,
+    private readonly evaluation: Evaluation | undefined,
   ) {
     const { args, rows, config, checkpoint } = options;
     this.layout = adapter.layout;
     this.shape = runShape(rows.length, args);
     const added = options.peft.peft_type === 'FULL' ? 0 : adapter.layout.trainableCount;
     this.allParams = countParameters(config) + added;
-    this.state =
-      checkpoint?.state ?? emptyTrainerState(args, this.shape.totalSteps, this.shape.stepsPerEpoch);
-    if (checkpoint) this.pending = { ...checkpoint.pendingLoss };
+    this.record = new RunState(args, this.shape, checkpoint, options.outputDir);
   }
 
   /**
-   * Allocates all that the run needs and compiles its largest plan.
-   * @throws ConfigError for options that do not go together; TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-checkpoint`; GpuError `out-of-memory`, `limit`
+   * Allocates all that the run needs and compiles its largest plans.
+   * @throws TrainingError `no-rows`, `no-eval-rows`, `no-targets`, `too-long`, `wrong-checkpoint`;
+   *   ConfigError for options that contradict each other; GpuError `out-of-memory`, `limit`
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
-    const { gpu, config, weights, peft, args, rows, checkpoint } = options;
+    const { gpu, config, weights, peft, args, checkpoint } = options;
     checkRecipe(peft, args);
-    const prefix = peft.peft_type === 'PREFIX_TUNING' ? peft.num_virtual_tokens : 0;
-    checkRows(rows, config.vocabSize, config.maxPositionEmbeddings - prefix);
+    requireConsistentEvaluation(args, 'training arguments');
+    const rows = trainedRows(options);
+    const evalRows = evaluatedRows(options);
     const layout = layoutAdapter(adaptedModel(config), peft);
     const values =
       checkpoint?.values ??
@@ -122,29 +82,56 @@ export class Trainer {
         signal: options.signal,
         onProgress: options.onInit,
       }));
-    checkCheckpoint(layout, values, checkpoint);
+    requireParameters(layout, values);
+    const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
+    const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
     const made: { dispose(): void }[] = [];
     const own = <Part extends { dispose(): void }>(part: Part): Part => {
       made.push(part);
       return part;
     };
-    const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
-    const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
     try {
       const adapter = own(
-        new AdapterState(gpu, layout, peft, values, { trainable: true, initial }),
+        new AdapterState(gpu, layout, peft, values, {
+          ...{ trainable: true, initial, moments: !has8bitMoments(args) },
+        }),
       );
-      const maxLength = paddedLength(rows);
-      const training = { gpu, config, weights, adapter, maxLength, training: true };
-      const plans = own(new StepPlans(training));
-      if (checkpoint) adapter.writeMoments(checkpoint.moments);
+      const maxLength = paddedLength([...rows, ...evalRows]);
+      const plans = own(
+        new StepPlans({
+          gpu,
+          config,
+          weights,
+          adapter,
+          maxLength,
+          training: true,
+          gradientCheckpointing: args.gradient_checkpointing,
+          labelSmoothing: args.label_smoothing_factor,
+          packing: args.packing,
+          embeddingNoise: args.neftune_noise_alpha !== null,
+        }),
+      );
       const B = Math.min(rows.length, args.per_device_train_batch_size);
-      await plans.planFor({ B, T: maxLength });
+      await plans.planFor({ B, T: paddedLength(rows) });
       await plans.prepare();
       const optimizer = own(await Optimizer.create(gpu, adapter, args, plans.step, plans.total));
+      if (checkpoint) optimizer.writeState(checkpoint.moments);
       const ring = own(new ReadbackRing(gpu, [plans.total, optimizer.norm]));
       await gpu.checked('readback buffers', () => undefined);
-      return new Trainer(options, adapter, initial, plans, optimizer, ring);
+      const evaluation =
+        evalRows.length > 0
+          ? own(new Evaluation(gpu, plans, evalRows, args.per_device_eval_batch_size))
+          : undefined;
+      await evaluation?.prepare();
+      return new Trainer(
+        { ...options, rows },
+        adapter,
+        initial,
+        plans,
+        optimizer,
+        ring,
+        evaluation,
+      );
     } catch (error) {
       for (const part of made.reverse()) part.dispose();
       throw error;
@@ -152,7 +139,7 @@ export class Trainer {
   }
 
   get step(): number {
-    return this.state.global_step;
+    return this.record.step;
   }
 
   /** GPU memory by part; weights, inputs and what the optimiser's own kernels need are not in it. */
@@ -166,38 +153,43 @@ export class Trainer {
   }
 
   get trainerState(): TrainerState {
-    return this.state;
+    return this.record.trainerState;
+  }
+
+  /** After the last step, or after the one at which early stopping ended the run, and its evaluation. */
+  get finished(): boolean {
+    return this.record.ended && !this.record.owed.evaluate;
   }
 
   /**
-   * Runs until the last step or until the signal aborts, which ends it after the current step.
+   * Runs until the end or until the signal aborts, which ends it after the current step; an evaluation
+   * that this leaves undone is the first thing that a resumed run does.
    * @throws TrainingError `diverged` when the loss is no longer a number; GpuError
    */
-  async run({ signal, gate, onStep, onCheckpoint, afterStep }: RunOptions = {}): Promise<void> {
-    const { totalSteps, stepsPerEpoch } = this.shape;
-    const { args } = this.options;
-    while (this.step < totalSteps && !signal?.aborted) {
+  async run(options: RunOptions = {}): Promise<void> {
+    const { signal, gate, onStep, afterStep } = options;
+    const { load_best_model_at_end } = this.options.args;
+    if (load_best_model_at_end && options.onCheckpoint && !options.loadCheckpoint)
+      throw new RangeError('load_best_model_at_end needs loadCheckpoint.');
+    await this.settle(options);
+    while (!this.record.ended && !signal?.aborted) {
       await gate?.();
       if (signal?.aborted) break;
       const report = await this.runStep();
       onStep?.(report);
       await afterStep?.(this.step);
-      const due =
-        args.save_strategy === 'epoch'
-          ? this.step % stepsPerEpoch === 0
-          : args.save_strategy === 'steps' && this.step % args.save_steps === 0;
-      if (onCheckpoint && (due || this.step === totalSteps))
-        await onCheckpoint(await this.checkpoint());
+      await this.settle(options);
     }
+    if (this.finished && load_best_model_at_end) await this.loadBest(options);
   }
 
   async checkpoint(): Promise<Checkpoint> {
     return {
       values: await this.adapter.readParameters(),
       initial: this.initial,
-      moments: await this.adapter.readMoments(),
-      state: structuredClone(this.state),
-      pendingLoss: { ...this.pending },
+      moments: await this.optimizer.readState(),
+      state: structuredClone(this.trainerState),
+      pendingLoss: this.record.pending,
     };
   }
 
@@ -209,18 +201,56 @@ export class Trainer {
   }
 
   dispose(): void {
+    this.evaluation?.dispose();
     this.ring.dispose();
     this.optimizer.dispose();
     this.plans.dispose();
     this.adapter.dispose();
   }
 
-  private async runStep(): Promise<StepReport> {
-    const { gpu, args, rows } = this.options;
-    const started = performance.now();
-    const group = stepRows(rows.length, args, this.step).map((indices) =>
+  /** Evaluates and saves, as the step before has it. */
+  private async settle({ signal, onEvaluate, onCheckpoint }: RunOptions): Promise<void> {
+    if (this.record.owed.evaluate && this.evaluation) {
+      const started = performance.now();
+      const loss = await this.evaluation.loss(signal);
+      if (loss === undefined) return;
+      const entry = this.record.recordEvaluation(loss);
+      onEvaluate?.({ ...entry, elapsedMs: performance.now() - started });
+    }
+    if (!this.record.owed.save || !onCheckpoint) return;
+    this.record.prepareSave();
+    await onCheckpoint(await this.checkpoint());
+    this.record.recordSave();
+  }
+
+  /** The parameters of the best checkpoint; those of the end where no checkpoint was the best. */
+  private async loadBest({ loadCheckpoint }: RunOptions): Promise<void> {
+    const step = checkpointStep(this.trainerState.best_model_checkpoint ?? '');
+    if (step === undefined || step === this.step || !loadCheckpoint) return;
+    const best = await loadCheckpoint(step);
+    if (!best) return;
+    requireParameters(this.layout, best.values);
+    this.options.gpu.upload(this.adapter.params, best.values);
+  }
+
+  /** Micro-batches of the step to come; an epoch is laid out once. */
+  private rowsOfStep(): TokenRow[][] {
+    const { args, rows } = this.options;
+    const { stepsPerEpoch } = this.shape;
+    const epoch = Math.floor(this.step / stepsPerEpoch);
+    if (this.epoch?.number !== epoch) {
+      const lengths = rows.map(({ inputIds }) => inputIds.length);
+      this.epoch = { number: epoch, steps: epochSteps(rows.length, args, epoch, lengths) };
+    }
+    return this.epoch.steps[this.step % stepsPerEpoch].map((indices) =>
       indices.map((index) => rows[index]),
     );
+  }
+
+  private async runStep(): Promise<StepReport> {
+    const { gpu, args, config } = this.options;
+    const started = performance.now();
+    const group = this.rowsOfStep();
     const targetCount = group.flat().reduce((sum, row) => sum + countTargets(row), 0);
     const learningRate = learningRateAt(args, this.step, this.shape.totalSteps);
     const t = this.step + 1;
@@ -238,8 +268,10 @@ export class Trainer {
       const batch = collate(batchRows);
       tokenCount += batch.tokenCount;
       const plan = await this.plans.planFor(batch);
-      const dropoutSeed = mixSeed(args.seed, this.step, index);
-      accepted.push(plan.submit(batch, { ...shared, dropoutSeed, targetCount: batch.targetCount }));
+      const dropoutSeed = microBatchSeed(args.seed, this.step, index);
+      const { targetCount } = batch;
+      const noiseScale = embeddingNoiseScale(args, batch.longest, config.hiddenSize);
+      accepted.push(plan.submit(batch, { ...shared, dropoutSeed, targetCount, noiseScale }));
     }
     accepted.push(
       gpu.submitChecked('end step', () => {
@@ -249,35 +281,8 @@ export class Trainer {
     );
     const [[total, gradNorm]] = await Promise.all([this.ring.read(), ...accepted]);
     const loss = targetCount > 0 ? total / targetCount : 0;
-    const report = this.record(loss, gradNorm, learningRate, tokenCount);
-    return { ...report, targetCount, tokenCount, elapsedMs: performance.now() - started };
-  }
-
-  private record(loss: number, gradNorm: number, learningRate: number, tokenCount: number) {
-    const { args } = this.options;
-    const step = this.step + 1;
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
-      throw new TrainingError(
-        'diverged',
-        `The loss became ${loss} at step ${step}: training diverged. Lower the learning rate and start from the last checkpoint.`,
-        { details: { step, loss } },
-      );
-    const epoch = epochAfter(step, this.shape, args.gradient_accumulation_steps);
-    const report = { epoch, grad_norm: gradNorm, learning_rate: learningRate, loss, step };
-    this.pending = { sum: this.pending.sum + loss, count: this.pending.count + 1 };
-    const logHistory = [...this.state.log_history];
-    if (step % args.logging_steps === 0 || step === this.shape.totalSteps) {
-      logHistory.push({ ...report, loss: this.pending.sum / this.pending.count });
-      this.pending = { sum: 0, count: 0 };
-    }
-    this.state = {
-      ...this.state,
-      epoch,
-      global_step: step,
-      num_input_tokens_seen: this.state.num_input_tokens_seen + tokenCount,
-      log_history: logHistory,
-    };
-    return report;
+    const entry = this.record.recordStep({ loss, gradNorm, learningRate, tokenCount });
+    return { ...entry, targetCount, tokenCount, elapsedMs: performance.now() - started };
   }
 }
 
@@ -289,24 +294,12 @@ function factorsOnly(layout: AdapterLayout, values: Float32Array): Float32Array 
   return initial;
 }
 
-function checkCheckpoint(
-  layout: AdapterLayout,
-  values: Float32Array,
-  checkpoint?: Checkpoint,
-): void {
-  const lengths = [values, checkpoint?.moments.m, checkpoint?.moments.v];
-  if (lengths.some((array) => array && array.length !== layout.flatCount))
+/** @throws TrainingError `wrong-checkpoint` */
+function requireParameters(layout: AdapterLayout, values: Float32Array): void {
+  if (values.length !== layout.flatCount)
     throw new TrainingError(
       'wrong-checkpoint',
       `The checkpoint holds ${values.length} parameters, these settings make ${layout.flatCount}. Resume with the settings that it was made with.`,
       { details: { found: values.length, allowed: layout.flatCount } },
     );
-}
-
-/** One seed for each micro-batch of the run: a finaliser (murmur3's) over its coordinates. */
-function mixSeed(seed: number, step: number, index: number): number {
-  let h = (seed ^ Math.imul(step + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca77)) >>> 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }

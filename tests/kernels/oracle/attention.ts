@@ -8,20 +8,23 @@ export interface AttentionCase {
   headDim: number;
   scale: number;
   slidingWindow?: number;
+  /** First key that each query may see, (B * T); 0 when left out. */
+  starts?: readonly number[];
 }
 
-/** Softmax weights of one query over keys 0 .. i, zeros outside the window. */
+/** Softmax weights of one query over keys 0 .. i, zeros outside the window and before its sequence. */
 function weightsOf(
   q: Float64Array,
   k: Float64Array,
   shape: AttentionCase,
   at: { b: number; h: number; i: number },
 ) {
-  const { T, heads, kvHeads, headDim: D, scale, slidingWindow = Infinity } = shape;
+  const { T, heads, kvHeads, headDim: D, scale, slidingWindow = Infinity, starts } = shape;
   const kvHead = Math.floor(at.h / (heads / kvHeads));
   const query = ((at.b * T + at.i) * heads + at.h) * D;
   const scores = new Float64Array(at.i + 1).fill(-Infinity);
-  for (let j = Math.max(0, at.i - slidingWindow + 1); j <= at.i; j++) {
+  const first = starts?.[at.b * T + at.i] ?? 0;
+  for (let j = Math.max(first, at.i - slidingWindow + 1); j <= at.i; j++) {
     const key = ((at.b * T + j) * kvHeads + kvHead) * D;
     let sum = 0;
     for (let d = 0; d < D; d++) sum += q[query + d] * k[key + d];

@@ -13,6 +13,7 @@ export interface Problem {
   rows: number[];
   targets: number[];
   lossScale: number;
+  labelSmoothing?: number;
 }
 
 export interface Options {
@@ -86,6 +87,7 @@ export async function runCrossEntropy(gpu: Gpu, p: Problem, options: Options = {
       dWeight,
       correct: correct ? hits : undefined,
       chunkRows: options.chunkRows,
+      labelSmoothing: p.labelSmoothing,
     });
     sumLoss(plan, { label: '/loss', loss, total });
     return [];

@@ -15,6 +15,7 @@ export interface CrossEntropyResult {
 /**
  * @param weight (V, C)
  * @param rowIndex rows of `hidden` that have a target; targets[i] belongs to rowIndex[i]
+ * @param smoothing share of a target that is spread over the vocabulary, as torch's `label_smoothing`
  */
 export function crossEntropy(
   hidden: Matrix,
@@ -23,6 +24,7 @@ export function crossEntropy(
   rowIndex: readonly number[],
   targets: readonly number[],
   lossScale: number,
+  smoothing = 0,
 ): CrossEntropyResult {
   const bare = product(hidden, transposed(weight));
   const logits = bias ? withBias(bare, bias) : bare;
@@ -34,11 +36,12 @@ export function crossEntropy(
     const x = logits.data.subarray(row * V, (row + 1) * V);
     const top = x.reduce((a, b) => Math.max(a, b), -Infinity);
     const sum = x.reduce((total, value) => total + Math.exp(value - top), 0);
-    loss[i] = Math.log(sum) + top - x[targets[i]];
+    const wanted = (v: number) => (v === targets[i] ? 1 - smoothing : 0) + smoothing / V;
+    const lse = Math.log(sum) + top;
+    loss[i] = x.reduce((total, value, v) => total + wanted(v) * (lse - value), 0);
     correct[i] = x.indexOf(top) === targets[i] ? 1 : 0;
     for (let v = 0; v < V; v++)
-      dLogits.data[row * V + v] =
-        lossScale * (Math.exp(x[v] - top) / sum - (v === targets[i] ? 1 : 0));
+      dLogits.data[row * V + v] = lossScale * (Math.exp(x[v] - top) / sum - wanted(v));
   });
   return {
     loss,

@@ -66,6 +66,8 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   evicted: asWritten,
   'bad-adapter': asWritten,
   'no-rows': () => 'Not a single row was found; check that the file is not empty.',
+  'no-eval-rows': () =>
+    'No row is held back to evaluate on; raise the share for evaluation, or set eval_strategy to no.',
   'answers-cut': () =>
     'Every answer is cut away by the maximum length, so there is nothing to learn; raise max_length.',
   'no-targets': asWritten,

@@ -93,6 +93,7 @@ export const errors = {
 
   // data
   'no-rows': () => '没有读到任何一条数据；请检查文件是否为空。',
+  'no-eval-rows': () => '没有留出用来评测的数据；请调高评测比例，或把 eval_strategy 设为 no。',
   'answers-cut': () => '每一条的回答都被最大长度截掉了，无从学起；请把 max_length 调大。',
   'no-targets': () => '数据里没有要学的回答；请检查每一条的回答是否为空。',
   'too-long': (d) =>

@@ -37,12 +37,21 @@ export const recipe = {
     adam_epsilon: ['稳定项', ''],
     loraplus_lr_ratio: ['B 的倍率', 'LoRA+：B 矩阵用几倍的学习率；1 就是普通 LoRA。'],
     max_grad_norm: ['梯度裁剪', '梯度超过它就按比例缩小；填 0 则不裁剪。'],
+    label_smoothing_factor: ['标签平滑', '目标里有这么一份平摊给整个词表，防止过分自信。'],
+    neftune_noise_alpha: [
+      '词向量噪声',
+      '训练时给词向量加一点噪声（NEFTune），常取 5；填 0 则不加。',
+    ],
     seed: ['随机种子', '同样的种子得到同样的结果。'],
     shuffle: ['打乱顺序', '每轮换一个顺序看数据。'],
     logging_steps: ['每几步记录', '每隔几步画一个点。'],
     save_strategy: ['何时存检查点', '存下来的检查点可以接着训练。'],
     save_steps: ['每几步存一次', '按步存检查点时才起作用。'],
     save_total_limit: ['留几个检查点', '超出的从最早的删起；0 表示全部留下。'],
+    per_device_eval_batch_size: ['评测每批条数', '训练途中评测时一次看几条。'],
+    eval_steps: ['每几步评测', '按步评测时才起作用；填 0 则与记录同步。'],
+    early_stopping_patience: ['提前停止', '连续这么多次评测没有变好就停；填 0 则不提前停。'],
+    early_stopping_threshold: ['变好的幅度', '评测损失至少降这么多才算变好。'],
     max_length: ['最大长度', '一条最多几个词元，超出的会被截掉。'],
     train_on_prompt: ['题面也计入损失', '默认只学回答。'],
   } as Record<RecipeField, readonly [label: string, hint: string]>,
@@ -51,6 +60,12 @@ export const recipe = {
     cosine: '余弦下降',
     constant: '不变',
     constant_with_warmup: '预热后不变',
+    cosine_with_restarts: '余弦下降，多次重来',
+    polynomial: '按幂下降',
+    inverse_sqrt: '按步数平方根的倒数下降',
+    cosine_with_min_lr: '余弦下降到最小值',
+    cosine_warmup_with_min_lr: '预热后余弦下降到最小值',
+    warmup_stable_decay: '预热，保持，再下降',
     epoch: '每轮一次',
     steps: '每隔几步',
     no: '只在最后',
@@ -83,11 +98,17 @@ export type RecipeField =
   | 'adam_epsilon'
   | 'loraplus_lr_ratio'
   | 'max_grad_norm'
+  | 'label_smoothing_factor'
+  | 'neftune_noise_alpha'
   | 'seed'
   | 'shuffle'
   | 'logging_steps'
   | 'save_strategy'
   | 'save_steps'
   | 'save_total_limit'
+  | 'per_device_eval_batch_size'
+  | 'eval_steps'
+  | 'early_stopping_patience'
+  | 'early_stopping_threshold'
   | 'max_length'
   | 'train_on_prompt';

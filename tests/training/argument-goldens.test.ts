@@ -1,0 +1,111 @@
+/**
+ * Runs of transformers' Trainer with arguments beyond the plain ones: smoothed labels, evaluation, the best
+ * checkpoint, early stopping, a second round. Step by step, evaluation by evaluation, file by file.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Gpu } from '$lib/gpu';
+import type { TrainerState } from '$lib/training';
+import { requestTestGpu } from '../dawn';
+import { readJson, relativeL2 } from '../goldens';
+import { goldenRun, type GoldenRun } from './golden-run';
+
+/** As in goldens.test.ts: sums in another order than torch's, through up to 24 steps of Adam. */
+const STEP = 2e-4;
+const FINAL = 3e-4;
+
+describe('arguments against the Trainer', () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await requestTestGpu();
+  });
+  afterAll(() => gpu.dispose());
+
+  const expectClose = (found: number, expected: number, where: string) =>
+    expect(Math.abs(found / expected - 1), where).toBeLessThan(STEP);
+
+  const expectRun = ({ expected, steps, evaluations, ...run }: GoldenRun) => {
+    expect(steps.map(({ step }) => step)).toEqual(expected.steps.map(({ step }) => step));
+    expected.steps.forEach((reference, index) => {
+      const where = `step ${reference.step}`;
+      const report = steps[index];
+      expect(report.targetCount, where).toBe(reference.num_target_tokens);
+      expectClose(report.loss, reference.loss, where);
+      expectClose(report.grad_norm, reference.grad_norm, where);
+      expect(report.learning_rate, where).toBeCloseTo(reference.learning_rate, 12);
+    });
+    const references = expected.evaluations ?? [];
+    expect(evaluations.map(({ step }) => step)).toEqual(references.map(({ step }) => step));
+    references.forEach(({ step, eval_loss }, index) =>
+      expectClose(evaluations[index].eval_loss, eval_loss, `evaluation ${step}`),
+    );
+    for (const { key, offset, count } of run.parameters) {
+      const slice = (values: Float32Array) => values.subarray(offset, offset + count);
+      expect(relativeL2(slice(run.final), slice(run.expectedFinal)), key).toBeLessThan(FINAL);
+    }
+  };
+
+  /** Every field of the file, numbers that are measured within the tolerance. */
+  const expectState = (found: TrainerState, folder: string) => {
+    const reference = readJson<TrainerState>(`${folder}/trainer_state.json`);
+    const near = (value: number) => expect.closeTo(value, 2);
+    const measured = ['loss', 'grad_norm', 'eval_loss', 'learning_rate', 'epoch'];
+    const history = reference.log_history.map((entry) =>
+      Object.fromEntries(
+        Object.entries(entry).map(([key, value]) => [
+          key,
+          measured.includes(key) ? near(value as number) : (value as number),
+        ]),
+      ),
+    );
+    expect(found.log_history).toEqual(history);
+    expect(found.best_metric === null).toBe(reference.best_metric === null);
+    const { best_global_step, best_model_checkpoint, eval_steps, stateful_callbacks } = reference;
+    const { epoch, global_step, max_steps, num_train_epochs, train_batch_size } = reference;
+    const { logging_steps } = reference;
+    expect(found).toMatchObject({
+      ...{ best_global_step, best_model_checkpoint, eval_steps, stateful_callbacks },
+      ...{ epoch, global_step, max_steps, num_train_epochs, train_batch_size, logging_steps },
+    });
+  };
+
+  it.each(['label-smoothing', 'label-smoothing-accumulated'])('%s', async (name) => {
+    const folder = `arguments/${name}`;
+    const run = await goldenRun(gpu, folder);
+    expectRun(run);
+    expectState(run.saves.at(-1)!.state, folder);
+  });
+
+  it.each(['eval-best', 'early-stopping', 'early-stopping-threshold'])('%s', async (name) => {
+    const folder = `arguments/${name}`;
+    const run = await goldenRun(gpu, folder);
+    expectRun(run);
+    expectState(run.saves.at(-1)!.state, folder);
+    const { saves = [], stopped_at_step } = run.expected;
+    expect(run.steps.at(-1)!.step).toBe(stopped_at_step);
+    expect(run.saves.map(({ checkpoints }) => checkpoints)).toEqual(
+      saves.map(({ checkpoints }) => checkpoints),
+    );
+    saves.forEach(({ step, best_metric, best_global_step, best_model_checkpoint }, index) => {
+      const { state } = run.saves[index];
+      expect(state).toMatchObject({ global_step: step, best_global_step, best_model_checkpoint });
+      expectClose(state.best_metric!, best_metric, `best metric at ${step}`);
+    });
+  });
+
+  it('a second round starts from the adapter of the first alone', async () => {
+    const first = await goldenRun(gpu, 'arguments/second-round/first');
+    expectRun(first);
+    expectRun(await goldenRun(gpu, 'arguments/second-round/second'));
+  });
+
+  it('gradient_checkpointing changes no bit of a run', async () => {
+    const plain = await goldenRun(gpu, 'arguments/label-smoothing');
+    const again = await goldenRun(gpu, 'arguments/label-smoothing', {
+      gradient_checkpointing: true,
+    });
+    expect(again.final).toEqual(plain.final);
+    expect(again.evaluations.map((entry) => entry.eval_loss)).toEqual(
+      plain.evaluations.map((entry) => entry.eval_loss),
+    );
+  });
+});
