@@ -34,6 +34,7 @@ export {
 } from './evaluation-arguments';
 export {
   LR_SCHEDULER_TYPES,
+  PLAIN_LR_SCHEDULER_TYPES,
   type LrSchedulerKwargs,
   type LrSchedulerType,
   type RampType,

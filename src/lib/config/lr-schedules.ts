@@ -62,6 +62,11 @@ const TAKES: Readonly<Record<LrSchedulerType, readonly Name[]>> = {
   ],
 };
 
+/** Schedules that need no `lr_scheduler_kwargs`. */
+export const PLAIN_LR_SCHEDULER_TYPES = LR_SCHEDULER_TYPES.filter(
+  (type) => !TAKES[type].includes('min_lr') && type !== 'warmup_stable_decay',
+);
+
 const COUNT = { min: 1, max: 1e9 };
 const SHARE = { min: 0, max: 1 };
 
