@@ -61,6 +61,7 @@ describe('before a run', () => {
   it.each([
     ['a short run', { max_steps: 3, save_steps: 1, save_total_limit: 2 }, {}],
     ['an epoch, rows held back', { max_steps: -1, num_train_epochs: 1 }, { evalShare: 0.25 }],
+    ['a base in 4 bits', { max_steps: 1, load_in_4bit: true }, {}],
     ['rows that are cut', { max_steps: 2, max_length: 48, per_device_train_batch_size: 8 }, {}],
   ] as const)('all that it will take is known: %s', async (_, training, more) => {
     const { engine, files, datasetId } = await startOn(gpu);

@@ -5,14 +5,22 @@
  * change that fits is found in its order, and does fit.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type LoraConfig } from '$lib/config';
-import { ModelWeights, type WeightStorage } from '$lib/decoder';
+import {
+  DEFAULT_TRAINING_ARGUMENTS,
+  readLoraConfig,
+  readPeftConfig,
+  type LoraConfig,
+} from '$lib/config';
+import { adaptedModel, ModelWeights, type WeightStorage } from '$lib/decoder';
 import { NO_LIMITS, type Gpu } from '$lib/gpu';
 import {
   findFit,
   predictMemory,
+  predictStorage,
+  runShape,
   Trainer,
   withChange,
+  writeCheckpoint,
   writeFitChange,
   type FitSettings,
   type TokenRow,
@@ -66,6 +74,32 @@ describe('the memory of a run', () => {
     weights.dispose();
     await gpu.idle();
     expect(gpu.liveBytes).toBe(0);
+  });
+
+  it.each([
+    { use_dora: true, r: 4 },
+    { init_lora_weights: 'pissa', r: 2 },
+    { peft_type: 'IA3' },
+    { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 5 },
+    { peft_type: 'FULL' },
+  ])('%j: to the byte, and on the disk nearly so', async (options) => {
+    const { config, weights } = await open('llama-tied');
+    const args = { ...DEFAULT_TRAINING_ARGUMENTS, save_total_limit: 1 };
+    const shared = { config, peft: readPeftConfig(options, 'test'), args };
+    const predicted = await predictMemory({ ...shared, rowCount: 3, longestRow: 20, gpu });
+    const trainer = await Trainer.create({ ...shared, gpu, weights, rows: rowsOf(3, 20) });
+    expect(predicted.total).toBe(gpu.liveBytes);
+    expect(predicted).toMatchObject(trainer.memory);
+    const model = adaptedModel(config);
+    const files = writeCheckpoint(await trainer.checkpoint(), shared.peft, model, 'base');
+    let stored = 0;
+    for (const bytes of files.values()) stored += bytes.length;
+    const told = predictStorage(shared.peft, model, args, runShape(3, args));
+    // Texts are guessed, and they are much of what so small an adapter takes.
+    expect(Math.abs(told - stored)).toBeLessThan(0.02 * stored + 400);
+    trainer.dispose();
+    weights.dispose();
+    await gpu.idle();
   });
 
   const sizes = async (longestRow: number, batchSize: number) => {

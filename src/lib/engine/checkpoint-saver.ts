@@ -1,7 +1,7 @@
 /**
- * Saves the checkpoints of a run in an order that no crash can hurt: what came before it in the record, the
- * new one whole, and only then the old ones thinned out. A full device does not end a run: what it learns is on the GPU, so it
- * goes on, and only its last checkpoint waits for room.
+ * Saves the checkpoints of a run in an order that no crash can hurt: the record of what came before, the
+ * new one whole, and only then the old ones thinned out. A full device does not end a run: what it
+ * learns is on the GPU, so it goes on, and only its last checkpoint waits for room.
  */
 import type { TrainEvent } from '../rpc/engine-api';
 import { checkpointStep, type Checkpoint, type CheckpointFiles } from '../training';

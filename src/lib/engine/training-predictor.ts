@@ -1,7 +1,6 @@
 /** Tells what a run will take before it starts, and what to change in one that did not fit. */
 import { adaptedModel } from '../decoder';
 import { GpuError, NO_LIMITS } from '../gpu';
-import { layoutAdapter } from '../peft';
 import type { CallContext } from '../rpc/protocol';
 import type { TrainingPrediction, TrainSettings } from '../rpc/engine-api';
 import {
@@ -56,7 +55,7 @@ export class TrainingPredictor {
     return {
       ...(await memoryOf(options)),
       totalSteps: shape.totalSteps,
-      storageBytes: predictStorage(layoutAdapter(adaptedModel(config), peft), args, shape),
+      storageBytes: predictStorage(peft, adaptedModel(config), args, shape),
       ...sizes,
     };
   }

@@ -77,6 +77,14 @@ export class AdapterState {
     this.inverseNorms = gpu.createTensor('adapter inverse norms', rows);
   }
 
+  /** GPU memory of the parameters and of what is computed from them, without gradients and moments. */
+  get parameterBytes(): number {
+    return [this.params, this.initial, this.rowFactors, this.inverseNorms].reduce(
+      (sum, tensor) => sum + (tensor?.sizeBytes ?? 0),
+      0,
+    );
+  }
+
   get dropout(): number {
     return this.config.peft_type === 'LORA' ? this.config.lora_dropout : 0;
   }

@@ -1,6 +1,13 @@
 /** What a run has made, in the form that it is kept and given away in. */
 import { startsFromWeights, type LoraConfig, type PeftConfig } from '../config';
-import { layoutAdapter, toPlainLora, type AdaptedModel, type LoadedAdapter } from '../peft';
+import {
+  layoutAdapter,
+  plainLoraConfig,
+  toPlainLora,
+  type AdaptedModel,
+  type AdapterLayout,
+  type LoadedAdapter,
+} from '../peft';
 import type { Checkpoint } from './run-options';
 
 /** The adapter as the world knows it: what PiSSA and OLoRA taught is a plain LoRA of twice the rank. */
@@ -11,6 +18,11 @@ export function adapterOf(
 ): LoadedAdapter {
   if (initial && isFactored(config)) return toPlainLora(config, model, values, initial);
   return { config, layout: layoutAdapter(model, config), values };
+}
+
+/** Of the adapter that a run with these options will have made. */
+export function keptLayout(config: PeftConfig, model: AdaptedModel): AdapterLayout {
+  return layoutAdapter(model, isFactored(config) ? plainLoraConfig(config) : config);
 }
 
 export const isFactored = (config: PeftConfig): config is LoraConfig =>

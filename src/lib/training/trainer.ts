@@ -144,9 +144,9 @@ export class Trainer {
 
   /** GPU memory by part; weights, inputs and what the optimiser's own kernels need are not in it. */
   get memory(): { adapter: number; optimizer: number; activations: number } {
-    const { params, training } = this.adapter;
+    const { parameterBytes, training } = this.adapter;
     return {
-      adapter: params.sizeBytes,
+      adapter: parameterBytes,
       optimizer: Object.values(training ?? {}).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
       activations: this.plans.activationBytes,
     };
