@@ -1,7 +1,7 @@
 /** The bench: ours against each peer on one adapter in one run. scripts/bench.mjs starts it. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Gpu } from '$lib/gpu';
-import { chooseMatmulVariant } from '$lib/kernels/matmul-choose';
+import { chooseMatmulVariants } from '$lib/kernels/matmul-choose';
 import { loraProblem, type Contender } from './contender';
 import { measureLora, measureMatmul } from './measure';
 import { openOurs } from './ours';
@@ -28,7 +28,7 @@ const SIZES: readonly (readonly [number, number, number])[] = [
 export async function main(options: BenchOptions): Promise<number> {
   const say = (line: string) => console.log(line);
   const gpu = await Gpu.request(options.entry);
-  const variant = await chooseMatmulVariant(gpu);
+  const variant = await chooseMatmulVariants(gpu);
   say(`Adapter: ${gpu.adapterName}. Our matrix kernel: ${variant}.`);
   const contenders = [openOurs(gpu)];
   let missing = 0;

@@ -35,8 +35,7 @@ struct MatmulSizes {
   // Rows and columns that one invocation stores.
   blockRows: u32,
   blockColumns: u32,
-  // 8 and 4.
-  octetRows: u32,
+  // 4.
   quadColumns: u32,
   // Invocations of a workgroup that lie side by side along a row of out (matmul-register.wgsl).
   threadsX: u32,
@@ -55,6 +54,14 @@ fn liveRows() -> u32 {
   }
   let count = liveCount[sizes.limitWord];
   return min(sizes.M, count - min(count, sizes.limitOffset));
+}
+
+// Four steps of k. left: one row of a at each; column q of right: four columns of b at step q.
+fn addFour(before: vec4<f32>, left: vec4<f32>, right: mat4x4<f32>) -> vec4<f32> {
+  var sum = fma(vec4<f32>(left.x), right[0], before);
+  sum = fma(vec4<f32>(left.y), right[1], sum);
+  sum = fma(vec4<f32>(left.z), right[2], sum);
+  return fma(vec4<f32>(left.w), right[3], sum);
 }
 
 // Elements at four places of b.

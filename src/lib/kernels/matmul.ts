@@ -5,9 +5,10 @@
  */
 import { read, update, write, type PlanBuilder, type Tensor } from '../gpu';
 import { checkMatmul } from './matmul-checks';
-import { betterSwapped, matmulKernel, swapped, type Product } from './matmul-kernel';
+import { betterSwapped, matmulKernel, swapped } from './matmul-kernel';
+import type { Product } from './matmul-loads';
 import REDUCE from './matmul-reduce.wgsl?raw';
-import { matmulVariantOf, type MatmulVariant } from './matmul-variant';
+import { matmulForm, matmulVariantOf, type MatmulVariant } from './matmul-variant';
 import { biasPrelude } from './weight';
 
 /** A number of rows that is known only when the plan runs; rows after it cost almost nothing. */
@@ -75,7 +76,8 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const { label, a, b, bias, rows } = args;
   const { M, N, K, aRows, bType, biasType } = checkMatmul(args);
   const accumulate = args.accumulate ?? false;
-  const variant = args.variant ?? matmulVariantOf(plan.gpu);
+  const form = matmulForm(args.transposeA ?? false, args.transposeB ?? false);
+  const variant = args.variant ?? matmulVariantOf(plan.gpu, form);
   const out = args.out ?? plan.tensor(`${label}/out`, [M, N]);
 
   let product: Product = {
@@ -105,6 +107,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const biasOrAny = read(bias ?? a);
   const countOrAny = read(rows?.count ?? a);
 
+  const aOffset = (rows?.aFirst ?? 0) * K;
   const {
     name,
     wgsl,
@@ -112,7 +115,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
     tile,
     block,
     threadsX = 1,
-  } = matmulKernel(variant, product, bType, biasType);
+  } = matmulKernel(variant, product, { bType, biasType, aOffset });
   plan.dispatch({
     label,
     kernel: { name, wgsl, constants },
@@ -128,7 +131,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       isSplit ? product.N : product.out.row,
       isSplit ? 1 : product.out.column,
       isSplit ? M * N : 0,
-      (rows?.aFirst ?? 0) * K,
+      aOffset,
       isSplit ? 0 : outOffset,
       splitLength,
       isSplit ? floatBits(1) : alpha,
@@ -137,7 +140,6 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       ...limit,
       block.rows,
       block.columns,
-      OCTET_ROWS,
       QUAD_COLUMNS,
       threadsX,
     ],
@@ -170,8 +172,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
 
 /** Workgroup size of matmul-reduce.wgsl. */
 const REDUCE_THREADS = 64;
-/** Loop bounds that the compiler is not to see; see matmul-sizes.wgsl. */
-const OCTET_ROWS = 8;
+/** A loop bound that the compiler is not to see; see matmul-sizes.wgsl. */
 const QUAD_COLUMNS = 4;
 
 /** The u32 that carries an f32 through a uniform struct of u32 fields. */

@@ -7,7 +7,7 @@ import { ropeTables } from '../config/rope';
 import { Decoder, type Adapter, type BatchTensors, type ModelWeights } from '../decoder';
 import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
 import { sumLoss } from '../kernels/cross-entropy';
-import { chooseMatmulVariant } from '../kernels/matmul-choose';
+import { chooseMatmulVariants } from '../kernels/matmul-choose';
 import { createStepState, uploadStepState, type StepState } from '../kernels/step-state';
 import type { MicroBatch } from './batches';
 
@@ -79,7 +79,7 @@ export class StepPlans {
 
   private async buildPlan(B: number, T: number): Promise<ShapePlan> {
     const { gpu, config, weights, adapter, training } = this.options;
-    await chooseMatmulVariant(gpu);
+    await chooseMatmulVariants(gpu);
     const integers = (label: string) => {
       const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], 'i32');
       this.owned.push(tensor);
