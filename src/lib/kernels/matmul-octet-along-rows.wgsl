@@ -19,20 +19,20 @@ fn loadOctet(place: u32, step: u32, k: u32, end: u32, lane: u32) -> vec4<f32> {
 
 fn addOctet(first: u32, left: vec4<f32>, right: mat4x4<f32>) {
   let low = transpose(mat4x4<f32>(
-    subgroupBroadcast(left, 0u),
-    subgroupBroadcast(left, 2u),
-    subgroupBroadcast(left, 4u),
-    subgroupBroadcast(left, 6u),
+    subgroupShuffle(left, 0u),
+    subgroupShuffle(left, 2u),
+    subgroupShuffle(left, 4u),
+    subgroupShuffle(left, 6u),
   ));
   addRow(first, low[0], right);
   addRow(first + 1u, low[1], right);
   addRow(first + 2u, low[2], right);
   addRow(first + 3u, low[3], right);
   let high = transpose(mat4x4<f32>(
-    subgroupBroadcast(left, 1u),
-    subgroupBroadcast(left, 3u),
-    subgroupBroadcast(left, 5u),
-    subgroupBroadcast(left, 7u),
+    subgroupShuffle(left, 1u),
+    subgroupShuffle(left, 3u),
+    subgroupShuffle(left, 5u),
+    subgroupShuffle(left, 7u),
   ));
   addRow(first + 4u, high[0], right);
   addRow(first + 5u, high[1], right);

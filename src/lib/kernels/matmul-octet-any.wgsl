@@ -18,12 +18,12 @@ fn loadOctet(place: u32, step: u32, k: u32, end: u32, lane: u32) -> vec4<f32> {
 }
 
 fn addOctet(first: u32, left: vec4<f32>, right: mat4x4<f32>) {
-  addRow(first, subgroupBroadcast(left, 0u), right);
-  addRow(first + 1u, subgroupBroadcast(left, 1u), right);
-  addRow(first + 2u, subgroupBroadcast(left, 2u), right);
-  addRow(first + 3u, subgroupBroadcast(left, 3u), right);
-  addRow(first + 4u, subgroupBroadcast(left, 4u), right);
-  addRow(first + 5u, subgroupBroadcast(left, 5u), right);
-  addRow(first + 6u, subgroupBroadcast(left, 6u), right);
-  addRow(first + 7u, subgroupBroadcast(left, 7u), right);
+  addRow(first, subgroupShuffle(left, 0u), right);
+  addRow(first + 1u, subgroupShuffle(left, 1u), right);
+  addRow(first + 2u, subgroupShuffle(left, 2u), right);
+  addRow(first + 3u, subgroupShuffle(left, 3u), right);
+  addRow(first + 4u, subgroupShuffle(left, 4u), right);
+  addRow(first + 5u, subgroupShuffle(left, 5u), right);
+  addRow(first + 6u, subgroupShuffle(left, 6u), right);
+  addRow(first + 7u, subgroupShuffle(left, 7u), right);
 }

@@ -1,5 +1,6 @@
 // Matrix product in one subgroup of 8 lanes: 8 * OCTETS rows by 32 columns of `out` a workgroup, 4 steps of k a turn.
-// Each lane loads four columns of `b` and one row of each octet of `a`; elements of `a` go round by broadcast.
+// Each lane loads four columns of `b` and one row of each octet of `a`; elements of `a` go round by shuffles, which
+// lavapipe does in one instruction where a broadcast takes two.
 // Before this text: OCTETS (1, 4 or 8), then an octet and a right text, which know the layouts.
 //
 // For CPU adapters with subgroups of 8 (lavapipe). What decides there, seen in the code that LLVM makes:

@@ -22,6 +22,9 @@ const SUBGROUP_LANES = 8;
 const chosen = new WeakMap<Gpu, Map<MatmulForm, MatmulVariant>>();
 
 /** Drivers that run shaders on the CPU. */
+export function isSoftwareAdapter(gpu: Gpu): boolean {
+  return CPU_ADAPTER.test(gpu.adapterName);
+}
 const CPU_ADAPTER = /llvmpipe|lavapipe|swiftshader|microsoft basic render/i;
 
 /**
@@ -30,7 +33,7 @@ const CPU_ADAPTER = /llvmpipe|lavapipe|swiftshader|microsoft basic render/i;
  * is three times as fast as `register` where it runs (tests/bench/LOG.md).
  */
 export function candidateMatmulVariants(gpu: Gpu): MatmulVariant[] {
-  if (!CPU_ADAPTER.test(gpu.adapterName)) return ['tiled', 'register'];
+  if (!isSoftwareAdapter(gpu)) return ['tiled', 'register'];
   return availableMatmulVariants(gpu).includes('subgroup') ? ['subgroup'] : ['register'];
 }
 
