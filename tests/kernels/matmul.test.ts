@@ -107,8 +107,10 @@ describe('matmul', () => {
     for (const [M, K, N] of [
       [19, 45, 37],
       [9, 1100, 21],
+      [20, 48, 36],
+      [12, 1100, 24],
     ])
-      it(`alpha, bias and accumulation, ${variant}, ${splitCount(M, N, K)} part(s) of K`, async (context) => {
+      it(`alpha, bias and accumulation, ${variant}, ${[M, K, N]}`, async (context) => {
         if (!canRun(variant)) return context.skip();
         const a = randomMatrix(M, K, 3);
         const b = randomMatrix(K, N, 4);
@@ -141,28 +143,28 @@ describe('matmul', () => {
       });
 
   it('takes a bias in 16 bits, whole and split, of odd length', async () => {
-    for (const [M, K, N] of [
-      [5, 9, 7],
-      [5, 600, 33],
-    ])
-      for (const dtype of ['f16', 'bf16'] as DType[])
-        for (const variant of availableMatmulVariants(gpu)) {
-          const a = randomMatrix(M, K, 1);
-          const b = randomMatrix(K, N, 2);
-          const bias = roundedTo(randomMatrix(1, N, 3), dtype);
-          const args = {
-            label: '/biased',
-            a: keep(upload(gpu, 'a', a)),
-            b: keep(upload(gpu, 'b', b)),
-            bias: keep(upload(gpu, 'bias', bias, dtype)),
-            variant,
-          };
-          const [out] = await runPlan(gpu, (plan) => [matmul(plan, args)]);
-          expect(relativeError(out, withBias(product(a, b), bias.data).data)).toBeLessThan(
-            TOLERANCE,
-          );
-          free();
-        }
+    const [usual] = candidateMatmulVariants(gpu);
+    const others = availableMatmulVariants(gpu).filter((variant) => variant !== usual);
+    // How a bias is read is one text in all variants: each is tried once.
+    for (const [variant, [M, K, N], dtype] of [
+      ...(['f16', 'bf16'] as const).map((dtype) => [usual, [5, 9, 7], dtype] as const),
+      ...(['f16', 'bf16'] as const).map((dtype) => [usual, [5, 600, 33], dtype] as const),
+      ...others.map((variant) => [variant, [5, 9, 7], 'bf16'] as const),
+    ]) {
+      const a = randomMatrix(M, K, 1);
+      const b = randomMatrix(K, N, 2);
+      const bias = roundedTo(randomMatrix(1, N, 3), dtype);
+      const args = {
+        label: '/biased',
+        a: keep(upload(gpu, 'a', a)),
+        b: keep(upload(gpu, 'b', b)),
+        bias: keep(upload(gpu, 'bias', bias, dtype)),
+        variant,
+      };
+      const [out] = await runPlan(gpu, (plan) => [matmul(plan, args)]);
+      expect(relativeError(out, withBias(product(a, b), bias.data).data)).toBeLessThan(TOLERANCE);
+      free();
+    }
   });
 
   it('equals the float64 product where it is large, all transpositions', async () => {
@@ -185,14 +187,17 @@ describe('matmul', () => {
     }
   });
 
-  it('splits K only where a product is small and K is long, by shape alone', () => {
-    expect(splitCount(8, 8, 100)).toBe(1);
-    expect(splitCount(8, 576, 256)).toBe(2);
-    expect(splitCount(64, 64, 1024)).toBe(8);
-    expect(splitCount(512, 512, 1023)).toBe(1);
-    expect(splitCount(160, 576, 49152)).toBe(4);
-    expect(splitCount(1024, 1024, 49152)).toBe(1);
-    expect(splitCount(1, 1, 10 ** 6)).toBe(32);
+  it('splits K only where a product is small and K is long, by shape and kind of adapter alone', () => {
+    expect(splitCount(8, 8, 100, false)).toBe(1);
+    expect(splitCount(8, 576, 256, false)).toBe(2);
+    expect(splitCount(64, 64, 1024, false)).toBe(8);
+    expect(splitCount(512, 512, 1023, false)).toBe(1);
+    expect(splitCount(160, 576, 49152, false)).toBe(4);
+    expect(splitCount(1024, 1024, 49152, false)).toBe(1);
+    expect(splitCount(1, 1, 10 ** 6, false)).toBe(32);
+    expect(splitCount(8, 8, 100, true)).toBe(1);
+    expect(splitCount(8, 576, 256, true)).toBe(1);
+    expect(splitCount(64, 64, 1024, true)).toBe(4);
   });
 
   it('keeps its precision over a K as long as a vocabulary', async () => {

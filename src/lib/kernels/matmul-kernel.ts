@@ -2,9 +2,11 @@
  * Which text computes a product, over which grid: the variant's tiles, their heights, and the swap of
  * sides. Knows no tensors, only sizes and strides.
  */
-import { matmulLoads, type Product, type Strides } from './matmul-loads';
+import { matmulLoads, storesQuads, type Product, type Strides } from './matmul-loads';
 import REGISTER from './matmul-register.wgsl?raw';
 import SIZES from './matmul-sizes.wgsl?raw';
+import STORE_ANY from './matmul-store-any.wgsl?raw';
+import STORE_QUADS from './matmul-store-quads.wgsl?raw';
 import SUBGROUP from './matmul-subgroup.wgsl?raw';
 import TILED from './matmul-tiled.wgsl?raw';
 import type { MatmulVariant } from './matmul-variant';
@@ -22,22 +24,27 @@ export interface MatmulKernel {
   readonly threadsX?: number;
 }
 
-export interface OperandTypes {
+export interface MatmulOperands {
   readonly bType: WeightDType;
   readonly biasType: WeightDType;
   /** First element of `a` that takes part. */
   readonly aOffset: number;
+  readonly outStrides: Strides;
+  readonly outOffset: number;
 }
 
 export function matmulKernel(
   variant: MatmulVariant,
   product: Product,
-  { bType, biasType, aOffset }: OperandTypes,
+  { bType, biasType, aOffset, outStrides, outOffset }: MatmulOperands,
 ): MatmulKernel {
   const { M, N } = product;
   const loads = matmulLoads(product, aOffset, variant === 'subgroup');
-  const prelude = weightPrelude(bType) + biasPrelude(biasType) + SIZES + loads.wgsl;
-  const name = (idea: string) => `matmul-${idea}-${loads.name}-${bType}`;
+  const isQuads = storesQuads(N, outStrides, outOffset);
+  const store = isQuads ? STORE_QUADS : STORE_ANY;
+  const prelude = weightPrelude(bType) + biasPrelude(biasType) + SIZES + loads.wgsl + store;
+  const name = (idea: string) =>
+    `matmul-${idea}-${loads.name}-${isQuads ? 'quads' : 'any'}-${bType}`;
   switch (variant) {
     case 'tiled': {
       const [x, y] = N <= 16 ? [4, 16] : M <= 16 ? [32, 2] : [16, 8];

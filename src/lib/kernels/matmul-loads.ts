@@ -1,5 +1,5 @@
 /**
- * How a matrix kernel loads its operands: four elements at a time where they lie together and start at a
+ * How a matrix kernel loads its operands and stores its results: four elements at a time where they lie together and start at a
  * multiple of four, else one by one with strides. Knows layouts, not kernels.
  */
 import LEFT_ALONG_K from './matmul-left-along-k.wgsl?raw';
@@ -58,6 +58,11 @@ export function matmulLoads({ M, N, K, a, b }: Product, aOffset: number, isOctet
         ? 'columns'
         : 'any';
   return { name: `${left}-${right}`, wgsl: (isOctets ? OCTET : LEFT)[left] + RIGHT[right] };
+}
+
+/** Whether results lie together by fours that start at a multiple of four. */
+export function storesQuads(N: number, { row, column }: Strides, outOffset: number): boolean {
+  return column === 1 && areQuads(N, row, outOffset);
 }
 
 function areQuads(...sizes: number[]): boolean {
