@@ -9,7 +9,7 @@ import { openSourceLoader } from './source-loader.mjs';
 
 endWithParent();
 const bench = join(root, 'tests', 'bench');
-const { values } = parseArgs({ options: { log: { type: 'string' } } });
+const { values } = parseArgs({ options: { log: { type: 'string' }, only: { type: 'string' } } });
 
 /** Dawn's devices die with this object: the global keeps it. */
 const gpu = create([]);
@@ -33,6 +33,7 @@ try {
       async () => (await loader.load('/tests/bench/peers/jax.mjs')).openJax(),
     ],
     configFile: join(root, 'models', 'nano-lm', 'config.json'),
+    only: values.only,
     resultsFile: join(bench, 'results.json'),
     log: values.log === undefined ? undefined : { file: join(bench, 'LOG.md'), remark: values.log },
   });

@@ -1,5 +1,6 @@
 // `npm run bench`: installs the peers into their own folder, then measures ours against them on one
-// adapter. Prints a table, writes tests/bench/results.json; `-- --log "remark"` appends to LOG.md.
+// adapter. Prints a table, writes tests/bench/results.json; `-- --log "remark"` appends to LOG.md,
+// `-- --only matmul` measures what begins so, and writes nothing.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runWithDawn } from './dawn-process.mjs';

@@ -1,23 +1,34 @@
-/** Times contenders against each other in rounds, so that a busy moment of the machine hits all alike. */
+/**
+ * Times contenders against each other in rounds, so that a busy moment of the machine hits all alike. On a
+ * software adapter the processor is the GPU, and the time that this process was given on it says what the clock
+ * would on a quiet machine, whatever else runs; waiting for a straggling thread it does not see.
+ */
+import { availableParallelism } from 'node:os';
 import type { Contender, LoraProblem, LoraStepper, Operands, Repeat } from './contender';
 
-export interface MatmulFigures {
-  /** 10^9 operations a second, of the best round. */
-  gflops: number;
+/** Something that does a known number of operations, as often as asked. */
+export interface Rated {
+  /** Of one repeat. */
+  readonly operations: number;
+  readonly run: Repeat;
+  readonly dispose?: () => void;
 }
 
 export interface LoraFigures {
   /** Of the median step. */
   tokensPerSecond: number;
+  /** The same by processor time. */
+  processorTokensPerSecond: number;
   /** First step less the fastest one: plans, pipelines, tracing. */
   compileSeconds: number;
   /** Of the first steps, all contenders alike. */
   losses: number[];
 }
 
-/** Operations of one timing: enough that a submission's own cost does not count. */
-const OPERATIONS_A_TIMING = 1e9;
-const MATMUL_ROUNDS = 5;
+/** Of one timing, whichever is more: enough that a submission's own cost does not count. */
+const TIMING_MS = 50;
+const TIMING_OPERATIONS = 1e9;
+const RATE_ROUNDS = 7;
 const LORA_ROUNDS = 4;
 const STEPS_A_ROUND = 5;
 /** Steps whose losses are compared; they also warm up. */
@@ -25,30 +36,55 @@ const COMPARED_STEPS = 4;
 /** f32 sums in another order. */
 export const LOSS_TOLERANCE = 1e-3;
 
-export async function measureMatmul(
+export interface Rates {
+  /** 10^9 operations a second by the clock, of the best round. */
+  gflops: number;
+  /** The same by processor time, as if all processors had been given, of the median round: it is sampled roughly. */
+  processorGflops: number;
+}
+
+export async function measureRates(
+  contenders: ReadonlyMap<string, Rated>,
+): Promise<Map<string, Rates>> {
+  const repeats = new Map<string, number>();
+  const rates = new Map<string, Rates>();
+  const processor = new Map<string, number[]>();
+  for (const [name, { run, operations }] of contenders) {
+    await run(1);
+    const { ms } = await elapsed(() => run(1));
+    repeats.set(name, Math.ceil(Math.max(TIMING_MS / ms, TIMING_OPERATIONS / operations)));
+    rates.set(name, { gflops: 0, processorGflops: 0 });
+    processor.set(name, []);
+  }
+  for (let round = 0; round < RATE_ROUNDS; round++)
+    for (const [name, { run, operations }] of contenders) {
+      const count = repeats.get(name)!;
+      const { ms, processorMs } = await elapsed(() => run(count));
+      const best = rates.get(name)!;
+      const billions = (operations * count) / 1e6;
+      best.gflops = Math.max(best.gflops, billions / ms);
+      processor.get(name)!.push(billions / processorMs);
+    }
+  for (const [name, found] of processor) rates.get(name)!.processorGflops = median(found);
+  return rates;
+}
+
+/** The same product by each contender. */
+export async function openMatmuls(
   contenders: readonly Contender[],
   [m, k, n]: readonly [number, number, number],
-): Promise<Map<string, MatmulFigures>> {
+): Promise<Map<string, Rated>> {
   const operands: Operands = {
     a: Float32Array.from({ length: m * k }, (_, i) => ((i * 37) % 101) / 101 - 0.5),
     b: Float32Array.from({ length: k * n }, (_, i) => ((i * 53) % 103) / 103 - 0.5),
   };
-  const operations = 2 * m * k * n;
-  const repeats = Math.max(1, Math.round(OPERATIONS_A_TIMING / operations));
-  const runs = new Map<string, Repeat>();
-  for (const contender of contenders) {
-    const run = await contender.matmul(m, k, n, operands);
-    await run(1);
-    runs.set(contender.name, run);
-  }
-  const figures = new Map<string, MatmulFigures>();
-  for (let round = 0; round < MATMUL_ROUNDS; round++)
-    for (const [name, run] of runs) {
-      const ms = await elapsed(() => run(repeats));
-      const gflops = (operations * repeats) / ms / 1e6;
-      figures.set(name, { gflops: Math.max(gflops, figures.get(name)?.gflops ?? 0) });
-    }
-  return figures;
+  const runs = new Map<string, Rated>();
+  for (const contender of contenders)
+    runs.set(contender.name, {
+      operations: 2 * m * k * n,
+      run: await contender.matmul(m, k, n, operands),
+    });
+  return runs;
 }
 
 /** @throws Error when the losses of the contenders differ */
@@ -62,10 +98,11 @@ export async function measureLora(
   const losses = new Map<string, number[]>();
   const firstMs = new Map<string, number>();
   const times = new Map<string, number[]>();
+  const processorTimes = new Map<string, number[]>();
   for (const contender of contenders) {
     const found: number[] = [];
     let stepper: LoraStepper | undefined;
-    const ms = await elapsed(async () => {
+    const { ms } = await elapsed(async () => {
       stepper = await contender.loraStep(problem);
       found.push(await stepper.step(batches[0]));
     });
@@ -75,6 +112,7 @@ export async function measureLora(
     firstMs.set(contender.name, ms);
     losses.set(contender.name, found);
     times.set(contender.name, []);
+    processorTimes.set(contender.name, []);
     say(`${contender.name}: losses ${found.map((loss) => loss.toFixed(5)).join(' ')}`);
   }
   refuseDifferent(losses);
@@ -83,15 +121,19 @@ export async function measureLora(
       for (let i = 0; i < STEPS_A_ROUND; i++) {
         const step = COMPARED_STEPS + round * STEPS_A_ROUND + i;
         const batch = batches[step % batches.length];
-        times.get(name)?.push(await elapsed(() => stepper.step(batch)));
+        const { ms, processorMs } = await elapsed(() => stepper.step(batch));
+        times.get(name)?.push(ms);
+        processorTimes.get(name)?.push(processorMs);
       }
   return new Map(
     contenders.map(({ name }) => {
-      const stepMs = median(times.get(name) ?? []);
+      const rateOf = (steps: Map<string, number[]>) =>
+        (config.B * config.T * 1000) / median(steps.get(name) ?? []);
       return [
         name,
         {
-          tokensPerSecond: (config.B * config.T * 1000) / stepMs,
+          tokensPerSecond: rateOf(times),
+          processorTokensPerSecond: rateOf(processorTimes),
           compileSeconds: ((firstMs.get(name) ?? 0) - Math.min(...(times.get(name) ?? []))) / 1000,
           losses: losses.get(name) ?? [],
         },
@@ -111,10 +153,13 @@ function refuseDifferent(losses: ReadonlyMap<string, readonly number[]>): void {
     });
 }
 
-async function elapsed(work: () => Promise<unknown>): Promise<number> {
+async function elapsed(work: () => Promise<unknown>): Promise<{ ms: number; processorMs: number }> {
+  const before = process.cpuUsage();
   const start = performance.now();
   await work();
-  return performance.now() - start;
+  const ms = performance.now() - start;
+  const { user, system } = process.cpuUsage(before);
+  return { ms, processorMs: (user + system) / 1000 / availableParallelism() };
 }
 
 function median(values: readonly number[]): number {

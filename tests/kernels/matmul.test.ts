@@ -1,5 +1,5 @@
 /**
- * Plan: every variant x transposition x storage type x odd size against float64; bias, alpha and
+ * Plan: every variant x transposition x storage type x odd size against float64, small and large; bias, alpha and
  * accumulation, whole and split; rows whose number only the GPU knows; the same bits from run to run
  * and from variant to variant; refusals by name, each beside a call that is taken.
  *
@@ -9,9 +9,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { DType, Gpu, Tensor } from '$lib/gpu';
 import { matmul, splitCount, type MatmulArgs } from '$lib/kernels/matmul';
-import { chooseMatmulVariant } from '$lib/kernels/matmul-choose';
+import { chooseMatmulVariants } from '$lib/kernels/matmul-choose';
 import {
   availableMatmulVariants,
+  candidateMatmulVariants,
   matmulVariantOf,
   setMatmulVariant,
   type MatmulVariant,
@@ -31,7 +32,10 @@ import {
 
 const TOLERANCE = 1e-5;
 
-/** One, primes, around the tiles of every variant (16, 32, 64), and long K that is split. */
+/**
+ * One, primes, around the tiles of every variant (8, 16, 32, 64), and long K that is split; of each side both
+ * multiples of 4, which are loaded four at a time, and others, which are not.
+ */
 const SIZES = [
   [1, 1, 1],
   [1, 5, 3],
@@ -45,6 +49,16 @@ const SIZES = [
   [130, 47, 67],
   [8, 1001, 3],
   [3, 1200, 70],
+  [4, 4, 4],
+  [68, 5, 36],
+  [36, 44, 33],
+  [33, 1028, 68],
+] as const;
+
+/** Enough operations for the tallest tiles; whole quads and not. */
+const LARGE_SIZES = [
+  [260, 516, 512],
+  [257, 521, 509],
 ] as const;
 
 const VARIANTS: MatmulVariant[] = ['register', 'subgroup', 'tiled'];
@@ -65,8 +79,10 @@ describe('matmul', () => {
     for (const dtype of ['f32', 'f16', 'bf16'] as DType[])
       it(`equals the float64 product: ${variant}, b in ${dtype}, all transpositions`, async (context) => {
         if (!canRun(variant)) return context.skip();
+        // How `b` is stored does not touch `a`: one orientation of it saves compiling as many pipelines again.
+        const ofA = dtype === 'f32' ? BOTH : [false];
         for (const [M, K, N] of SIZES)
-          for (const transposeA of BOTH)
+          for (const transposeA of ofA)
             for (const transposeB of BOTH) {
               const a = randomMatrix(M, K, 1);
               const b = roundedTo(randomMatrix(K, N, 2), dtype);
@@ -91,8 +107,10 @@ describe('matmul', () => {
     for (const [M, K, N] of [
       [19, 45, 37],
       [9, 1100, 21],
+      [20, 48, 36],
+      [12, 1100, 24],
     ])
-      it(`alpha, bias and accumulation, ${variant}, ${splitCount(M, N, K)} part(s) of K`, async (context) => {
+      it(`alpha, bias and accumulation, ${variant}, ${[M, K, N]}`, async (context) => {
         if (!canRun(variant)) return context.skip();
         const a = randomMatrix(M, K, 3);
         const b = randomMatrix(K, N, 4);
@@ -125,38 +143,61 @@ describe('matmul', () => {
       });
 
   it('takes a bias in 16 bits, whole and split, of odd length', async () => {
-    for (const [M, K, N] of [
-      [5, 9, 7],
-      [5, 600, 33],
-    ])
-      for (const dtype of ['f16', 'bf16'] as DType[])
-        for (const variant of availableMatmulVariants(gpu)) {
-          const a = randomMatrix(M, K, 1);
-          const b = randomMatrix(K, N, 2);
-          const bias = roundedTo(randomMatrix(1, N, 3), dtype);
-          const args = {
-            label: '/biased',
-            a: keep(upload(gpu, 'a', a)),
-            b: keep(upload(gpu, 'b', b)),
-            bias: keep(upload(gpu, 'bias', bias, dtype)),
-            variant,
-          };
-          const [out] = await runPlan(gpu, (plan) => [matmul(plan, args)]);
-          expect(relativeError(out, withBias(product(a, b), bias.data).data)).toBeLessThan(
-            TOLERANCE,
-          );
-          free();
-        }
+    const [usual] = candidateMatmulVariants(gpu);
+    const others = availableMatmulVariants(gpu).filter((variant) => variant !== usual);
+    // How a bias is read is one text in all variants: each is tried once.
+    for (const [variant, [M, K, N], dtype] of [
+      ...(['f16', 'bf16'] as const).map((dtype) => [usual, [5, 9, 7], dtype] as const),
+      ...(['f16', 'bf16'] as const).map((dtype) => [usual, [5, 600, 33], dtype] as const),
+      ...others.map((variant) => [variant, [5, 9, 7], 'bf16'] as const),
+    ]) {
+      const a = randomMatrix(M, K, 1);
+      const b = randomMatrix(K, N, 2);
+      const bias = roundedTo(randomMatrix(1, N, 3), dtype);
+      const args = {
+        label: '/biased',
+        a: keep(upload(gpu, 'a', a)),
+        b: keep(upload(gpu, 'b', b)),
+        bias: keep(upload(gpu, 'bias', bias, dtype)),
+        variant,
+      };
+      const [out] = await runPlan(gpu, (plan) => [matmul(plan, args)]);
+      expect(relativeError(out, withBias(product(a, b), bias.data).data)).toBeLessThan(TOLERANCE);
+      free();
+    }
   });
 
-  it('splits K only where a product is small and K is long, by shape alone', () => {
-    expect(splitCount(8, 8, 100)).toBe(1);
-    expect(splitCount(8, 576, 256)).toBe(2);
-    expect(splitCount(64, 64, 1024)).toBe(8);
-    expect(splitCount(512, 512, 1023)).toBe(1);
-    expect(splitCount(160, 576, 49152)).toBe(4);
-    expect(splitCount(1024, 1024, 49152)).toBe(1);
-    expect(splitCount(1, 1, 10 ** 6)).toBe(32);
+  it('equals the float64 product where it is large, all transpositions', async () => {
+    for (const [M, K, N] of LARGE_SIZES) {
+      const a = randomMatrix(M, K, 1);
+      const b = randomMatrix(K, N, 2);
+      const expected = product(a, b).data;
+      for (const transposeA of BOTH)
+        for (const transposeB of BOTH) {
+          const args = {
+            label: '/large',
+            a: keep(upload(gpu, 'a', transposeA ? transposed(a) : a)),
+            b: keep(upload(gpu, 'b', transposeB ? transposed(b) : b)),
+            ...{ transposeA, transposeB },
+          };
+          const [out] = await runPlan(gpu, (plan) => [matmul(plan, args)]);
+          expect(relativeError(out, expected), `${[M, K, N]}`).toBeLessThan(TOLERANCE);
+          free();
+        }
+    }
+  });
+
+  it('splits K only where a product is small and K is long, by shape and kind of adapter alone', () => {
+    expect(splitCount(8, 8, 100, false)).toBe(1);
+    expect(splitCount(8, 576, 256, false)).toBe(2);
+    expect(splitCount(64, 64, 1024, false)).toBe(8);
+    expect(splitCount(512, 512, 1023, false)).toBe(1);
+    expect(splitCount(160, 576, 49152, false)).toBe(4);
+    expect(splitCount(1024, 1024, 49152, false)).toBe(1);
+    expect(splitCount(1, 1, 10 ** 6, false)).toBe(32);
+    expect(splitCount(8, 8, 100, true)).toBe(1);
+    expect(splitCount(8, 576, 256, true)).toBe(1);
+    expect(splitCount(64, 64, 1024, true)).toBe(4);
   });
 
   it('keeps its precision over a K as long as a vocabulary', async () => {
@@ -241,18 +282,41 @@ describe('matmul', () => {
     compile.mockRestore();
   });
 
-  it('measures the variants once and remembers; an explicit choice wins', async () => {
-    const choices = await Promise.all([chooseMatmulVariant(gpu), chooseMatmulVariant(gpu)]);
-    expect(choices[0]).toBe(choices[1]);
-    expect(availableMatmulVariants(gpu)).toContain(choices[0]);
-    expect(matmulVariantOf(gpu)).toBe(choices[0]);
-    const compile = vi.spyOn(gpu.device, 'createCommandEncoder');
-    expect(await chooseMatmulVariant(gpu)).toBe(choices[0]);
-    setMatmulVariant(gpu, 'tiled');
-    expect(await chooseMatmulVariant(gpu)).toBe('tiled');
-    expect(matmulVariantOf(gpu)).toBe('tiled');
-    expect(compile).not.toHaveBeenCalled();
-    compile.mockRestore();
+  it('measures the variants of each form once and remembers; an explicit choice wins', async () => {
+    const candidates: MatmulVariant[] = ['register', 'tiled'];
+    setMatmulVariant(gpu, 'tiled', 'at-b');
+    const choices = await Promise.all([
+      chooseMatmulVariants(gpu, candidates),
+      chooseMatmulVariants(gpu, candidates),
+    ]);
+    expect(choices[0]).toEqual(choices[1]);
+    expect(choices[0]['at-b']).toBe('tiled');
+    for (const form of ['a-bt', 'a-b'] as const) {
+      expect(candidates).toContain(choices[0][form]);
+      expect(matmulVariantOf(gpu, form)).toBe(choices[0][form]);
+    }
+    const submit = vi.spyOn(gpu.device, 'createCommandEncoder');
+    expect(await chooseMatmulVariants(gpu)).toEqual(choices[0]);
+    setMatmulVariant(gpu, 'register');
+    expect(await chooseMatmulVariants(gpu)).toEqual({
+      'a-bt': 'register',
+      'a-b': 'register',
+      'at-b': 'register',
+    });
+    expect(submit).not.toHaveBeenCalled();
+    submit.mockRestore();
+  });
+
+  it('measures nothing where one variant is known to win', async () => {
+    const other = await requestTestGpu();
+    const submit = vi.spyOn(other.device, 'createCommandEncoder');
+    const [only, ...others] = candidateMatmulVariants(other);
+    const choice = await chooseMatmulVariants(other, [only]);
+    expect(choice).toEqual({ 'a-bt': only, 'a-b': only, 'at-b': only });
+    expect(submit).not.toHaveBeenCalled();
+    expect(availableMatmulVariants(other)).toEqual(expect.arrayContaining([only, ...others]));
+    submit.mockRestore();
+    other.dispose();
   });
 
   describe('refuses, by name, what does not fit', () => {

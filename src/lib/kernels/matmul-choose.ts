@@ -1,11 +1,13 @@
-/** Measures the matrix kernels on a device, so that plans recorded after it use the fastest. */
-import { Arena, PlanBuilder, type Gpu } from '../gpu';
+/** Measures the matrix kernels on a device, so that plans recorded after it use the fastest for each form. */
+import { Arena, PlanBuilder, reshaped, type Gpu, type Tensor } from '../gpu';
 import { matmul } from './matmul';
 import {
   candidateMatmulVariants,
   hasMatmulVariant,
+  MATMUL_FORMS,
   matmulVariantOf,
   setMatmulVariant,
+  type MatmulForm,
   type MatmulVariant,
 } from './matmul-variant';
 
@@ -13,57 +15,78 @@ import {
 const SIZE = { M: 256, K: 512, N: 512 };
 const REPEATS = 3;
 
-const running = new WeakMap<Gpu, Promise<MatmulVariant>>();
+export type MatmulChoice = Readonly<Record<MatmulForm, MatmulVariant>>;
+
+const running = new WeakMap<Gpu, Promise<MatmulChoice>>();
 
 /**
- * The fastest variant on this device. Measures once where there is a choice (some tens of milliseconds and
- * the compilation), then remembers; `setMatmulVariant` before it settles the question without measuring.
+ * The fastest variants on this device. Measures once where there is a choice (some tens of milliseconds and
+ * the compilation), then remembers; `setMatmulVariant` before it settles a form without measuring.
  */
-export function chooseMatmulVariant(gpu: Gpu): Promise<MatmulVariant> {
-  if (hasMatmulVariant(gpu)) return Promise.resolve(matmulVariantOf(gpu));
+export function chooseMatmulVariants(
+  gpu: Gpu,
+  candidates = candidateMatmulVariants(gpu),
+): Promise<MatmulChoice> {
   let choice = running.get(gpu);
   if (!choice) {
-    choice = measure(gpu).finally(() => running.delete(gpu));
+    choice = measure(gpu, candidates).finally(() => running.delete(gpu));
     running.set(gpu, choice);
   }
   return choice;
 }
 
-async function measure(gpu: Gpu): Promise<MatmulVariant> {
-  const candidates = candidateMatmulVariants(gpu);
-  if (candidates.length === 1) {
-    setMatmulVariant(gpu, candidates[0]);
-    return candidates[0];
-  }
+async function measure(gpu: Gpu, candidates: readonly MatmulVariant[]): Promise<MatmulChoice> {
+  const open = MATMUL_FORMS.filter((form) => !hasMatmulVariant(gpu, form));
+  if (candidates.length === 1) for (const form of open) setMatmulVariant(gpu, candidates[0], form);
+  else if (open.length > 0) await measureForms(gpu, candidates, open);
+  const [forward, input, weight] = MATMUL_FORMS.map((form) => matmulVariantOf(gpu, form));
+  return { 'a-bt': forward, 'a-b': input, 'at-b': weight };
+}
+
+async function measureForms(
+  gpu: Gpu,
+  candidates: readonly MatmulVariant[],
+  forms: readonly MatmulForm[],
+): Promise<void> {
   const { M, K, N } = SIZE;
   const arena = new Arena(gpu, 'matmul choice');
-  const x = gpu.createTensor('matmul choice/x', [M, K]);
-  const weight = gpu.createTensor('matmul choice/weight', [N, K]);
+  const a = gpu.createTensor('matmul choice/a', [M * K]);
+  const b = gpu.createTensor('matmul choice/b', [K * N]);
   try {
-    let best = matmulVariantOf(gpu);
-    let bestMs = Infinity;
-    for (const variant of candidates) {
-      const elapsedMs = await timeVariant(gpu, arena, variant, x, weight);
-      if (elapsedMs < bestMs) [best, bestMs] = [variant, elapsedMs];
+    for (const form of forms) {
+      let best = candidates[0];
+      let bestMs = Infinity;
+      for (const variant of candidates) {
+        const elapsedMs = await timeVariant(gpu, arena, form, variant, a, b);
+        if (elapsedMs < bestMs) [best, bestMs] = [variant, elapsedMs];
+      }
+      if (!hasMatmulVariant(gpu, form)) setMatmulVariant(gpu, best, form);
     }
-    if (!hasMatmulVariant(gpu)) setMatmulVariant(gpu, best);
-    return matmulVariantOf(gpu);
   } finally {
     arena.dispose();
-    gpu.destroyTensor(x);
-    gpu.destroyTensor(weight);
+    gpu.destroyTensor(a);
+    gpu.destroyTensor(b);
   }
 }
 
 async function timeVariant(
   gpu: Gpu,
   arena: Arena,
+  form: MatmulForm,
   variant: MatmulVariant,
-  x: Parameters<typeof matmul>[1]['a'],
-  weight: Parameters<typeof matmul>[1]['b'],
+  a: Tensor,
+  b: Tensor,
 ): Promise<number> {
-  const builder = new PlanBuilder(gpu, `matmul choice/${variant}`);
-  matmul(builder, { label: '/choice', a: x, b: weight, transposeB: true, variant });
+  const { M, K, N } = SIZE;
+  const builder = new PlanBuilder(gpu, `matmul choice/${form}/${variant}`);
+  const transposeA = form === 'at-b';
+  const transposeB = form === 'a-bt';
+  matmul(builder, {
+    label: '/choice',
+    a: reshaped(a, transposeA ? [K, M] : [M, K]),
+    b: reshaped(b, transposeB ? [N, K] : [K, N]),
+    ...{ transposeA, transposeB, variant },
+  });
   const plan = await builder.build(arena);
   try {
     await plan.run();

@@ -1,30 +1,16 @@
 /**
- * Which text computes a product, over which grid: the variant's tiles, the skinny forms, and the swap of
+ * Which text computes a product, over which grid: the variant's tiles, their heights, and the swap of
  * sides. Knows no tensors, only sizes and strides.
  */
+import { matmulLoads, storesQuads, type Product, type Strides } from './matmul-loads';
 import REGISTER from './matmul-register.wgsl?raw';
 import SIZES from './matmul-sizes.wgsl?raw';
+import STORE_ANY from './matmul-store-any.wgsl?raw';
+import STORE_QUADS from './matmul-store-quads.wgsl?raw';
 import SUBGROUP from './matmul-subgroup.wgsl?raw';
-import SUBGROUP_SKINNY from './matmul-subgroup-skinny.wgsl?raw';
 import TILED from './matmul-tiled.wgsl?raw';
 import type { MatmulVariant } from './matmul-variant';
 import { biasPrelude, weightPrelude, type WeightDType } from './weight';
-
-/** Elements from one row, and from one column, to the next. */
-export interface Strides {
-  readonly row: number;
-  readonly column: number;
-}
-
-/** out (M, N) = a (M, K) @ b (K, N) */
-export interface Product {
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-  readonly a: Strides;
-  readonly b: Strides;
-  readonly out: Strides;
-}
 
 export interface MatmulKernel {
   readonly name: string;
@@ -38,18 +24,32 @@ export interface MatmulKernel {
   readonly threadsX?: number;
 }
 
+export interface MatmulOperands {
+  readonly bType: WeightDType;
+  readonly biasType: WeightDType;
+  /** First element of `a` that takes part. */
+  readonly aOffset: number;
+  readonly outStrides: Strides;
+  readonly outOffset: number;
+}
+
 export function matmulKernel(
   variant: MatmulVariant,
-  { M, N }: Product,
-  dtype: WeightDType,
-  biasType: WeightDType,
+  product: Product,
+  { bType, biasType, aOffset, outStrides, outOffset }: MatmulOperands,
 ): MatmulKernel {
-  const prelude = weightPrelude(dtype) + biasPrelude(biasType) + SIZES;
+  const { M, N } = product;
+  const loads = matmulLoads(product, aOffset, variant === 'subgroup');
+  const isQuads = storesQuads(N, outStrides, outOffset);
+  const store = isQuads ? STORE_QUADS : STORE_ANY;
+  const prelude = weightPrelude(bType) + biasPrelude(biasType) + SIZES + loads.wgsl + store;
+  const name = (idea: string) =>
+    `matmul-${idea}-${loads.name}-${isQuads ? 'quads' : 'any'}-${bType}`;
   switch (variant) {
     case 'tiled': {
       const [x, y] = N <= 16 ? [4, 16] : M <= 16 ? [32, 2] : [16, 8];
       return {
-        name: `matmul-tiled-${dtype}`,
+        name: name('tiled'),
         wgsl: prelude + TILED,
         constants: { THREADS_X: x, THREADS_Y: y },
         tile: { rows: 8 * y, columns: 4 * x },
@@ -57,19 +57,18 @@ export function matmulKernel(
       };
     }
     case 'subgroup': {
-      const skinny = M <= SKINNY_ROWS;
-      const rows = skinny ? 8 : 32;
+      const rows = subgroupRows(product);
       return {
-        name: `matmul-subgroup-${skinny ? 'skinny-' : ''}${dtype}`,
-        wgsl: `enable subgroups;\n${prelude}${skinny ? SUBGROUP_SKINNY : SUBGROUP}`,
-        tile: { rows, columns: 32 },
+        name: name(`subgroup-${rows}`),
+        wgsl: `enable subgroups;\nconst OCTETS = ${rows / 8}u;\n${prelude}${SUBGROUP}`,
+        tile: { rows, columns: SUBGROUP_COLUMNS },
         block: { rows, columns: 4 },
       };
     }
     case 'register': {
       const threadsX = registerThreadsX(M, N);
       return {
-        name: `matmul-register-${dtype}`,
+        name: name('register'),
         wgsl: prelude + REGISTER,
         tile: { rows: (8 * REGISTER_THREADS) / threadsX, columns: 8 * threadsX },
         block: { rows: 8, columns: 8 },
@@ -88,20 +87,38 @@ function registerThreadsX(M: number, N: number): number {
   return 8;
 }
 
-/** Up to here, tiles of 8 rows take less time than one of 32 that is partly idle. */
-const SKINNY_ROWS = 16;
+const SUBGROUP_COLUMNS = 32;
+
+/** Time of a step of k by the rows of a tile, in any unit; measured on lavapipe at 29, 48 and 57 GFLOP/s. */
+const SUBGROUP_TILE_COST = { 8: 8.8, 32: 21.3, 64: 35.9 } as const;
+type SubgroupRows = keyof typeof SUBGROUP_TILE_COST;
+
+/**
+ * Multiply-adds from which a product takes the tallest tiles, which lavapipe compiles for a second: a small
+ * model is trained before they have paid for themselves.
+ */
+const LARGE_PRODUCT = 2 ** 26;
+
+function subgroupCost({ M, N }: Product, rows: SubgroupRows): number {
+  return Math.ceil(N / SUBGROUP_COLUMNS) * Math.ceil(M / rows) * SUBGROUP_TILE_COST[rows];
+}
+
+function subgroupRows(product: Product): SubgroupRows {
+  const { M, N, K } = product;
+  const heights: SubgroupRows[] = M * N * K >= LARGE_PRODUCT ? [8, 32, 64] : [8, 32];
+  return heights.reduce((best, rows) =>
+    subgroupCost(product, rows) < subgroupCost(product, best) ? rows : best,
+  );
+}
 
 /** Whether out^T = b^T a^T is less work: tiles of the subgroup variant are wide, and of any height. */
-export function betterSwapped(variant: MatmulVariant, { M, N }: Product): boolean {
-  return variant === 'subgroup' && subgroupCost(N, M) < subgroupCost(M, N);
+export function betterSwapped(variant: MatmulVariant, product: Product): boolean {
+  if (variant !== 'subgroup') return false;
+  const turned = swapped(product);
+  return subgroupCost(turned, subgroupRows(turned)) < subgroupCost(product, subgroupRows(product));
 }
 
 export function swapped({ M, N, K, a, b, out }: Product): Product {
   const turned = ({ row, column }: Strides): Strides => ({ row: column, column: row });
   return { M: N, N: M, K, a: turned(b), b: turned(a), out: turned(out) };
-}
-
-/** Cycles a step of k as measured on lavapipe: 135 for a tile of 8 rows, 334 for one of 32. */
-function subgroupCost(M: number, N: number): number {
-  return Math.ceil(N / 32) * (M <= SKINNY_ROWS ? Math.ceil(M / 8) * 135 : Math.ceil(M / 32) * 334);
 }

@@ -1,6 +1,6 @@
-// Matrix product from registers: one invocation computes 8 by 8 of `out`, no workgroup memory.
+// Matrix product from registers: one invocation computes 8 by 8 of `out`, no workgroup memory, 4 steps of k a turn.
 // For adapters that run on a CPU, where workgroup memory is ordinary memory and a barrier costs.
-// Loads are single elements with strides: such adapters gather anyway, so any layout is equally fast.
+// Before this text: a left and a right text, which load and know the layouts.
 // Each sum runs over k in ascending order, as in every variant: the bits are the same.
 
 @compute @workgroup_size(64)
@@ -15,11 +15,12 @@ fn main(
   if (m >= rows || n >= sizes.N) {
     return;
   }
-  let quad = vec4<u32>(0u, 1u, 2u, 3u);
-  let columns0 = min(n + quad, vec4<u32>(sizes.N - 1u)) * sizes.bColumnStride;
-  let columns1 = min(n + 4u + quad, vec4<u32>(sizes.N - 1u)) * sizes.bColumnStride;
-  let rows0 = sizes.aOffset + min(m + quad, vec4<u32>(rows - 1u)) * sizes.aRowStride;
-  let rows1 = sizes.aOffset + min(m + 4u + quad, vec4<u32>(rows - 1u)) * sizes.aRowStride;
+  let columns0 = rightPlace(n);
+  let columns1 = rightPlace(n + 4u);
+  let rightStep = rightStep();
+  let rows0 = leftPlace(m, rows);
+  let rows1 = leftPlace(m + 4u, rows);
+  let leftStep = leftStep();
   var sum00 = vec4<f32>();
   var sum01 = vec4<f32>();
   var sum10 = vec4<f32>();
@@ -37,35 +38,27 @@ fn main(
   var sum70 = vec4<f32>();
   var sum71 = vec4<f32>();
   let end = min(sizes.K, (group.z + 1u) * sizes.splitLength);
-  for (var k = group.z * sizes.splitLength; k < end; k++) {
-    let right0 = weightQuad(k * sizes.bRowStride + columns0);
-    let right1 = weightQuad(k * sizes.bRowStride + columns1);
-    let left0 = k * sizes.aColumnStride + rows0;
-    let left1 = k * sizes.aColumnStride + rows1;
-    let a0 = vec4<f32>(a[left0.x]);
-    sum00 = fma(a0, right0, sum00);
-    sum01 = fma(a0, right1, sum01);
-    let a1 = vec4<f32>(a[left0.y]);
-    sum10 = fma(a1, right0, sum10);
-    sum11 = fma(a1, right1, sum11);
-    let a2 = vec4<f32>(a[left0.z]);
-    sum20 = fma(a2, right0, sum20);
-    sum21 = fma(a2, right1, sum21);
-    let a3 = vec4<f32>(a[left0.w]);
-    sum30 = fma(a3, right0, sum30);
-    sum31 = fma(a3, right1, sum31);
-    let a4 = vec4<f32>(a[left1.x]);
-    sum40 = fma(a4, right0, sum40);
-    sum41 = fma(a4, right1, sum41);
-    let a5 = vec4<f32>(a[left1.y]);
-    sum50 = fma(a5, right0, sum50);
-    sum51 = fma(a5, right1, sum51);
-    let a6 = vec4<f32>(a[left1.z]);
-    sum60 = fma(a6, right0, sum60);
-    sum61 = fma(a6, right1, sum61);
-    let a7 = vec4<f32>(a[left1.w]);
-    sum70 = fma(a7, right0, sum70);
-    sum71 = fma(a7, right1, sum71);
+  for (var k = group.z * sizes.splitLength; k < end; k += 4u) {
+    let right0 = loadRight(columns0, rightStep, k, end);
+    let right1 = loadRight(columns1, rightStep, k, end);
+    let left0 = transpose(loadLeft(rows0, leftStep, k, end));
+    sum00 = addFour(sum00, left0[0], right0);
+    sum01 = addFour(sum01, left0[0], right1);
+    sum10 = addFour(sum10, left0[1], right0);
+    sum11 = addFour(sum11, left0[1], right1);
+    sum20 = addFour(sum20, left0[2], right0);
+    sum21 = addFour(sum21, left0[2], right1);
+    sum30 = addFour(sum30, left0[3], right0);
+    sum31 = addFour(sum31, left0[3], right1);
+    let left1 = transpose(loadLeft(rows1, leftStep, k, end));
+    sum40 = addFour(sum40, left1[0], right0);
+    sum41 = addFour(sum41, left1[0], right1);
+    sum50 = addFour(sum50, left1[1], right0);
+    sum51 = addFour(sum51, left1[1], right1);
+    sum60 = addFour(sum60, left1[2], right0);
+    sum61 = addFour(sum61, left1[2], right1);
+    sum70 = addFour(sum70, left1[3], right0);
+    sum71 = addFour(sum71, left1[3], right1);
   }
   let offset0 = biasQuad(n);
   let offset1 = biasQuad(n + 4u);

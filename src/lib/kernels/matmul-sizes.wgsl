@@ -1,4 +1,5 @@
-// What every matmul variant binds: out = alpha * a @ b [+ bias] [+ out], a (M, K), b (K, N), out (M, N).
+// What every matmul variant binds: out = alpha * a @ b [+ bias] [+ out], a (M, K), b (K, N), out (M, N). Binding 4,
+// `out`, is in the store texts.
 // Strides are in elements, so that a transposed matrix is the same matrix with its strides swapped.
 // Where K is split, workgroup z sums its part and writes it to plane z of `out`; matmul-reduce.wgsl adds the
 // planes in order.
@@ -35,8 +36,7 @@ struct MatmulSizes {
   // Rows and columns that one invocation stores.
   blockRows: u32,
   blockColumns: u32,
-  // 8 and 4.
-  octetRows: u32,
+  // 4.
   quadColumns: u32,
   // Invocations of a workgroup that lie side by side along a row of out (matmul-register.wgsl).
   threadsX: u32,
@@ -46,7 +46,6 @@ struct MatmulSizes {
 @group(0) @binding(1) var<storage, read> b: array<WeightWord>;
 @group(0) @binding(2) var<storage, read> bias: array<BiasWord>;
 @group(0) @binding(3) var<storage, read> liveCount: array<u32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
 @group(0) @binding(5) var<uniform> sizes: MatmulSizes;
 
 fn liveRows() -> u32 {
@@ -55,6 +54,14 @@ fn liveRows() -> u32 {
   }
   let count = liveCount[sizes.limitWord];
   return min(sizes.M, count - min(count, sizes.limitOffset));
+}
+
+// Four steps of k. left: one row of a at each; column q of right: four columns of b at step q.
+fn addFour(before: vec4<f32>, left: vec4<f32>, right: mat4x4<f32>) -> vec4<f32> {
+  var sum = fma(vec4<f32>(left.x), right[0], before);
+  sum = fma(vec4<f32>(left.y), right[1], sum);
+  sum = fma(vec4<f32>(left.z), right[2], sum);
+  return fma(vec4<f32>(left.w), right[3], sum);
 }
 
 // Elements at four places of b.
@@ -74,20 +81,4 @@ fn biasQuad(column: u32) -> vec4<f32> {
     quad[j] = biasValue(bias[biasPlace(index)], index);
   }
   return quad;
-}
-
-// Stores the part of a quad that lies inside the matrix.
-fn storeQuad(rows: u32, row: u32, column: u32, plane: u32, sum: vec4<f32>, offset: vec4<f32>) {
-  let values = bitcast<f32>(sizes.alpha) * sum + offset;
-  let start = plane * sizes.planeStride + sizes.outOffset + row * sizes.outRowStride;
-  for (var j = 0u; j < sizes.quadColumns; j++) {
-    if (row < rows && column + j < sizes.N) {
-      let index = start + (column + j) * sizes.outColumnStride;
-      var value = select(select(values.x, values.y, j == 1u), select(values.z, values.w, j == 3u), j >= 2u);
-      for (var i = 0u; i < sizes.accumulateTimes; i++) {
-        value += out[index];
-      }
-      out[index] = value;
-    }
-  }
 }

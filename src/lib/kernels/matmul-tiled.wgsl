@@ -1,12 +1,15 @@
 // Matrix product through workgroup memory: for adapters that are real GPUs.
 // A workgroup computes 8 * THREADS_Y rows by 4 * THREADS_X columns of `out`; an invocation 8 by 4.
-// K goes through in tiles of 16, stored k-major so that the inner loop reads whole vec4s.
+// K goes through in tiles of 16, stored k-major so that the inner loop reads whole vec4s. They are loaded in blocks
+// of 4 by 4, by four vec4s where the layout allows: with the default sizes half of the invocations load a block of
+// `a`, the others one of `b`. Before this text: a left and a right text, which load and know the layouts.
 // Each sum runs over k in ascending order, as in every variant: the bits are the same.
 
 override THREADS_X: u32 = 16u;
 override THREADS_Y: u32 = 8u;
 
 const TILE_K = 16u;
+const TILE_KS = TILE_K / 4u;
 
 // One vec4 of padding a row spreads the writes of a row-major matrix over the banks.
 override A_QUADS = 2u * THREADS_Y;
@@ -15,25 +18,12 @@ override A_PITCH = A_QUADS + 1u;
 override B_PITCH = B_QUADS + 1u;
 override A_LENGTH = TILE_K * A_PITCH;
 override B_LENGTH = TILE_K * B_PITCH;
+override A_BLOCKS = TILE_KS * A_QUADS;
+override BLOCKS = A_BLOCKS + TILE_KS * B_QUADS;
 override THREADS = THREADS_X * THREADS_Y;
 
 var<workgroup> aTile: array<vec4<f32>, A_LENGTH>;
 var<workgroup> bTile: array<vec4<f32>, B_LENGTH>;
-
-fn loadA(rows: vec4<u32>, k: u32, end: u32) -> vec4<f32> {
-  if (k >= end) {
-    return vec4<f32>();
-  }
-  let index = sizes.aOffset + rows * sizes.aRowStride + k * sizes.aColumnStride;
-  return vec4<f32>(a[index.x], a[index.y], a[index.z], a[index.w]);
-}
-
-fn loadB(k: u32, end: u32, columns: vec4<u32>) -> vec4<f32> {
-  if (k >= end) {
-    return vec4<f32>();
-  }
-  return weightQuad(k * sizes.bRowStride + columns * sizes.bColumnStride);
-}
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)
 fn main(
@@ -57,22 +47,34 @@ fn main(
   var sum5 = vec4<f32>();
   var sum6 = vec4<f32>();
   var sum7 = vec4<f32>();
-  let lastRow = rows - 1u;
+  let leftStep = leftStep();
+  let rightStep = rightStep();
   for (var tile = start; tile < end; tile += TILE_K) {
-    // Neighbouring invocations read neighbouring elements, along k or across it.
-    for (var i = thread; i < TILE_K * A_QUADS; i += THREADS) {
-      let alongK = sizes.aColumnStride == 1u;
-      let k = select(i / A_QUADS, i % TILE_K, alongK);
-      let quad = select(i % A_QUADS, i / TILE_K, alongK);
-      let quadRows = min(firstRow + quad * 4u + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(lastRow));
-      aTile[k * A_PITCH + quad] = loadA(quadRows, tile + k, end);
-    }
-    for (var i = thread; i < TILE_K * B_QUADS; i += THREADS) {
-      let alongK = sizes.bRowStride == 1u;
-      let k = select(i / B_QUADS, i % TILE_K, alongK);
-      let quad = select(i % B_QUADS, i / TILE_K, alongK);
-      let columns = min(firstColumn + quad * 4u + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(sizes.N - 1u));
-      bTile[k * B_PITCH + quad] = loadB(tile + k, end, columns);
+    for (var i = thread; i < BLOCKS; i += THREADS) {
+      let isLeft = i < A_BLOCKS;
+      let block = select(i - A_BLOCKS, i, isLeft);
+      // Neighbouring invocations read neighbouring elements, along k or across it.
+      let quads = select(B_QUADS, A_QUADS, isLeft);
+      let alongK = select(sizes.bRowStride, sizes.aColumnStride, isLeft) == 1u;
+      let k = 4u * select(block / quads, block % TILE_KS, alongK);
+      let quad = select(block % quads, block / TILE_KS, alongK);
+      // Zeros after the end of K.
+      var values = mat4x4<f32>();
+      if (isLeft) {
+        if (tile + k < end) {
+          values = loadLeft(leftPlace(firstRow + quad * 4u, rows), leftStep, tile + k, end);
+        }
+        for (var q = 0u; q < 4u; q++) {
+          aTile[(k + q) * A_PITCH + quad] = values[q];
+        }
+      } else {
+        if (tile + k < end) {
+          values = loadRight(rightPlace(firstColumn + quad * 4u), rightStep, tile + k, end);
+        }
+        for (var q = 0u; q < 4u; q++) {
+          bTile[(k + q) * B_PITCH + quad] = values[q];
+        }
+      }
     }
     workgroupBarrier();
     for (var k = 0u; k < TILE_K; k++) {

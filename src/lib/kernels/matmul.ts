@@ -3,12 +3,18 @@
  * it checks shapes, picks a variant and splits K where a product would leave the GPU idle.
  * Knows nothing of layers. Sizes go through uniforms, so a new shape compiles nothing.
  */
-import { read, update, write, type PlanBuilder, type Tensor } from '../gpu';
+import { read, type PlanBuilder, type Tensor } from '../gpu';
 import { checkMatmul } from './matmul-checks';
-import { betterSwapped, matmulKernel, swapped, type Product } from './matmul-kernel';
-import REDUCE from './matmul-reduce.wgsl?raw';
-import { matmulVariantOf, type MatmulVariant } from './matmul-variant';
-import { biasPrelude } from './weight';
+import { floatBits } from './add-elementwise';
+import { finishBindings, finishTimes, reducePlanes, type MatmulFinish } from './matmul-finish';
+import { betterSwapped, matmulKernel, swapped } from './matmul-kernel';
+import type { Product } from './matmul-loads';
+import {
+  isSoftwareAdapter,
+  matmulForm,
+  matmulVariantOf,
+  type MatmulVariant,
+} from './matmul-variant';
 
 /** A number of rows that is known only when the plan runs; rows after it cost almost nothing. */
 export interface MatmulRows {
@@ -36,7 +42,7 @@ export interface MatmulArgs {
   readonly transposeB?: boolean;
   /** (N); f32, f16 or bf16. */
   readonly bias?: Tensor;
-  /** Factor of the product, before bias and out; 1 when left out. */
+  /** Factor of the product alone; 1 when left out. */
   readonly alpha?: number;
   /** Adds to what `out` holds. */
   readonly accumulate?: boolean;
@@ -54,14 +60,19 @@ const SPLIT_AIMS = [
   { tiles: 24, shortest: 128 },
   { tiles: 128, shortest: 1024 },
 ] as const;
+/** A few threads of a processor: the second kernel costs more than a thread that waits. */
+const SOFTWARE_SPLIT_AIMS = [{ tiles: 4, shortest: 128 }] as const;
 const MOST_SPLITS = 32;
 /** Parts are multiples of this, the depth of a tile. */
 const SPLIT_UNIT = 16;
 
-/** Parts that K is cut into. A function of the shape alone, so that every variant adds in the same order. */
-export function splitCount(M: number, N: number, K: number): number {
+/**
+ * Parts that K is cut into. A function of the shape and the kind of adapter alone, so that every variant adds in
+ * the same order.
+ */
+export function splitCount(M: number, N: number, K: number, isSoftware: boolean): number {
   const tiles = Math.ceil(M / 64) * Math.ceil(N / 64);
-  const wanted = SPLIT_AIMS.map((aim) =>
+  const wanted = (isSoftware ? SOFTWARE_SPLIT_AIMS : SPLIT_AIMS).map((aim) =>
     Math.min(Math.floor(aim.tiles / tiles), Math.floor(K / aim.shortest)),
   );
   return Math.min(MOST_SPLITS, Math.max(1, ...wanted));
@@ -75,7 +86,8 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const { label, a, b, bias, rows } = args;
   const { M, N, K, aRows, bType, biasType } = checkMatmul(args);
   const accumulate = args.accumulate ?? false;
-  const variant = args.variant ?? matmulVariantOf(plan.gpu);
+  const form = matmulForm(args.transposeA ?? false, args.transposeB ?? false);
+  const variant = args.variant ?? matmulVariantOf(plan.gpu, form);
   const out = args.out ?? plan.tensor(`${label}/out`, [M, N]);
 
   let product: Product = {
@@ -90,33 +102,47 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   if (swap) product = swapped(product);
   const [left, right] = swap ? [b, a] : [a, b];
 
-  const parts = splitCount(M, N, K);
+  const parts = splitCount(M, N, K, isSoftwareAdapter(plan.gpu));
   const splitLength = parts === 1 ? K : Math.ceil(K / parts / SPLIT_UNIT) * SPLIT_UNIT;
   const planes = Math.ceil(K / splitLength);
   const isSplit = planes > 1;
   const target = isSplit ? plan.tensor(`${label}/planes`, [planes, M, N]) : out;
-  const writeOut = accumulate ? update(out) : write(out);
-  const limit = rows ? [1, rows.countWord, rows.first] : [0, 0, 0];
-  const biasTimes = bias ? 1 : 0;
-  const accumulateTimes = accumulate ? 1 : 0;
-  const alpha = floatBits(args.alpha ?? 1);
-  const outOffset = (rows?.outFirst ?? 0) * N;
-  /** A binding that is not used must still be bound; `a` is read anyway. */
-  const biasOrAny = read(bias ?? a);
-  const countOrAny = read(rows?.count ?? a);
-
-  const {
-    name,
-    wgsl,
-    constants,
-    tile,
-    block,
-    threadsX = 1,
-  } = matmulKernel(variant, product, bType, biasType);
+  const aOffset = (rows?.aFirst ?? 0) * K;
+  const finish: MatmulFinish = {
+    bias,
+    biasType,
+    out,
+    outStrides: product.out,
+    outOffset: (rows?.outFirst ?? 0) * N,
+    alpha: floatBits(args.alpha ?? 1),
+    accumulate,
+    rows,
+    // A binding that is not used must still be bound; `a` is read anyway.
+    unused: a,
+  };
+  /** The first kernel of a split product leaves all but the sum of its part to the second. */
+  const here: MatmulFinish = isSplit
+    ? {
+        ...finish,
+        bias: undefined,
+        out: target,
+        outStrides: { row: product.N, column: 1 },
+        outOffset: 0,
+        alpha: floatBits(1),
+        accumulate: false,
+      }
+    : finish;
+  const { name, wgsl, constants, tile, block, threadsX } = matmulKernel(variant, product, {
+    bType,
+    biasType,
+    aOffset,
+    outStrides: here.outStrides,
+    outOffset: here.outOffset,
+  });
   plan.dispatch({
     label,
     kernel: { name, wgsl, constants },
-    bindings: [read(left), read(right), biasOrAny, countOrAny, isSplit ? write(target) : writeOut],
+    bindings: [read(left), read(right), ...finishBindings(here)],
     uniforms: [
       product.M,
       product.N,
@@ -125,56 +151,26 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       product.a.column,
       product.b.row,
       product.b.column,
-      isSplit ? product.N : product.out.row,
-      isSplit ? 1 : product.out.column,
+      here.outStrides.row,
+      here.outStrides.column,
       isSplit ? M * N : 0,
-      (rows?.aFirst ?? 0) * K,
-      isSplit ? 0 : outOffset,
+      aOffset,
+      here.outOffset,
       splitLength,
-      isSplit ? floatBits(1) : alpha,
-      isSplit ? 0 : QUAD_COLUMNS * biasTimes,
-      isSplit ? 0 : accumulateTimes,
-      ...limit,
+      here.alpha,
+      here.bias ? QUAD_COLUMNS : 0,
+      ...finishTimes(here),
       block.rows,
       block.columns,
-      OCTET_ROWS,
       QUAD_COLUMNS,
-      threadsX,
+      threadsX ?? 1,
     ],
     grid: [Math.ceil(product.N / tile.columns), Math.ceil(product.M / tile.rows), planes],
   });
-  if (!isSplit) return out;
-
-  const groups = Math.ceil((M * N) / REDUCE_THREADS);
-  const gridX = Math.min(groups, plan.gpu.device.limits.maxComputeWorkgroupsPerDimension);
-  plan.dispatch({
-    label: `${label}/reduce`,
-    kernel: { name: `matmul-reduce-${biasType}`, wgsl: biasPrelude(biasType) + REDUCE },
-    bindings: [read(target), biasOrAny, countOrAny, writeOut],
-    uniforms: [
-      product.M,
-      product.N,
-      planes,
-      product.out.row,
-      product.out.column,
-      outOffset,
-      alpha,
-      biasTimes,
-      accumulateTimes,
-      ...limit,
-    ],
-    grid: [gridX, Math.ceil(groups / gridX)],
-  });
+  if (isSplit)
+    reducePlanes(plan, `${label}/reduce`, { planes: target, M: product.M, N: product.N }, finish);
   return out;
 }
 
-/** Workgroup size of matmul-reduce.wgsl. */
-const REDUCE_THREADS = 64;
-/** Loop bounds that the compiler is not to see; see matmul-sizes.wgsl. */
-const OCTET_ROWS = 8;
+/** A loop bound that the compiler is not to see; see matmul-sizes.wgsl. */
 const QUAD_COLUMNS = 4;
-
-/** The u32 that carries an f32 through a uniform struct of u32 fields. */
-export function floatBits(value: number): number {
-  return new Uint32Array(new Float32Array([value]).buffer)[0];
-}

@@ -10,3 +10,10 @@ fn weightValue(word: WeightWord, index: u32) -> f32 {
   let pair = unpack2x16float(word);
   return select(pair.x, pair.y, (index & 1u) == 1u);
 }
+
+// Four elements that lie together.
+alias WeightFour = vec2<u32>;
+
+fn weightFour(words: WeightFour) -> vec4<f32> {
+  return vec4<f32>(unpack2x16float(words.x), unpack2x16float(words.y));
+}

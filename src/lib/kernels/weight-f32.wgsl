@@ -8,3 +8,10 @@ fn weightPlace(index: u32) -> u32 {
 fn weightValue(word: WeightWord, index: u32) -> f32 {
   return word;
 }
+
+// Four elements that lie together.
+alias WeightFour = vec4<f32>;
+
+fn weightFour(words: WeightFour) -> vec4<f32> {
+  return words;
+}

@@ -5,7 +5,7 @@
 import type { ModelConfig, PeftConfig, TrainingArguments } from '../config';
 import { adaptedModel, ModelWeights } from '../decoder';
 import { Gpu, type CountedLimits, type DType } from '../gpu';
-import { matmulVariantOf, setMatmulVariant } from '../kernels/matmul-variant';
+import { MATMUL_FORMS, matmulVariantOf, setMatmulVariant } from '../kernels/matmul-variant';
 import { layoutAdapter } from '../peft';
 import { Trainer } from './trainer';
 
@@ -45,7 +45,8 @@ export interface PredictMemoryOptions {
 export async function predictMemory(options: PredictMemoryOptions): Promise<RunMemory> {
   const { config, peft, args, rowCount, longestRow, dtypeOf = () => 'f32' } = options;
   const gpu = Gpu.counting(options.gpu, options.limits);
-  setMatmulVariant(gpu, matmulVariantOf(options.gpu ?? gpu));
+  for (const form of MATMUL_FORMS)
+    setMatmulVariant(gpu, matmulVariantOf(options.gpu ?? gpu, form), form);
   const weights = ModelWeights.outline(gpu, config, dtypeOf, args.load_in_4bit);
   const zeros = new Int32Array(longestRow);
   const row = { inputIds: zeros, labels: zeros };

@@ -15,7 +15,7 @@ import {
 } from '../decoder';
 import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
 import { sumLoss } from '../kernels/cross-entropy';
-import { chooseMatmulVariant } from '../kernels/matmul-choose';
+import { chooseMatmulVariants } from '../kernels/matmul-choose';
 import { uniformNoise } from '../kernels/noise';
 import { createStepState, uploadStepState, type StepState } from '../kernels/step-state';
 import type { MicroBatch } from './batches';
@@ -138,7 +138,7 @@ export class StepPlans {
     const { gpu, config, weights, adapter, gradientCheckpointing, labelSmoothing } = this.options;
     const packing = training && this.options.packing;
     const noisy = training && this.options.embeddingNoise;
-    await chooseMatmulVariant(gpu);
+    await chooseMatmulVariants(gpu);
     const integers = (label: string, dtype: 'i32' | 'u32' = 'i32') => {
       const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], dtype);
       this.owned.push(tensor);
