@@ -55,7 +55,7 @@ class TrainForm {
       datasetId: dataset.id,
       evalShare: held ? 0 : recipe.evalShare,
       evalDatasetId: held?.id,
-      peft: recipe.lora,
+      peft: recipe.peft,
       training: recipe.training,
       samplePrompts: recipe.prompts,
       name: lang.t.train.runName(datasets.nameOf(dataset), lang.format.dateTime(Date.now())),

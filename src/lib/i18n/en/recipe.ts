@@ -8,7 +8,15 @@ export const recipe: typeof zh = {
   recommendedOn: 'The recipe tuned for this sample is in use.',
   common: 'Back to the common recipe',
   paramsPending: 'The number of trainable parameters is worked out when training starts.',
-  groups: { main: 'Changed most often', lora: 'LoRA', schedule: 'Pace', more: 'Everything else' },
+  groups: {
+    main: 'Changed most often',
+    more: 'Everything else',
+    method: 'Method',
+    pace: 'Pace',
+    optimizer: 'Optimiser',
+    data: 'Data',
+    saving: 'Logging and saving',
+  },
   range: (min, max) => `${min} to ${max}`,
   invalid: (found, min, max) =>
     `Found ${found || 'nothing'}; allowed is ${min} to ${max}. Please correct it.`,
@@ -22,6 +30,15 @@ export const recipe: typeof zh = {
       'Leaves a random part out while training, against learning by heart.',
     ],
     target_modules: ['Layers to adapt', 'Which linear layers get an adapter.'],
+    feedforward_modules: [
+      'Layers scaled at their input',
+      'The feed-forward is scaled at its input, other layers at their output.',
+    ],
+    num_virtual_tokens: ['Virtual tokens', 'How many stand before each layer: more learn more.'],
+    init_lora_weights: [
+      'Where it starts',
+      'PiSSA and OLoRA start from parts of the weight itself and learn faster at first.',
+    ],
     bias: ['Biases', 'Whether biases are trained as well.'],
     use_rslora: ['Rank-stabilised scale', 'Keeps the strength steady at high ranks.'],
     learning_rate: [
@@ -67,6 +84,10 @@ export const recipe: typeof zh = {
     epoch: 'at each epoch’s end',
     steps: 'every so many steps',
     no: 'only at the end',
+    'init_lora_weights.true': 'as PEFT does',
+    pissa: 'the largest singular values',
+    pissa_niter_4: 'the same, approximated: quicker',
+    olora: 'QR factors',
     none: 'not trained',
     all: 'all trained',
     lora_only: 'of adapted layers only',

@@ -6,7 +6,15 @@ export const recipe = {
   recommendedOn: '正在使用为这份样例调好的配方。',
   common: '恢复常用配方',
   paramsPending: '开始训练时会算出可训练的参数量。',
-  groups: { main: '最常调的', lora: 'LoRA', schedule: '步调', more: '其余选项' },
+  groups: {
+    main: '最常调的',
+    more: '其余选项',
+    method: '方法',
+    pace: '步调',
+    optimizer: '优化器',
+    data: '数据',
+    saving: '记录与保存',
+  },
   range: (min: string, max: string) => `可填 ${min} 到 ${max}`,
   invalid: (found: string, min: string, max: string) =>
     `填的是 ${found || '空'}，可填 ${min} 到 ${max}，请改正。`,
@@ -17,6 +25,9 @@ export const recipe = {
     lora_alpha: ['缩放', '适配器的力度，常取秩的两倍。'],
     lora_dropout: ['随机丢弃', '训练时随机略去一部分，防止死记硬背。'],
     target_modules: ['训练哪些层', '在哪些线性层上加适配器。'],
+    feedforward_modules: ['其中缩放输入的层', '前馈层缩放输入，其余的层缩放输出。'],
+    num_virtual_tokens: ['虚拟词元', '每层前面加几个，越多学得越多。'],
+    init_lora_weights: ['从哪里起步', 'PiSSA、OLoRA 从权重本身分出初值，起步更快。'],
     bias: ['偏置', '是否同时训练偏置。'],
     use_rslora: ['秩稳定缩放', '秩很大时让力度更稳。'],
     learning_rate: ['学习率', '每一步迈多大。学不动就调大，损失乱跳就调小。'],
@@ -50,6 +61,10 @@ export const recipe = {
     epoch: '每轮一次',
     steps: '每隔几步',
     no: '只在最后',
+    'init_lora_weights.true': 'PEFT 默认',
+    pissa: '最大的奇异值',
+    pissa_niter_4: '同上，近似求解，更快',
+    olora: 'QR 分解',
     none: '不训练',
     all: '全部训练',
     lora_only: '只训练加了适配器的层',
@@ -62,6 +77,9 @@ export type RecipeField =
   | 'lora_alpha'
   | 'lora_dropout'
   | 'target_modules'
+  | 'feedforward_modules'
+  | 'num_virtual_tokens'
+  | 'init_lora_weights'
   | 'bias'
   | 'use_rslora'
   | 'learning_rate'
