@@ -150,6 +150,12 @@ export type TrainEvent =
       startStep: number;
     }
   | {
+      kind: 'evaluation';
+      step: number;
+      /** Mean loss over the rows held back. */
+      evalLoss: number;
+    }
+  | {
       kind: 'step';
       step: number;
       epoch: number;

@@ -1,44 +1,15 @@
 /** Three questions that lead to a method, and what its answer fills into the recipe. */
 import { LINEAR_MODULES } from '../config';
-import type { Method } from './methods';
+import {
+  adviseMethod,
+  METHOD_OF,
+  QUESTIONS,
+  type Advice,
+  type Answer,
+  type Answers,
+  type Question,
+} from './method-advice';
 import { recipe } from './recipe.svelte';
-
-export const QUESTIONS = ['task', 'data', 'device'] as const;
-export type Question = (typeof QUESTIONS)[number];
-
-export const ANSWERS = {
-  task: ['general', 'special'],
-  data: ['little', 'much'],
-  device: ['scarce', 'rich'],
-} as const;
-export type Answer<Q extends Question = Question> = (typeof ANSWERS)[Q][number];
-export type Answers = { [Q in Question]: Answer<Q> };
-
-export type Advice = 'prompting' | 'prefix' | 'ia3' | 'lora' | 'qlora' | 'full';
-
-/** By task, then data, then device. */
-const ADVICE: Readonly<Record<string, Advice>> = {
-  'general little scarce': 'prompting',
-  'general little rich': 'prefix',
-  'general much scarce': 'lora',
-  'general much rich': 'lora',
-  'special little scarce': 'ia3',
-  'special little rich': 'lora',
-  'special much scarce': 'qlora',
-  'special much rich': 'full',
-};
-
-export const adviseMethod = ({ task, data, device }: Answers): Advice =>
-  ADVICE[`${task} ${data} ${device}`];
-
-/** What a piece of advice chooses on the form; prompting needs no training. */
-export const METHOD_OF: Readonly<Record<Exclude<Advice, 'prompting'>, Method>> = {
-  prefix: 'prefix',
-  ia3: 'ia3',
-  lora: 'lora',
-  qlora: 'lora',
-  full: 'full',
-};
 
 class MethodGuide {
   /** Index of the question that is asked; past the last, the advice is shown. */

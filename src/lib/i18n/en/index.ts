@@ -1,5 +1,6 @@
 import { chat } from './chat';
 import { common } from './common';
+import { curves } from './curves';
 import { evaluate } from './evaluate';
 import { frame } from './frame';
 import { home } from './home';
@@ -9,4 +10,16 @@ import { recipe } from './recipe';
 import { settings } from './settings';
 import { train } from './train';
 
-export const en = { common, frame, home, models, train, recipe, methods, chat, evaluate, settings };
+export const en = {
+  common,
+  frame,
+  home,
+  models,
+  train,
+  recipe,
+  methods,
+  curves,
+  chat,
+  evaluate,
+  settings,
+};

@@ -34,7 +34,7 @@ export const methods: typeof zh = {
   rateUse: (rate) => `Use ${rate}`,
 
   presetsTitle: 'Ready-made recipes',
-  presetsHint: 'They change what they name, and the schedule; everything else stays as it is.',
+  presetsHint: 'They change what they name, and the schedule; the rest stays as it is.',
   presets: {
     quick: { title: 'Quick', line: 'Rank 8 on q and v, 1 epoch. To see whether it works at all.' },
     balanced: {
