@@ -157,15 +157,17 @@ class Recipe {
     else this.setTraining({ [name]: found });
   }
 
-  /** @param modules the method's `target_modules`; what they no longer hold is no `feedforward_modules` either */
+  /** @param modules the method's `target_modules`; a new one is scaled where PEFT scales it */
   setTargets(modules: readonly LinearModule[]): void {
     const target_modules = LINEAR_MODULES.filter((module) => modules.includes(module));
     if (usesLora(this.method)) this.setLora({ target_modules });
     else
       this.setIa3({
         target_modules,
-        feedforward_modules: this.ia3.feedforward_modules.filter((module) =>
-          target_modules.includes(module),
+        feedforward_modules: target_modules.filter((module) =>
+          this.ia3.target_modules.includes(module)
+            ? this.ia3.feedforward_modules.includes(module)
+            : DEFAULT_IA3_CONFIG.feedforward_modules.includes(module),
         ),
       });
   }

@@ -29,6 +29,7 @@ export const methods: typeof zh = {
       line: 'Trains every parameter; a file as large as the model and several times the memory. For much data, a special task and a strong device.',
     },
   },
+  rateHint: (general, method, low, high) => `${general} ${method}: usually ${low} to ${high}.`,
   rateOffer: (method, suggested, current) =>
     `${method} usually begins at a learning rate of ${suggested}; the field holds ${current}.`,
   rateUse: (rate) => `Use ${rate}`,

@@ -28,6 +28,8 @@ export const methods = {
       line: '训练每一个参数，文件和模型一样大，显存要好几倍。数据多、任务专、设备强时用。',
     },
   },
+  rateHint: (general: string, method: string, low: string, high: string) =>
+    `${general}${method} 常用 ${low} 到 ${high}。`,
   rateOffer: (method: string, suggested: string, current: string) =>
     `${method} 的学习率通常从 ${suggested} 起步，现在填的是 ${current}。`,
   rateUse: (rate: string) => `改为 ${rate}`,
@@ -86,7 +88,7 @@ export const methods = {
     fourBitLater:
       '训练时把基础模型存成四位还在路上；现在会填好 LoRA 的部分（全部线性层），显存按原来的精度算。',
     announce: (title: string) => `建议：${title}`,
-    filled: (method: string) => `已在下面的配方里选好${method}。`,
+    filled: (method: string) => `已在配方里选好 ${method}。`,
     next: '下一步',
     back: '上一步',
     restart: '重新选',
