@@ -10,7 +10,7 @@ import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEngine } from '$lib/engine';
 import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
-import { MemoryFiles, MemoryTables } from '$lib/storage';
+import { MemoryFiles, MemoryTables, storageFull } from '$lib/storage';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
 
 Object.assign(globalThis, globals);
@@ -241,6 +241,28 @@ describe('checkpoints of a run', () => {
       expect(resumed).toMatchObject({ id: runId, status: 'finished' });
       expect(resumed.error).toBeUndefined();
       expect(await weightsOf(resumed.adapterId!)).toEqual(expected);
+    });
+
+    it('a pause that cannot be written down is a pause all the same', async () => {
+      const put = tables.put.bind(tables);
+      let paused = 0;
+      tables.put = (table, ...records) => {
+        const wanted = records.some(
+          (record) => (record as { status?: string }).status === 'paused',
+        );
+        if (!wanted) return put(table, ...records);
+        paused += 1;
+        return Promise.reject(storageFull('the table of runs'));
+      };
+      const run = await train({}, {}, (event) => {
+        if (event.kind === 'step' && event.step === 1)
+          void engine.pauseTraining(undefined, silent());
+        if (event.kind === 'paused')
+          setTimeout(() => void engine.resumeTraining(undefined, silent()), 20);
+      });
+      expect(paused).toBe(1);
+      expect(run.status).toBe('finished');
+      expect(await weightsOf(run.adapterId!)).toEqual(expected);
     });
 
     it('discarding while it waits leaves nothing of the run', async () => {

@@ -3,10 +3,13 @@
  * runs, adapters and exports. Talking is the browser tests' part: ONNX Runtime's GPU needs one.
  */
 import type { Server } from 'node:http';
+import { zipSync } from 'fflate';
 import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { COMMON_RECIPE } from '$lib/config';
 import { createEngine } from '$lib/engine';
+import { chooseStorage, chooseTalkBackend } from '$lib/engine/open-model';
+import type { Gpu } from '$lib/gpu';
 import { parseSafetensorsHeader, readZip } from '$lib/formats';
 import type { EngineApi, TrainEvent } from '$lib/rpc/engine-api';
 import { holdLock, MemoryFiles, MemoryTables, RUN_LOCK } from '$lib/storage';
@@ -14,6 +17,26 @@ import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } fr
 
 Object.assign(globalThis, globals);
 const gpu = create([]) as unknown as GPU;
+
+describe('what answers, and how weights lie', () => {
+  const graphics = { isSoftware: false } as Gpu;
+  const software = { isSoftware: true } as Gpu;
+  const LARGE = 100e6;
+
+  it('a graphics card answers, a software adapter leaves it to the processor, unless asked to', () => {
+    expect(chooseTalkBackend(graphics, 'auto')).toBe('webgpu');
+    expect(chooseTalkBackend(software, 'auto')).toBe('wasm');
+    expect(chooseTalkBackend(software, 'webgpu')).toBe('webgpu');
+    expect(chooseTalkBackend(graphics, 'wasm')).toBe('wasm');
+    expect(chooseTalkBackend(undefined, 'webgpu')).toBe('wasm');
+  });
+
+  it('16 bits for large models that the trainer alone reads', () => {
+    expect(chooseStorage('wasm', LARGE)).toBe('stored');
+    expect(chooseStorage('wasm', 5e6)).toBe('f32');
+    expect(chooseStorage('webgpu', LARGE)).toBe('f32');
+  });
+});
 
 describe('the engine', () => {
   let server: Server;
@@ -191,6 +214,10 @@ describe('the engine', () => {
       silent(),
     );
     expect(mapped.dataset?.rowCount).toBe(1);
+    const zip = zipSync({ 'config.json': new TextEncoder().encode('{}'.padEnd(64)) }, { level: 0 });
+    zip[50] ^= 1;
+    const damaged = engine.importModel({ files: [new File([zip], 'm.zip')], name: 'x' }, silent());
+    expect(await fail(damaged)).toMatch(/^corrupt: m\.zip is a damaged zip archive/);
     const noWeights = [new File(['{}'], 'tokenizer.json')];
     expect(await fail(engine.importModel({ files: noWeights, name: 'x' }, silent()))).toMatch(
       /bad-files: There is no config.json/,
@@ -206,7 +233,8 @@ describe('the engine', () => {
   it('without WebGPU says why it cannot train, and still opens the model for talking', async () => {
     engine = startOn(undefined);
     const device = await engine.describeDevice(undefined, silent());
-    expect(device).toMatchObject({ backend: 'wasm', trainingBlocked: { code: 'no-webgpu' } });
+    expect(device).toMatchObject({ backend: 'wasm', talksOn: 'wasm', isSoftwareAdapter: false });
+    expect(device).toMatchObject({ trainingBlocked: { code: 'no-webgpu' } });
     await expect(engine.train(requestOf(await importRows()), silent())).rejects.toMatchObject({
       code: 'no-training',
     });

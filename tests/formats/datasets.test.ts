@@ -11,7 +11,7 @@ import {
   writeAlpacaJson,
   type DatasetRow,
 } from '$lib/formats';
-import { expectFormatError, fuzzBytes } from './fuzz';
+import { expectFormatError } from './expect-error';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const read = (source: string | Uint8Array) => readDataset(source, { fileName: 'data' });
@@ -436,23 +436,6 @@ describe('writeAlpacaJson', () => {
 });
 
 describe('hostile datasets', () => {
-  const chat = {
-    messages: [
-      { role: 'user', content: 'a' },
-      { role: 'assistant', content: 'b' },
-    ],
-  };
-
-  it('survives mutated JSON, JSONL, CSV and UTF-16', () => {
-    fuzzBytes(utf8(JSON.stringify([alpaca, alpaca, { input_ids: [1, 2] }, chat])), read);
-    fuzzBytes(utf8([alpaca, alpaca, chat].map((row) => JSON.stringify(row)).join('\n')), read);
-    fuzzBytes(utf8('instruction,input,output\n"a ""b""\nc",你好,d\ne,f,g\n'), read);
-    fuzzBytes(
-      new Uint8Array(Uint16Array.from('[{"text":"你"}]', (c) => c.charCodeAt(0)).buffer),
-      read,
-    );
-  });
-
   it('survives any text and any JSON, and mapping whatever it finds', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), fc.string({ unit: 'binary' })), (text) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { findNonFinite, float32ToBf16, float32ToF16, tensorToFloat32 } from '$lib/formats';
-import { expectFormatError } from './fuzz';
+import { expectFormatError } from './expect-error';
 
 const allPatterns = Uint16Array.from({ length: 65536 }, (_, i) => i);
 const bytesOf = (array: Uint16Array | Float32Array) =>

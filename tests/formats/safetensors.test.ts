@@ -15,7 +15,7 @@ import {
   streamSafetensors,
   type SafetensorsInput,
 } from '$lib/formats';
-import { expectFormatError, fuzzBytes } from './fuzz';
+import { expectFormatError } from './expect-error';
 
 const golden = new Uint8Array(
   readFileSync(new URL('./goldens/mixed.safetensors', import.meta.url)),
@@ -309,8 +309,6 @@ describe('safetensors header', () => {
     expect(performance.now() - started).toBeLessThan(5000);
   });
 
-  it('survives mutated files', () => fuzzBytes(golden, parse));
-
   it('survives any header', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 6 }), fc.nat(64), (json, dataBytes) => {
@@ -444,12 +442,6 @@ describe('safetensors index', () => {
       () => parseSafetensorsIndex('{"weight_map":{"a":"x.safetensors","a":"y.safetensors"}}'),
       'corrupt',
       /"weight_map.a" twice/,
-    );
-  });
-
-  it('survives mutated files', () => {
-    fuzzBytes(new TextEncoder().encode(text), (bytes) =>
-      parseSafetensorsIndex(new TextDecoder().decode(bytes)),
     );
   });
 });

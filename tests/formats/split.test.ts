@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { findDuplicates, findOverlap, splitRows, type DatasetRow } from '$lib/formats';
-import { expectFormatError } from './fuzz';
+import { expectFormatError } from './expect-error';
 
 const text = (value: string): DatasetRow => ({ kind: 'text', text: value });
 const texts = (count: number) => Array.from({ length: count }, (_, i) => text(`row ${i}`));

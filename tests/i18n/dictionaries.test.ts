@@ -104,6 +104,23 @@ describe('errors', () => {
     expect(explainError(error, 'zh-CN').exact).toBe('loss is NaN');
   });
 
+  test('a change that would make a run fit is worded by the labels of the form', () => {
+    const error = {
+      code: 'limit',
+      message: 'step/slot 0 needs a buffer of 8 bytes, this GPU allows 4.',
+      details: { suggestion: 'per_device_train_batch_size=2, max_length=128' },
+    };
+    expect(explainError(error, 'en').sentence).toMatch(/Rows a batch 2, Maximum length 128\.$/);
+    expect(explainError(error, 'zh-CN').sentence).toContain(
+      '把每批条数改为 2、把最大长度改为 128，就放得下',
+    );
+    expect(explainError({ ...error, code: 'out-of-memory' }, 'en').sentence).toMatch(
+      /try these settings: Rows a batch 2/,
+    );
+    expect(explainError({ ...error, details: {} }, 'en').sentence).toBe(error.message);
+    expect(explainError({ ...error, details: {} }, 'zh-CN').exact).toBe(error.message);
+  });
+
   test('an unknown code keeps its own message, in Chinese behind a sentence', () => {
     const error = { code: 'brand-new', message: 'Row 3 is odd.' };
     expect(explainError(error, 'en')).toMatchObject({

@@ -1,7 +1,8 @@
 /**
  * Plan: what a person does, over the scripted engine. The tour from its button to its figures, with a
  * pause; a run with pause, keep and discard; any checkpoint of a run in Chat, Evaluate and Models, deleted
- * alone, with its run, or left; a full device while a run saves; a report deleted; data with problems and with unknown columns; Enter while an
+ * alone, with its run, or left; a full device while a run saves; what a run will take, and what to change
+ * where it does not fit; a report deleted; data with problems and with unknown columns; Enter while an
  * input method composes; a worker that dies and a device that is lost; a second tab; no WebGPU; keyboard.
  */
 import { expect, test } from '@playwright/test';
@@ -120,6 +121,29 @@ test('a full device: the run goes on, space is offered, the last checkpoint wait
   await expect(page.getByText('12 MB freed')).toBeVisible();
   await page.getByRole('button', { name: 'Continue' }).click();
   await expect(page.getByText('Training is finished')).toBeVisible();
+});
+
+test('what a run will take is said before it starts, and a change that fits is one click', async ({
+  page,
+}) => {
+  await openPage(page, '/train', { scenario: 'no-memory' });
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  await expect(
+    page.getByText(/^About 62 MB of graphics memory, 23 steps, about 1.6 MB of storage/),
+  ).toBeVisible();
+  const batch = page.getByRole('textbox', { name: /^Rows a batch/ });
+  await batch.fill('128');
+  await expect(
+    page.getByText(/these settings fit: Rows a batch 32, Batches a step 8/),
+  ).toBeVisible();
+  await page.getByRole('button', { name: 'Change it so' }).click();
+  await expect(batch).toHaveValue('32');
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(page.getByRole('alert')).toContainText('Rows a batch 2, Batches a step 8');
+  await page.getByRole('button', { name: 'Change it so' }).click();
+  await expect(batch).toHaveValue('2');
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(page).toHaveTitle(/^Training \d+%/);
 });
 
 test('a report is deleted after it was asked for', async ({ page }) => {

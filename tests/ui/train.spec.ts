@@ -65,10 +65,17 @@ for (const [answers, title] of [
     }
     await expect(page.getByRole('group', { name: title })).toBeVisible();
     if (title === 'QLoRA') {
-      await expect(page.getByText(/base in four bits is on its way/)).toBeVisible();
+      await expect(page.getByText(/keeps the base in four bits/).first()).toBeVisible();
       await page.getByRole('button', { name: 'Fill in the recipe' }).click();
       await expect(method(page, 'LoRA')).toBeChecked();
       await expect(page.getByLabel('All linear layers')).toBeChecked();
+      await page.getByText('Everything else').click();
+      const fourBit = page.getByRole('checkbox', { name: /load_in_4bit/ });
+      await expect(fourBit).toBeChecked();
+      await method(page, 'Full fine-tuning').check();
+      await expect(fourBit).toBeHidden();
+      await method(page, 'IA3').check();
+      await expect(fourBit).toBeChecked();
     } else {
       await page.getByRole('link', { name: 'Try prompts in Chat' }).click();
       await expect(page.getByLabel('Write your question')).toBeVisible();

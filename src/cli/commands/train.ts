@@ -46,7 +46,7 @@ export async function train(options: TrainOptions): Promise<void> {
   try {
     const { config } = model;
     const weights = await ModelWeights.upload(gpu, config, model.checkpoint.source, {
-      storage: 'stored',
+      storage: args.load_in_4bit ? 'nf4' : 'stored',
     });
     const initialValues = initial?.values;
     const trainer = await Trainer.create({ gpu, config, weights, peft, args, rows, initialValues });

@@ -1,5 +1,6 @@
 /** Reads typed fields out of parsed JSON, with an error that names field, value found and what is allowed. */
 import { ConfigError } from './errors';
+import { isDeeperThan } from './json-depth';
 
 export type JsonObject = Record<string, unknown>;
 
@@ -7,8 +8,17 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A config nests some four deep; what nests deeper would overflow whatever walks it later. */
+const MAX_DEPTH = 64;
+
 /** @throws ConfigError `not-json`, `wrong-type` */
 export function parseJsonObject(text: string, fileName: string): JsonObject {
+  if (isDeeperThan(text, MAX_DEPTH))
+    throw new ConfigError(
+      'wrong-type',
+      `${fileName} nests brackets deeper than ${MAX_DEPTH}. Take the file as it was published.`,
+      { details: { fileName } },
+    );
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -132,7 +142,13 @@ export class Fields {
   }
 }
 
-function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+/** A value as JSON, cut to a length that fits into a sentence; safe for any value. */
+export function describe(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    text = `a ${typeof value} that is no JSON`;
+  }
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

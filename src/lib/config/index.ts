@@ -1,4 +1,5 @@
 export { InkstoneError, ConfigError, type ConfigErrorCode } from './errors';
+export { checkRecipe } from './check-recipe';
 export { ropeFrequencies, ropeTables, type RopeTables } from './rope';
 export { parseJsonObject, isJsonObject, type JsonObject } from './fields';
 export {

@@ -1,6 +1,6 @@
 /** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA, PiSSA and OLoRA too. */
 import { ConfigError } from './errors';
-import { Fields, type JsonObject } from './fields';
+import { describe, Fields, type JsonObject } from './fields';
 
 export const LORA_BIASES = ['none', 'all', 'lora_only'] as const;
 export type LoraBias = (typeof LORA_BIASES)[number];
@@ -78,7 +78,7 @@ export function readLoraConfig(object: JsonObject, fileName: string): LoraConfig
   const config: LoraConfig = {
     peft_type: 'LORA',
     r: fields.integer('r', defaults.r, { min: 1, max: init === true ? MOST_RANK : MOST_RANK / 2 }),
-    lora_alpha: fields.number('lora_alpha', defaults.lora_alpha, { min: 0, open: true }),
+    lora_alpha: fields.number('lora_alpha', defaults.lora_alpha, { min: 0, max: 1e9, open: true }),
     lora_dropout: fields.number('lora_dropout', defaults.lora_dropout, { min: 0, max: 0.99 }),
     target_modules: readTargets(fields, 'target_modules', defaults.target_modules),
     bias: fields.oneOf('bias', LORA_BIASES, defaults.bias),
@@ -115,15 +115,17 @@ export function readTargets(
   if (!Array.isArray(list) || list.length === 0)
     throw fields.wrong(name, value, `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`);
   // PEFT writes `all-linear` out as full paths; which layers they name, the adapter's keys tell.
-  const names = list.map((item) =>
-    String(item).replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, ''),
+  const names = (list as unknown[]).map((item) =>
+    typeof item === 'string'
+      ? item.replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, '')
+      : describe(item),
   );
   for (const item of names)
     if (!LINEAR_MODULES.some((module) => module === item))
       throw new ConfigError(
         'unsupported-option',
-        `${fields.fileName}: ${name} names ${JSON.stringify(item)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
-        { details: { field: name, found: String(item) } },
+        `${fields.fileName}: ${name} names ${describe(item)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
+        { details: { field: name, found: describe(item) } },
       );
   return LINEAR_MODULES.filter((module) => names.includes(module));
 }

@@ -4,7 +4,7 @@
  * transformers `models/{llama,mistral,qwen2,qwen3}/configuration_*.py`.
  */
 import { ConfigError } from './errors';
-import { Fields, parseJsonObject, type JsonObject } from './fields';
+import { describe, Fields, parseJsonObject, type JsonObject } from './fields';
 
 export const SUPPORTED_ARCHITECTURES = [
   'LlamaForCausalLM',
@@ -123,15 +123,21 @@ export function readModelConfig(object: JsonObject, fileName = 'config.json'): M
 
 function readArchitecture(object: JsonObject, fileName: string): Architecture {
   const listed = Array.isArray(object.architectures) ? object.architectures : [];
-  const found = listed[0] ?? (object.model_type ? `model_type ${object.model_type}` : 'nothing');
-  const supported = SUPPORTED_ARCHITECTURES.find((name) => name === found);
+  const named: unknown = listed[0];
+  const supported = SUPPORTED_ARCHITECTURES.find((name) => name === named);
   if (supported) return supported;
+  const type = object.model_type;
+  const found = named ? plain(named) : type ? `model_type ${plain(type)}` : 'nothing';
   throw new ConfigError(
     'unsupported-architecture',
-    `${fileName} names ${String(found)} as its architecture; supported are ${SUPPORTED_ARCHITECTURES.join(', ')}.`,
-    { details: { found: String(found), allowed: SUPPORTED_ARCHITECTURES.join(', ') } },
+    `${fileName} names ${found} as its architecture; supported are ${SUPPORTED_ARCHITECTURES.join(', ')}.`,
+    { details: { found, allowed: SUPPORTED_ARCHITECTURES.join(', ') } },
   );
 }
+
+/** A name without quotes; anything else as JSON. */
+const plain = (value: unknown): string =>
+  typeof value === 'string' ? value.slice(0, 60) : describe(value);
 
 function readRope(fields: Fields, maxPositionEmbeddings: number): RopeConfig {
   if (fields.number('partial_rotary_factor', 1) !== 1)

@@ -33,6 +33,11 @@ export interface TrainingArguments {
   save_steps: number;
   /** Checkpoints kept of a run, the oldest go first; null keeps all. */
   save_total_limit: number | null;
+  /**
+   * QLoRA (arXiv 2305.14314): the linear layers of the frozen base in NF4 with double quantisation.
+   * BitsAndBytesConfig's name; its `bnb_4bit_quant_type` is nf4 and `bnb_4bit_use_double_quant` true here.
+   */
+  load_in_4bit: boolean;
   /** Tokens a row may have; the rest is cut off. */
   max_length: number;
   /** Loss on the prompt's tokens too. */
@@ -61,6 +66,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   save_strategy: 'steps',
   save_steps: 500,
   save_total_limit: null,
+  load_in_4bit: false,
   max_length: 1024,
   train_on_prompt: false,
 };
@@ -128,13 +134,14 @@ export function readTrainingArguments(
       min: 1,
       max: 1e4,
     }),
-    max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm),
+    max_grad_norm: fields.number('max_grad_norm', defaults.max_grad_norm, { max: 1e9 }),
     seed: fields.integer('seed', defaults.seed, { min: 0, max: 0xffffffff }),
     shuffle: fields.boolean('shuffle', defaults.shuffle),
     logging_steps: fields.integer('logging_steps', defaults.logging_steps, whole),
     save_strategy: fields.oneOf('save_strategy', ['epoch', 'steps', 'no'], defaults.save_strategy),
     save_steps: fields.integer('save_steps', defaults.save_steps, whole),
     save_total_limit: readLimit(fields, defaults.save_total_limit),
+    load_in_4bit: readFourBit(fields, defaults.load_in_4bit),
     max_length: fields.integer('max_length', defaults.max_length, { min: 2, max: 1 << 20 }),
     train_on_prompt: fields.boolean('train_on_prompt', defaults.train_on_prompt),
   };
@@ -145,4 +152,15 @@ function readLimit(fields: Fields, fallback: number | null): number | null {
   if (!fields.has('save_total_limit')) return fallback;
   const limit = fields.integer('save_total_limit', undefined, { max: 1e9 });
   return limit > 0 ? limit : null;
+}
+
+function readFourBit(fields: Fields, fallback: boolean): boolean {
+  const isOn = fields.boolean('load_in_4bit', fallback);
+  if (isOn) {
+    const type = fields.text('bnb_4bit_quant_type', 'nf4');
+    if (type !== 'nf4') throw fields.unsupported('bnb_4bit_quant_type', type, 'nf4');
+    if (!fields.boolean('bnb_4bit_use_double_quant', true))
+      throw fields.unsupported('bnb_4bit_use_double_quant', false, 'true');
+  }
+  return isOn;
 }

@@ -26,4 +26,5 @@ export {
   type OpenedCheckpoint,
 } from './checkpoint-source';
 export { mergedSource } from './merged-source';
+export { nf4Source } from './nf4-weight';
 export { writeCheckpointWeights } from './write-checkpoint';

@@ -5,7 +5,7 @@ import { elementCount, type DType, type Gpu, type Tensor } from '../gpu';
 import type { Nf4Matrix } from '../kernels/expand-nf4';
 import type { WeightMatrix } from '../kernels/weight';
 import { DecoderError } from './errors';
-import { absmaxName, readNf4, uploadNf4 } from './nf4-weight';
+import { absmaxName, outlineNf4, readNf4, uploadNf4 } from './nf4-weight';
 import { linearSites, parameterShapes } from './parameters';
 
 /** One tensor as its file stores it. */
@@ -92,6 +92,27 @@ export class ModelWeights {
       weights.dispose();
       throw error;
     }
+  }
+
+  /** All tensors without their values, zeros on a real device: for counting what they take. */
+  static outline(
+    gpu: Gpu,
+    config: ModelConfig,
+    dtypeOf: (name: string) => DType,
+    fourBit = false,
+  ): ModelWeights {
+    const tensors = new Map<string, Tensor>();
+    const quantised = new Map<string, Nf4Matrix>();
+    for (const { name, shape } of parameterShapes(config))
+      tensors.set(name, gpu.createTensor(name, shape, dtypeOf(name)));
+    for (const { path, inFeatures, outFeatures } of fourBit ? linearSites(config) : []) {
+      const name = `${path}.weight`;
+      gpu.destroyTensor(tensors.get(name)!);
+      const outlined = outlineNf4(gpu, name, inFeatures * outFeatures);
+      tensors.set(name, outlined.packed).set(absmaxName(name), outlined.absmax);
+      quantised.set(name, { ...outlined, inFeatures, outFeatures });
+    }
+    return new ModelWeights(gpu, config, tensors, quantised);
   }
 
   get(name: string): Tensor {

@@ -1,12 +1,12 @@
 /**
- * Saves the checkpoints of a run in an order that no crash can hurt: the new one whole, then recorded,
- * then the old ones thinned out. A full device does not end a run: what it learns is on the GPU, so it
+ * Saves the checkpoints of a run in an order that no crash can hurt: what came before it in the record, the
+ * new one whole, and only then the old ones thinned out. A full device does not end a run: what it learns is on the GPU, so it
  * goes on, and only its last checkpoint waits for room.
  */
 import type { TrainEvent } from '../rpc/engine-api';
-import { StorageError } from '../storage';
 import type { Checkpoint, CheckpointFiles } from '../training';
 import type { CheckpointStore } from './checkpoint-store';
+import { isStorageFull } from './errors';
 import type { RunRecorder } from './run-recorder';
 
 export interface CheckpointSaverOptions {
@@ -49,13 +49,11 @@ export class CheckpointSaver {
     const { checkpoints, record, toFiles, emit } = this.options;
     const step = at.state.global_step;
     const { id, training } = record.run;
-    await checkpoints.write(id, step, toFiles(at));
+    // Before the checkpoint: a run that is killed between the two would have a hole in its curve.
     await record.save({});
+    await checkpoints.write(id, step, toFiles(at));
     // A file that cannot be removed now, because it is being read, goes with the next rotation.
     await checkpoints.rotate(id, step, training.save_total_limit ?? null).catch(() => undefined);
     emit({ kind: 'checkpoint', step });
   }
 }
-
-export const isStorageFull = (error: unknown): boolean =>
-  error instanceof StorageError && error.code === 'full';

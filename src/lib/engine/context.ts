@@ -23,7 +23,14 @@ export class EngineDevice {
 
   /** Undefined where there is no usable WebGPU; `blocked` tells why. */
   gpu(): Promise<Gpu | undefined> {
-    this.pending ??= this.request();
+    if (!this.pending) {
+      const pending = this.request();
+      this.pending = pending;
+      // What failed in an unknown way is tried again by the next call.
+      pending.catch(() => {
+        if (this.pending === pending) this.pending = undefined;
+      });
+    }
     return this.pending;
   }
 

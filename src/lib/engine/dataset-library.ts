@@ -18,7 +18,7 @@ import type {
 } from '../rpc/engine-api';
 import { BUNDLED_SAMPLES, type BundledSample } from './bundled-models';
 import { newId, type EngineContext } from './context';
-import { EngineError, notFound } from './errors';
+import { EngineError, evicted, notFound } from './errors';
 
 interface DatasetRecord extends DatasetSummary {
   schemaVersion: 1;
@@ -51,11 +51,16 @@ export class DatasetLibrary {
     return record;
   }
 
+  /** @throws EngineError `not-found`, `evicted` */
   async rows(id: string, start = 0, count = Number.MAX_SAFE_INTEGER): Promise<DatasetRow[]> {
     const bundled = BUNDLED_SAMPLES.find((sample) => sample.id === id);
     if (bundled) return (await this.sample(bundled)).rows.slice(start, start + count);
-    const { rowCount } = await this.get(id);
-    return this.context.tables.readRows<DatasetRow>(id, start, Math.min(count, rowCount - start));
+    const { rowCount, name } = await this.get(id);
+    const wanted = Math.max(0, Math.min(count, rowCount - start));
+    const rows = await this.context.tables.readRows<DatasetRow>(id, start, wanted);
+    // A run over fewer rows than it began with would silently learn something else.
+    if (rows.length < wanted) throw evicted(name);
+    return rows;
   }
 
   async import(file: File, mapping?: Readonly<Record<string, string>>): Promise<DatasetReport> {

@@ -34,11 +34,11 @@ import { DatasetLibrary, viewRow } from './dataset-library';
 import { EngineError } from './errors';
 import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
-import { readModelFolder } from './model-folder';
 import { ModelLibrary } from './model-library';
 import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
 import { StorageCleaner } from './storage-cleaner';
+import { TrainingPredictor } from './training-predictor';
 import { TrainingService } from './training-service';
 
 export interface EngineOptions {
@@ -65,6 +65,7 @@ export function createEngine({
 }: EngineOptions): EngineApi {
   let opened: Promise<LoadedModel> | undefined;
   let openedId: string | undefined;
+  let openedInFourBits = false;
 
   const onLost = (_error: GpuError) => {
     opened = undefined;
@@ -77,22 +78,28 @@ export function createEngine({
   const adapters = new AdapterLibrary(context, runs);
   const cleaner = new StorageCleaner(context, runs, adapters);
 
-  /** The open model, opened or changed when it has to be. */
+  /**
+   * The open model, opened or changed when it has to be.
+   * @param fourBit with its linear layers in 4 bits; as it happens to be open when left out
+   */
   async function open(
     modelId: string,
     { signal, progress = SILENT }: Signal & { progress?: (update: LoadProgress) => void },
+    fourBit?: boolean,
   ): Promise<LoadedModel> {
-    if (opened && openedId === modelId) return opened;
-    if (opened && training.active)
+    const asItIs = fourBit === undefined || training.holdsModel || fourBit === openedInFourBits;
+    if (opened && openedId === modelId && asItIs) return opened;
+    if (opened && training.holdsModel)
       throw new EngineError(
         'model-in-use',
         'A training run is using the open model. Stop it before another model is opened.',
       );
     const before = opened;
     openedId = modelId;
+    openedInFourBits = fourBit ?? false;
     const opening = (async () => {
       await close(before);
-      return load(modelId, signal, progress);
+      return load(modelId, fourBit ?? false, signal, progress);
     })();
     opened = opening;
     opening.catch(() => {
@@ -103,21 +110,14 @@ export function createEngine({
 
   async function load(
     modelId: string,
+    fourBit: boolean,
     signal: AbortSignal,
     progress: (update: LoadProgress) => void,
   ): Promise<LoadedModel> {
-    let summary = await models.get(modelId);
-    if (!summary.present)
-      summary = await models.download(summary, {
-        signal,
-        onProgress: (doneBytes, totalBytes) =>
-          progress({ stage: 'download', doneBytes, totalBytes }),
-      });
-    progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
-    const folder = await readModelFolder(models.folder(summary, signal));
+    const { summary, folder } = await models.obtain(modelId, { signal, progress });
     const device = await context.device.gpu();
     const talksOn = chooseTalkBackend(device, talkOn);
-    return LoadedModel.open(summary, folder, device, { talksOn, signal, progress });
+    return LoadedModel.open(summary, folder, device, { talksOn, fourBit, signal, progress });
   }
 
   async function close(model: Promise<LoadedModel> | undefined): Promise<void> {
@@ -137,6 +137,7 @@ export function createEngine({
   }
 
   const training = new TrainingService({ context, datasets, runs, open });
+  const predictor = new TrainingPredictor({ context, datasets, open });
   const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
 
@@ -225,7 +226,8 @@ export function createEngine({
     },
 
     listModels: () => models.list(),
-    openModel: async ({ modelId }, call): Promise<OpenModel> => (await open(modelId, call)).view,
+    openModel: async ({ modelId }, call): Promise<OpenModel> =>
+      (await open(modelId, call, false)).view,
     closeModel: async () => {
       if (training.active)
         throw new EngineError('model-in-use', 'A training run is using the open model.');
@@ -257,6 +259,7 @@ export function createEngine({
     recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
     countParameters: ({ modelId, peft }, { signal }) => countTrainable(modelId, peft, signal),
 
+    predictTraining: (request, call) => predictor.predict(request, call),
     train: (request, call) => training.train(request, call),
     pauseTraining: async () => training.pause(),
     resumeTraining: async () => training.resume(),

@@ -1,4 +1,5 @@
 import { InkstoneError } from '../config';
+import { StorageError } from '../storage';
 
 export type EngineErrorCode =
   | 'no-training'
@@ -8,12 +9,25 @@ export type EngineErrorCode =
   | 'bad-files'
   | 'model-in-use'
   | 'wrong-model'
-  | 'bundled';
+  | 'bundled'
+  /** A record is there, and what it describes is not: the browser cleared it. */
+  | 'evicted';
 
 export class EngineError extends InkstoneError<EngineErrorCode> {}
+
+export function evicted(name: string): EngineError {
+  return new EngineError(
+    'evicted',
+    `${name} is no longer whole on this device: the browser has cleared files of it. Delete it and import it again.`,
+    { details: { name } },
+  );
+}
 
 export function notFound(what: string, id: string): EngineError {
   return new EngineError('not-found', `There is no ${what} ${id} on this device.`, {
     details: { what, id },
   });
 }
+
+export const isStorageFull = (error: unknown): boolean =>
+  error instanceof StorageError && error.code === 'full';

@@ -128,8 +128,13 @@ export class ExportService {
   }
 
   private async baseName({ adapterId }: ExportRequest, { summary }: LoadedModel): Promise<string> {
-    const name = adapterId ? (await this.parts.adapters.get(adapterId)).name : summary.name;
-    return name.replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(0, 60) || 'export';
+    const adapter = adapterId ? await this.parts.adapters.get(adapterId) : undefined;
+    const { name, step } = { step: undefined, ...(adapter ?? summary) };
+    return (
+      `${name}${step === undefined ? '' : `-step-${step}`}`
+        .replace(/[^\p{L}\p{N}._-]+/gu, '-')
+        .slice(0, 60) || 'export'
+    );
   }
 }
 

@@ -1,13 +1,20 @@
 /** Models on this device: bundled, imported, merged. Lists, opens their folders, adds, removes. */
+import { InkstoneError, type JsonObject } from '../config';
 import type { FolderAccess } from '../decoder';
 import { openZip } from '../formats';
 import { downloadModel, findInCatalogue } from '../hub';
-import type { ModelSummary } from '../rpc/engine-api';
+import type { LoadProgress, ModelSummary } from '../rpc/engine-api';
 import { BundledFolder } from './bundled';
 import { CATALOGUE_MODELS } from './bundled-models';
 import { newId, type EngineContext } from './context';
-import { EngineError, notFound } from './errors';
-import { checkComplete, DroppedFolder, readModelFolder, StoredFolder } from './model-folder';
+import { EngineError, evicted, notFound } from './errors';
+import {
+  checkComplete,
+  DroppedFolder,
+  readModelFolder,
+  StoredFolder,
+  type ModelFolder,
+} from './model-folder';
 
 interface ModelRecord extends ModelSummary {
   schemaVersion: 1;
@@ -18,7 +25,15 @@ export interface CopyOptions {
   onProgress: (doneBytes: number, totalBytes: number) => void;
 }
 
+export interface ObtainOptions {
+  signal: AbortSignal;
+  progress: (update: LoadProgress) => void;
+}
+
 const COPY_CHUNK = 8 << 20;
+
+/** What a folder says that lacks a file. All were there before the model got its record. */
+const MISSING: ReadonlySet<string> = new Set(['bad-files', 'missing-tensor', 'not-found']);
 
 export class ModelLibrary {
   constructor(private readonly context: EngineContext) {}
@@ -40,6 +55,45 @@ export class ModelLibrary {
     if (model.origin === 'bundled')
       return new BundledFolder(`${this.context.baseUrl}models/${model.id}/`, signal);
     return new StoredFolder(this.context.files, folderOf(model.id));
+  }
+
+  /**
+   * A model's folder, read, after it was downloaded where it is not on this device, or no longer.
+   * @throws EngineError `not-found`, `evicted`; HubError; FormatError and others naming the file
+   */
+  async obtain(
+    id: string,
+    { signal, progress }: ObtainOptions,
+  ): Promise<{ summary: ModelSummary; folder: ModelFolder }> {
+    const download = (summary: ModelSummary) =>
+      this.download(summary, {
+        signal,
+        onProgress: (doneBytes, totalBytes) =>
+          progress({ stage: 'download', doneBytes, totalBytes }),
+      });
+    const read = (summary: ModelSummary) => {
+      progress({ stage: 'read', doneBytes: 0, totalBytes: summary.sizeBytes });
+      return this.read(summary, signal);
+    };
+    let summary = await this.get(id);
+    if (!summary.present) summary = await download(summary);
+    try {
+      return { summary, folder: await read(summary) };
+    } catch (error) {
+      const isEvicted = error instanceof EngineError && error.code === 'evicted';
+      if (!isEvicted || !findInCatalogue(id)?.repo) throw error;
+      summary = await download(summary);
+      return { summary, folder: await read(summary) };
+    }
+  }
+
+  private async read(model: ModelSummary, signal: AbortSignal): Promise<ModelFolder> {
+    try {
+      return await readModelFolder(this.folder(model, signal));
+    } catch (error) {
+      const isGone = error instanceof InkstoneError && MISSING.has(error.code);
+      throw isGone && model.origin !== 'bundled' ? evicted(model.name) : error;
+    }
   }
 
   /**
@@ -80,7 +134,7 @@ export class ModelLibrary {
       }
       return await this.add({
         id,
-        name: name || String(model.rawConfig._name_or_path ?? id),
+        name: name || nameIn(model.rawConfig) || id,
         origin: 'imported',
         present: true,
         architecture: model.config.architecture,
@@ -111,6 +165,9 @@ export class ModelLibrary {
 
 export const folderOf = (modelId: string) => `models/${modelId}`;
 
+const nameIn = ({ _name_or_path: name }: JsonObject): string =>
+  typeof name === 'string' ? name : '';
+
 /** A single zip is opened; anything else is taken as it is. */
 export async function unpackDropped(files: readonly File[]): Promise<Map<string, Blob>> {
   const [only] = files;
@@ -118,9 +175,17 @@ export async function unpackDropped(files: readonly File[]): Promise<Map<string,
     return new Map(files.map((file) => [file.webkitRelativePath || file.name, file]));
   const unpacked = new Map<string, Blob>();
   for (const entry of await openZip(only, { fileName: only.name }))
-    if (!entry.name.endsWith('/'))
-      unpacked.set(entry.name, await new Response(entry.stream()).blob());
+    if (!entry.name.endsWith('/')) unpacked.set(entry.name, await collect(entry.stream()));
   return unpacked;
+}
+
+/** Piece by piece: a Response would turn the archive's own error into "Failed to fetch". */
+async function collect(stream: ReadableStream<Uint8Array>): Promise<Blob> {
+  const reader = stream.getReader();
+  const parts: Blob[] = [];
+  for (let next = await reader.read(); !next.done; next = await reader.read())
+    parts.push(new Blob([next.value as Uint8Array<ArrayBuffer>]));
+  return new Blob(parts);
 }
 
 async function* copyChunks(

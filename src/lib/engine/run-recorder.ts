@@ -1,14 +1,18 @@
 /** Keeps a run's record on disk true while the run goes on. */
-import { GpuError } from '../gpu';
+import { InkstoneError } from '../config';
 import type { TrainRequest } from '../rpc/engine-api';
 import type { StepReport, Trainer } from '../training';
 import { newId } from './context';
+import { isStorageFull } from './errors';
 import type { RunFacts, RunLibrary } from './run-library';
 
 /** The record is written at most so often between checkpoints. */
 const SAVE_INTERVAL_MS = 2000;
 /** Steps whose mean tells the time left. */
 const RECENT_STEPS = 20;
+
+/** A lost device, and memory or storage that others have taken. */
+const PASSING: ReadonlySet<string> = new Set(['device-lost', 'out-of-memory', 'full']);
 
 export class RunRecorder {
   run: RunFacts;
@@ -68,6 +72,15 @@ export class RunRecorder {
     return ((this.trainer.shape.totalSteps - step) * mean) / 1000;
   }
 
+  /** As `save`, for what a full device is no reason to end a run: the next save has it. */
+  async saveIfRoom(change: Partial<RunFacts>): Promise<void> {
+    try {
+      await this.save(change);
+    } catch (error) {
+      if (!isStorageFull(error)) throw error;
+    }
+  }
+
   async save(change: Partial<RunFacts>): Promise<void> {
     this.savedAt = performance.now();
     const elapsedMs = this.elapsedBefore + performance.now() - this.startedAt;
@@ -75,14 +88,11 @@ export class RunRecorder {
     await this.runs.save(this.run);
   }
 
-  /** A lost device or a full disk leaves a run that can go on; anything else is its end. */
+  /** What may pass leaves a run that can go on from its last checkpoint; anything else is its end. */
   async fail(error: unknown): Promise<void> {
-    const { code = 'failed', message = String(error) } = error as {
-      code?: string;
-      message?: string;
-    };
-    const lost = error instanceof GpuError && error.code === 'device-lost';
-    const status = lost || code === 'full' ? 'interrupted' : 'failed';
+    const code = error instanceof InkstoneError ? error.code : 'failed';
+    const message = error instanceof Error ? error.message : String(error);
+    const status = PASSING.has(code) ? 'interrupted' : 'failed';
     await this.save({ status, error: { code, message } }).catch(() => undefined);
   }
 }

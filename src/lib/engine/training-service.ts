@@ -4,20 +4,21 @@
  * since the last checkpoint.
  */
 import { adaptedModel } from '../decoder';
-import { splitRows, type DatasetRow } from '../formats';
 import type { CallContext } from '../rpc/protocol';
 import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
 import { Trainer, writeCheckpoint, type StepReport } from '../training';
-import { CheckpointSaver, isStorageFull } from './checkpoint-saver';
+import { CheckpointSaver } from './checkpoint-saver';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
-import { EngineError } from './errors';
+import { EngineError, isStorageFull } from './errors';
 import type { LoadedModel } from './open-model';
 import type { RunLibrary } from './run-library';
 import { RunRecorder } from './run-recorder';
+import { rowsOfRun } from './run-rows';
 import { SampleAsker } from './sample-asker';
+import { withSuggestion } from './training-predictor';
 
 /** Waits until the person goes on or stops. */
 interface Pause {
@@ -31,6 +32,8 @@ interface Current {
   readonly stop: AbortController;
   keep: boolean;
   paused: Pause | undefined;
+  /** From when the model is open until the run ends. */
+  holdsModel: boolean;
   readonly emit: (event: TrainEvent) => void;
 }
 
@@ -38,7 +41,11 @@ export interface TrainingParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
   readonly runs: RunLibrary;
-  readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
+  readonly open: (
+    modelId: string,
+    context: Pick<CallContext, 'signal'>,
+    fourBit: boolean,
+  ) => Promise<LoadedModel>;
 }
 
 export class TrainingService {
@@ -50,6 +57,11 @@ export class TrainingService {
     return this.current !== undefined;
   }
 
+  /** Whether a run uses the open model, which then stays open as it is. */
+  get holdsModel(): boolean {
+    return this.current?.holdsModel ?? false;
+  }
+
   /**
    * @throws EngineError `busy`, `no-training`; StorageError `second-tab`; TrainingError; GpuError
    */
@@ -58,7 +70,10 @@ export class TrainingService {
       throw new EngineError('busy', 'A training run is going on. Stop it before another starts.');
     const stop = new AbortController();
     const { signal: caller, progress: emit } = context;
-    const current: Current = { caller, stop, keep: true, paused: undefined, emit };
+    const current: Current = {
+      ...{ caller, stop, emit },
+      ...{ keep: true, paused: undefined, holdsModel: false },
+    };
     this.current = current;
     caller.addEventListener('abort', () => end(current), { once: true });
     try {
@@ -94,22 +109,30 @@ export class TrainingService {
     const before = asked.resumeRunId ? await runs.get(asked.resumeRunId) : undefined;
     const request = before ? { ...asked, ...settingsOf(before) } : asked;
     const gpu = await this.parts.context.device.requireGpu();
-    const model = await open(request.modelId, current.stop);
+    const model = await open(request.modelId, current.stop, request.training.load_in_4bit);
+    current.holdsModel = true;
     const { config, tokenizer } = model.folder;
-    const { trainRows, evalRows } = await this.rowsFor(request);
+    const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
     const encoded = encodeDataset(trainRows, tokenizer, {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
     });
     const checkpoint = before && (await runs.checkpoints.load(before.id, request.peft, config));
+    const settings = { gpu, config, peft: request.peft, args: request.training };
+    const explained = (error: unknown) =>
+      withSuggestion(error, {
+        ...settings,
+        rowCount: encoded.rows.length,
+        longestRow: encoded.rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 0),
+        dtypeOf: model.trainedDtype,
+      });
     const trainer = await Trainer.create({
-      gpu,
-      config,
+      ...settings,
       weights: model.weights,
-      peft: request.peft,
-      args: request.training,
       rows: encoded.rows,
       checkpoint,
+    }).catch(async (error: unknown) => {
+      throw await explained(error);
     });
     const record = new RunRecorder(runs, request, trainer, before);
     const saver = new CheckpointSaver({
@@ -161,7 +184,7 @@ export class TrainingService {
       // It was told to discard while it waited for space.
       if (isStorageFull(error) && !current.keep) return await this.discard(record);
       await record.fail(error);
-      throw error;
+      throw await explained(error);
     } finally {
       trainer.dispose();
     }
@@ -176,8 +199,7 @@ export class TrainingService {
   private async waitForSpace(current: Current, record: RunRecorder, step: number) {
     if (current.caller.aborted) return false;
     const pause = (current.paused ??= newPause());
-    // On a full device this may fail as well; the run is known to be paused without it.
-    await record.save({ status: 'paused' }).catch(() => undefined);
+    await record.saveIfRoom({ status: 'paused' });
     current.emit({ kind: 'storage-full', step, waiting: true });
     return (await pause.wait) === 'resume';
   }
@@ -185,24 +207,11 @@ export class TrainingService {
   private async gate(current: Current, record: RunRecorder, step: number): Promise<void> {
     if (!current.paused) return;
     current.emit({ kind: 'paused', step });
-    await record.save({ status: 'paused' });
+    await record.saveIfRoom({ status: 'paused' });
     await current.paused.wait;
     if (current.stop.signal.aborted) return;
-    await record.save({ status: 'running' });
+    await record.saveIfRoom({ status: 'running' });
     current.emit({ kind: 'resumed', step });
-  }
-
-  private async rowsFor(request: TrainRequest) {
-    const { datasets } = this.parts;
-    const rows = await datasets.rows(request.datasetId);
-    if (request.evalDatasetId)
-      return { trainRows: rows, evalRows: await datasets.rows(request.evalDatasetId) };
-    if (request.evalShare === 0) return { trainRows: rows, evalRows: [] as DatasetRow[] };
-    const { train, evaluation } = splitRows(rows, {
-      evalShare: request.evalShare,
-      seed: request.training.seed,
-    });
-    return { trainRows: train, evalRows: evaluation };
   }
 }
 

@@ -2,10 +2,17 @@
  * One GPU device: its features, its live buffers, its compiled pipelines, uploads, readbacks and
  * errors. Knows nothing of models. Every other room reaches the GPU through this class.
  */
-import { GpuError } from './errors';
+import { InkstoneError } from '../config/errors';
+import { countingDevice, type CountedLimits } from './counting-device';
+import { GpuError, type GpuErrorCode } from './errors';
 import { compilePipeline, pipelineKey, type KernelSource, type Pipeline } from './pipeline';
 import { isSoftwareAdapter, nameAdapter } from './software-adapter';
 import { tensorBytes, tensorOver, type DType, type Tensor } from './tensor';
+
+/** What the device says of itself when it is gone. */
+const MAY_BE_A_LOSS: ReadonlySet<string> = new Set<GpuErrorCode>(['validation', 'shader']);
+/** The loss of a device is told at most this much after what it broke has failed. */
+const LOSS_NEWS_MS = 200;
 
 /** ONNX Runtime's attention is wrong where a subgroup has fewer lanes than this. */
 const SMALLEST_TRUSTED_SUBGROUP = 8;
@@ -39,6 +46,9 @@ export class Gpu {
   private readonly liveBuffers = new Map<GPUBuffer, number>();
   private readonly pipelines = new Map<string, Promise<Pipeline>>();
   private disposed = false;
+  private loss: GpuError | undefined;
+  /** The first buffer that found no memory since anybody was told. */
+  private shortage: GpuError | undefined;
 
   private constructor(
     readonly device: GPUDevice,
@@ -54,14 +64,13 @@ export class Gpu {
     };
     this.lost = new Promise((resolve) => {
       void device.lost.then((info) => {
-        if (!this.disposed)
-          resolve(
-            new GpuError(
-              'device-lost',
-              `The GPU device was lost (${info.message || info.reason}). Work since the last checkpoint must be run again.`,
-              { retryable: true },
-            ),
-          );
+        if (this.disposed) return;
+        this.loss = new GpuError(
+          'device-lost',
+          `The GPU device was lost (${info.message || info.reason}). Work since the last checkpoint must be run again.`,
+          { retryable: true },
+        );
+        resolve(this.loss);
       });
     });
   }
@@ -86,7 +95,7 @@ export class Gpu {
     const wanted: GPUFeatureName[] = ['shader-f16', 'timestamp-query'];
     if ((adapter.info.subgroupMinSize ?? 0) >= SMALLEST_TRUSTED_SUBGROUP) wanted.push('subgroups');
     const limits = adapter.limits;
-    const device = await adapter.requestDevice({
+    const requested = adapter.requestDevice({
       requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
       requiredLimits: {
         maxBufferSize: limits.maxBufferSize,
@@ -99,8 +108,24 @@ export class Gpu {
         maxComputeWorkgroupSizeZ: limits.maxComputeWorkgroupSizeZ,
       },
     });
+    const device = await requested.catch((cause: unknown) => {
+      throw new GpuError(
+        'no-adapter',
+        `The graphics adapter gives no device (${String(cause)}). Close what else uses it, or restart the browser.`,
+        { retryable: true, cause },
+      );
+    });
     const name = nameAdapter(adapter.info) || 'unnamed adapter';
     return new Gpu(device, name, isSoftwareAdapter(adapter.info));
+  }
+
+  /**
+   * One that only counts what it is asked to allocate: nothing is allocated, compiled or run.
+   * @param like kernels are chosen, and limits held, as on this one; no limit holds without it
+   */
+  static counting(like?: Gpu, limits?: CountedLimits): Gpu {
+    const name = like?.adapterName ?? 'counting';
+    return new Gpu(countingDevice(like?.device, limits), name, like?.isSoftware ?? false);
   }
 
   get liveBufferCount(): number {
@@ -113,7 +138,10 @@ export class Gpu {
     return sum;
   }
 
-  /** @throws GpuError `limit` when one buffer would be larger than the adapter allows */
+  /**
+   * A buffer that finds no memory is reported by whatever is checked or read next.
+   * @throws GpuError `limit` when one buffer would be larger than the adapter allows
+   */
   createBuffer({ label, sizeBytes, usage }: BufferRequest): GPUBuffer {
     const size = Math.max(4, Math.ceil(sizeBytes / 4) * 4);
     const allowed = this.device.limits.maxBufferSize;
@@ -123,12 +151,15 @@ export class Gpu {
         `${label} needs a buffer of ${size} bytes, this GPU allows ${allowed}. Use a smaller model, batch or length.`,
         { details: { label, size, allowed } },
       );
+    this.device.pushErrorScope('out-of-memory');
     const buffer = this.device.createBuffer({
       label,
       size,
       usage: usage ?? BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE.COPY_DST,
     });
     this.liveBuffers.set(buffer, size);
+    const scope = this.device.popErrorScope();
+    void scope.then((error) => error && this.noteShortage(buffer, label, size)).catch(() => {});
     return buffer;
   }
 
@@ -201,7 +232,7 @@ export class Gpu {
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, offset, staging, 0, tensor.sizeBytes);
       this.device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(1);
+      await this.waiting(staging.mapAsync(1));
       return staging.getMappedRange().slice(0);
     } finally {
       this.destroyBuffer(staging);
@@ -217,7 +248,7 @@ export class Gpu {
     const key = pipelineKey(kernel);
     let pipeline = this.pipelines.get(key);
     if (!pipeline) {
-      pipeline = compilePipeline(this.device, kernel);
+      pipeline = this.waiting(compilePipeline(this.device, kernel));
       this.pipelines.set(key, pipeline);
       void pipeline.catch(() => this.pipelines.delete(key));
     }
@@ -241,37 +272,45 @@ export class Gpu {
       failed = true;
       failure = error;
     }
-    const [validation, memory] = await Promise.all([
-      device.popErrorScope(),
-      device.popErrorScope(),
-    ]);
-    if (memory)
-      throw new GpuError(
-        'out-of-memory',
-        `${what}: the GPU has no memory left. Use a smaller batch, a shorter length or a smaller model.`,
-      );
-    if (validation) throw new GpuError('validation', `${what}: ${validation.message}`);
-    if (failed) throw failure;
+    this.throwFound(what, await this.popScopes());
+    if (failed) throw await this.whyFailed(failure);
     return result!;
   }
 
   /**
    * Runs `submit` at once; the promise tells later what the device found wrong in it, so that a
    * caller can go on submitting meanwhile.
-   * @throws GpuError `validation`, `out-of-memory`
+   * @throws GpuError `validation`, `out-of-memory`, `device-lost`
    */
   submitChecked(what: string, submit: () => void): Promise<void> {
     const { device } = this;
     device.pushErrorScope('out-of-memory');
     device.pushErrorScope('validation');
-    submit();
-    const errors = Promise.all([device.popErrorScope(), device.popErrorScope()]);
-    return errors.then((found) => throwFound(what, found));
+    let found: Promise<(GPUError | null)[]>;
+    try {
+      submit();
+    } finally {
+      found = this.popScopes();
+    }
+    return found.then((errors) => this.throwFound(what, errors));
   }
 
   /** Resolves when all work submitted so far is done. */
   async idle(): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone();
+    await this.waiting(this.device.queue.onSubmittedWorkDone());
+  }
+
+  /**
+   * What waits for the device, with the reason where it fails: a lost device breaks whatever is under
+   * way with errors of many kinds.
+   * @throws GpuError `device-lost`, `out-of-memory`; what `work` throws
+   */
+  async waiting<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw await this.whyFailed(error);
+    }
   }
 
   dispose(): void {
@@ -281,6 +320,36 @@ export class Gpu {
     this.device.destroy();
   }
 
+  private noteShortage(buffer: GPUBuffer, label: string, size: number): void {
+    this.destroyBuffer(buffer);
+    this.shortage ??= outOfMemory(`${label} (${size} bytes)`);
+  }
+
+  private takeShortage(): GpuError | undefined {
+    const { shortage } = this;
+    this.shortage = undefined;
+    return shortage;
+  }
+
+  /** Both are asked for at once, so that scopes of other work stay in order. */
+  private popScopes(): Promise<(GPUError | null)[]> {
+    return Promise.all([this.device.popErrorScope(), this.device.popErrorScope()]).catch(() => []);
+  }
+
+  private throwFound(what: string, [validation, memory]: (GPUError | null)[]): void {
+    const shortage = this.takeShortage();
+    if (this.loss) throw this.loss;
+    if (shortage) throw shortage;
+    if (memory) throw outOfMemory(what);
+    if (validation) throw new GpuError('validation', `${what}: ${validation.message}`);
+  }
+
+  private async whyFailed(error: unknown): Promise<unknown> {
+    if (error instanceof InkstoneError && !MAY_BE_A_LOSS.has(error.code)) return error;
+    const news = new Promise<undefined>((resolve) => setTimeout(resolve, LOSS_NEWS_MS));
+    return (await Promise.race([this.lost, news])) ?? this.takeShortage() ?? error;
+  }
+
   private memoryOf(tensor: Tensor) {
     if (!tensor.memory)
       throw new GpuError('plan', `${tensor.label} has no memory yet: build its plan first.`);
@@ -288,11 +357,8 @@ export class Gpu {
   }
 }
 
-function throwFound(what: string, [validation, memory]: (GPUError | null)[]): void {
-  if (memory)
-    throw new GpuError(
-      'out-of-memory',
-      `${what}: the GPU has no memory left. Use a smaller batch, a shorter length or a smaller model.`,
-    );
-  if (validation) throw new GpuError('validation', `${what}: ${validation.message}`);
-}
+const outOfMemory = (what: string): GpuError =>
+  new GpuError(
+    'out-of-memory',
+    `${what}: the GPU has no memory left. Use a smaller batch, a shorter length or a smaller model.`,
+  );

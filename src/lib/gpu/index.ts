@@ -1,5 +1,6 @@
 export { Gpu, BUFFER_USAGE, type GpuFeatures } from './device';
 export { isSoftwareAdapter } from './software-adapter';
+export { NO_LIMITS, type CountedLimits } from './counting-device';
 export { GpuError, type GpuErrorCode } from './errors';
 export { Arena } from './arena';
 export { ReadbackRing } from './readback';

@@ -44,6 +44,14 @@ interface Recorded {
   readonly kernel: KernelSource;
 }
 
+/** Sizes that dispatches read, all in one buffer. */
+interface PlanUniforms {
+  readonly buffer: GPUBuffer;
+  /** Bytes, one for each dispatch. */
+  readonly offsets: readonly number[];
+  readonly sizes: readonly number[];
+}
+
 export class PlanBuilder {
   private readonly recorded: Recorded[] = [];
   private readonly kept = new Set<Tensor>();
@@ -108,16 +116,22 @@ export class PlanBuilder {
     const pipelines = await Promise.all(
       this.recorded.map(({ kernel }) => this.gpu.compile(kernel)),
     );
-    return this.gpu.checked(`${this.label}: preparing`, () => {
-      const buffers = arena.acquire(slots.sizes);
-      for (const [tensor, slot] of slots.slotOf)
-        (tensor as PlanTensor).memory = { buffer: buffers[slot], offset: 0 };
-      const uniforms = this.createUniforms();
-      const steps = this.recorded.map(({ dispatch }, index) =>
-        this.prepare(dispatch, pipelines[index], uniforms, index),
-      );
-      return new Plan(this.gpu, this.label, steps, uniforms?.buffer);
-    });
+    let uniforms: PlanUniforms | undefined;
+    try {
+      return await this.gpu.checked(`${this.label}: preparing`, () => {
+        const buffers = arena.acquire(slots.sizes);
+        for (const [tensor, slot] of slots.slotOf)
+          (tensor as PlanTensor).memory = { buffer: buffers[slot], offset: 0 };
+        uniforms = this.createUniforms();
+        const steps = this.recorded.map(({ dispatch }, index) =>
+          this.prepare(dispatch, pipelines[index], uniforms, index),
+        );
+        return new Plan(this.gpu, this.label, steps, uniforms?.buffer);
+      });
+    } catch (error) {
+      if (uniforms) this.gpu.destroyBuffer(uniforms.buffer);
+      throw error;
+    }
   }
 
   private lifetimes(): Lifetime[] {
@@ -143,7 +157,7 @@ export class PlanBuilder {
     }));
   }
 
-  private createUniforms() {
+  private createUniforms(): PlanUniforms | undefined {
     const align = Math.max(256, this.gpu.device.limits.minUniformBufferOffsetAlignment);
     const offsets: number[] = [];
     const sizes: number[] = [];
@@ -171,7 +185,7 @@ export class PlanBuilder {
   private prepare(
     dispatch: Dispatch,
     pipeline: Pipeline,
-    uniforms: { buffer: GPUBuffer; offsets: number[]; sizes: number[] } | undefined,
+    uniforms: PlanUniforms | undefined,
     index: number,
   ): Step {
     const entries: GPUBindGroupEntry[] = dispatch.bindings.map(({ tensor }, binding) => {

@@ -36,7 +36,7 @@ export class ReadbackRing {
       offset += sizeBytes;
     }
     this.gpu.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(1);
+    await this.gpu.waiting(staging.mapAsync(1));
     const values = new Float32Array(staging.getMappedRange().slice(0));
     staging.unmap();
     this.free.push(staging);

@@ -58,7 +58,14 @@ export function parseModelIndex(text: string, repo: string): ModelIndex {
   >;
   if (typeof sha !== 'string' || !/^[0-9a-f]{40}$/.test(sha)) return fail('names no commit');
   if (!Array.isArray(siblings)) return fail('lists no files');
-  return { commit: sha, files: siblings.flatMap((entry: unknown) => parseFile(entry)) };
+  const files = siblings.flatMap((entry: unknown) => parseFile(entry));
+  const paths = new Set<string>();
+  for (const { path } of files) {
+    // Which of two sizes and hashes would be the file's own?
+    if (paths.has(path)) return fail(`lists ${path.slice(0, 80)} twice`);
+    paths.add(path);
+  }
+  return { commit: sha, files };
 }
 
 function parseFile(entry: unknown): RemoteFile[] {

@@ -2,10 +2,9 @@
  * A model folder that transformers.js, Optimum and plain ONNX Runtime load: `config.json`, the files
  * it came with, `onnx/model.onnx` and its data beside it. Weights stream through, one at a time.
  */
-import type { JsonObject, ModelConfig } from '../config';
+import { parseJsonObject, type JsonObject, type ModelConfig } from '../config';
 import { serializeOnnx, type OnnxTensor } from '../formats';
 import { planDecoder } from './emit-decoder';
-import { ExportError } from './errors';
 import { externalData, type WeightSource } from './external-data';
 import type { ExportDtype } from './weight-supply';
 
@@ -32,7 +31,7 @@ export interface ExportedPart {
 
 const SUFFIX: Record<ExportDtype, string> = { fp32: '', fp16: '_fp16', q4: '_q4' };
 
-/** @throws ExportError `unsupported-model`, `bad-weight`, `invalid-option` */
+/** @throws ExportError `unsupported-model`, `bad-weight`, `invalid-option`; ConfigError `not-json` */
 export async function* exportFolder(
   request: ExportFolderRequest,
 ): AsyncGenerator<ExportedPart, void, undefined> {
@@ -77,12 +76,7 @@ function withChatTemplate(bytes: Uint8Array, files: ReadonlyMap<string, Uint8Arr
   const template = files.get('chat_template.jinja');
   if (!template) return bytes;
   const decoder = new TextDecoder();
-  let config: JsonObject;
-  try {
-    config = JSON.parse(decoder.decode(bytes)) as JsonObject;
-  } catch (cause) {
-    throw new ExportError('invalid-option', 'tokenizer_config.json is not JSON.', { cause });
-  }
+  const config = parseJsonObject(decoder.decode(bytes), 'tokenizer_config.json');
   return encodeJson({ ...config, chat_template: decoder.decode(template) });
 }
 

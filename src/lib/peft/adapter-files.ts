@@ -76,13 +76,9 @@ export function readAdapter(
     fileSizeBytes: files.weights.byteLength,
   });
   const stored = new Map(header.tensors.map((tensor) => [tensor.name, tensor]));
-  const values = new Float32Array(layout.flatCount);
-  const used = new Set<string>();
-  for (const parameter of layout.parameters) {
-    const tensor = findTensor(stored, parameter);
-    used.add(tensor.name);
-    values.set(readTensor(files.weights, header.dataOffset, tensor), parameter.offset);
-  }
+  // All before the first allocation: the rank is the config's word, the file's size is a fact.
+  const found = layout.parameters.map((parameter) => findTensor(stored, parameter));
+  const used = new Set(found.map(({ name }) => name));
   const extra = header.tensors.find(({ name }) => !used.has(name));
   if (extra)
     throw new PeftError(
@@ -90,6 +86,10 @@ export function readAdapter(
       `The adapter holds ${extra.name}, which this model has no place for. It was made for another model or method.`,
       { details: { name: extra.name } },
     );
+  const values = new Float32Array(layout.flatCount);
+  layout.parameters.forEach(({ offset }, i) =>
+    values.set(readTensor(files.weights, header.dataOffset, found[i]), offset),
+  );
   return { config, layout, values };
 }
 

@@ -55,6 +55,8 @@ export interface OpenModel extends ModelSummary {
   backend: Backend;
   /** What answers, as in DeviceReport. */
   talksOn: Backend;
+  /** Open with its linear layers in 4 bits, as QLoRA trains on it. */
+  fourBit: boolean;
   hasChatTemplate: boolean;
   maxLength: number;
   /** GPU memory that the weights take. */
@@ -134,6 +136,9 @@ export interface TrainRequest {
   name: string;
 }
 
+/** What decides how a run goes, and what it takes. */
+export type TrainSettings = Omit<TrainRequest, 'samplePrompts' | 'resumeRunId' | 'name'>;
+
 export type TrainEvent =
   | {
       kind: 'prepared';
@@ -175,6 +180,39 @@ export type TrainEvent =
   | { kind: 'storage-full'; step: number; waiting: boolean }
   | { kind: 'paused'; step: number }
   | { kind: 'resumed'; step: number };
+
+/** What a run will take, told before it starts. */
+export interface TrainingPrediction {
+  /** Bytes of GPU memory by part, for the largest batch. */
+  memory: {
+    /** Of the open model. */
+    weights: number;
+    /** The parameters that are trained. */
+    adapter: number;
+    /** Their gradients and both moments. */
+    optimizer: number;
+    /** What forward keeps for backward. */
+    activations: number;
+    inputs: number;
+    total: number;
+  };
+  /** Where one buffer would be larger than the GPU allows: the run would not start. */
+  exceeds?: {
+    message: string;
+    /** The smallest change that would fit, as `name=value, name=value`; undefined where none does. */
+    suggestion?: string;
+  };
+  totalSteps: number;
+  /** Of the checkpoints that `save_total_limit` lets the run keep. */
+  storageBytes: number;
+  trainRows: number;
+  /** Rows whose answer is cut by `max_length`. */
+  cutRows: number;
+  /** Tokens, after the cut. */
+  longestRow: number;
+  /** Undefined until a step of this kind has been measured on this device. */
+  secondsPerStep?: number;
+}
 
 export type RunStatus = 'running' | 'paused' | 'finished' | 'stopped' | 'interrupted' | 'failed';
 
@@ -382,6 +420,12 @@ export interface EngineApi {
     { trainableParams: number; allParams: number }
   >;
 
+  /** Opens the model, reads the rows, and allocates nothing for the run. */
+  predictTraining: ApiMethod<TrainSettings, TrainingPrediction>;
+  /**
+   * An error `limit` or `out-of-memory` carries in `details.suggestion` the smallest change that would
+   * fit, as TrainingPrediction has it; after `out-of-memory` it is a guess from what was asked for.
+   */
   train: ApiMethod<TrainRequest, RunSummary, TrainEvent>;
   pauseTraining: ApiMethod<void, void>;
   resumeTraining: ApiMethod<void, void>;

@@ -3,6 +3,7 @@ import { adapters } from './adapters.svelte';
 import { engine } from './engine.svelte';
 import { runs } from './runs.svelte';
 import { takeAway } from './take-away.svelte';
+import { tour } from './tour.svelte';
 
 class FreeSpace {
   /** Undefined until it has been measured. */
@@ -23,8 +24,8 @@ class FreeSpace {
     this.freeing = true;
     try {
       const freed = await engine.call((api) => api.freeStorage());
-      // A file that was written to be taken away is among them.
-      takeAway.exported = undefined;
+      // Files that were written to be taken away are among them.
+      takeAway.exported = tour.file = undefined;
       await Promise.all([runs.refresh(), adapters.refresh(), this.measure()]);
       void engine.refreshDevice();
       return freed;

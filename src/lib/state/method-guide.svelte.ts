@@ -41,10 +41,12 @@ class MethodGuide {
     this.answers = {};
   }
 
-  /** Fills the form as advised. QLoRA's authors put LoRA on every linear layer. */
+  /** Fills the form as advised. QLoRA is LoRA on every linear layer of a base in four bits. */
   fill(advice: Exclude<Advice, 'prompting'>): void {
     recipe.chooseMethod(METHOD_OF[advice]);
-    if (advice === 'qlora') recipe.setTargets(LINEAR_MODULES);
+    if (advice !== 'qlora') return;
+    recipe.setTargets(LINEAR_MODULES);
+    recipe.setChoice('load_in_4bit', true);
   }
 }
 

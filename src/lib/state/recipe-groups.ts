@@ -8,7 +8,7 @@ import { usesLora, type Method } from './methods';
 import { optionsOf, type NumberOption } from './recipe-limits';
 
 export type ChoiceOption = 'lr_scheduler_type' | 'save_strategy' | 'bias' | 'init_lora_weights';
-export type SwitchOption = 'use_rslora' | 'shuffle' | 'train_on_prompt';
+export type SwitchOption = 'load_in_4bit' | 'use_rslora' | 'shuffle' | 'train_on_prompt';
 
 export type OptionItem =
   | { kind: 'number'; name: NumberOption }
@@ -76,12 +76,11 @@ export const mainOptions = (method: Method): NumberOption[] => {
 
 /** Everything else, in order; a method without options of its own has no such group. */
 export function moreGroups(method: Method): { name: GroupName; items: readonly OptionItem[] }[] {
-  const own =
-    method === 'lora'
-      ? [choice('init_lora_weights', STARTS), ...LORA_MORE]
-      : usesLora(method)
-        ? LORA_MORE
-        : [];
+  const own = [
+    ...(method === 'lora' ? [choice('init_lora_weights', STARTS)] : []),
+    ...(usesLora(method) ? LORA_MORE : []),
+    ...(method === 'full' ? [] : [flag('load_in_4bit')]),
+  ];
   return GROUPS.map((name) => ({ name, items: name === 'method' ? own : MORE[name] })).filter(
     ({ items }) => items.length > 0,
   );

@@ -15,7 +15,7 @@ import { engine } from './engine.svelte';
 import { peftOf, RATES, usesLora, type Method, type MethodOptions } from './methods';
 import type { ChoiceOption, SwitchOption } from './recipe-groups';
 import { presetOf, withPreset, type Preset } from './presets';
-import { isAllowed, optionsOf, type NumberOption } from './recipe-limits';
+import { isAllowed, LIMITS, optionsOf, type NumberOption } from './recipe-limits';
 
 export interface RecipeParts {
   lora: LoraConfig;
@@ -73,7 +73,12 @@ class Recipe {
   readonly lora = $derived(this.#parts.lora);
   readonly ia3 = $derived(this.#parts.ia3);
   readonly prefix = $derived(this.#parts.prefix);
-  readonly training = $derived(this.#parts.training);
+  /** Full fine-tuning goes with no base in four bits; the choice stays for the other methods. */
+  readonly training: TrainingArguments = $derived(
+    this.method === 'full' && this.#parts.training.load_in_4bit
+      ? { ...this.#parts.training, load_in_4bit: false }
+      : this.#parts.training,
+  );
   /** What goes into the request. It stays the same object until an option of the method changes. */
   readonly peft = $derived(
     peftOf({ method: this.method, lora: this.lora, ia3: this.ia3, prefix: this.prefix }),
@@ -119,7 +124,7 @@ class Recipe {
   /** The options of the method left behind stay for when it is chosen again. */
   chooseMethod(method: Method): void {
     const learning_rate = this.#rateIsOwn ? this.training.learning_rate : this.#rateFor(method);
-    this.#edit({ ...this.#parts, method, training: { ...this.training, learning_rate } });
+    this.#edit({ ...this.#parts, method, training: { ...this.#parts.training, learning_rate } });
   }
 
   setLora(part: Partial<LoraConfig>): void {
@@ -136,7 +141,7 @@ class Recipe {
 
   setTraining(part: Partial<TrainingArguments>): void {
     if (part.learning_rate !== undefined) this.#rateIsOwn = true;
-    this.#edit({ ...this.#parts, training: { ...this.training, ...part } });
+    this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...part } });
   }
 
   useSuggestedRate(): void {
@@ -149,6 +154,15 @@ class Recipe {
     else if (name in this.prefix) this.setPrefix({ [name]: value });
     else if (name === 'save_total_limit') this.setTraining({ [name]: value === 0 ? null : value });
     else this.setTraining({ [name]: value });
+  }
+
+  /** Takes over what the engine suggests for a run that does not fit: `name=value, name=value`. */
+  applySuggestion(suggestion: string): void {
+    for (const [, name, value] of suggestion.matchAll(/(\w+)=([\d.e+-]+)/g)) {
+      const option = name as NumberOption;
+      if (option in LIMITS && isAllowed(option, Number(value)))
+        this.setNumber(option, Number(value));
+    }
   }
 
   setChoice(name: ChoiceOption | SwitchOption, value: string | boolean): void {

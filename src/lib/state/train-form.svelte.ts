@@ -1,5 +1,5 @@
 /** What the Train page has chosen: model, data, evaluation data. Turns it into a request. */
-import type { RunSummary, TrainRequest } from '../rpc/engine-api';
+import type { RunSummary, TrainRequest, TrainSettings } from '../rpc/engine-api';
 import { chat } from './chat.svelte';
 import { datasets } from './datasets.svelte';
 import { lang } from './lang.svelte';
@@ -25,6 +25,26 @@ class TrainForm {
   /** The recipe that was tuned for this pair, if there is one. */
   recommended = $state.raw<RecipeParts>();
 
+  /** What a run would be started with; undefined while model or data are missing. */
+  readonly settings: TrainSettings | undefined = $derived.by(() => {
+    const { model, dataset } = this;
+    if (!model || !dataset) return undefined;
+    const held = this.useHeldBack ? this.heldBack : undefined;
+    return {
+      modelId: model.id,
+      datasetId: dataset.id,
+      evalShare: held ? 0 : recipe.evalShare,
+      evalDatasetId: held?.id,
+      peft: recipe.peft,
+      training: recipe.training,
+    };
+  });
+  /** Opening a model to look at it is cheap: it is the bundled one, or open already. */
+  readonly isCheap = $derived(
+    this.model !== undefined &&
+      (this.model.origin === 'bundled' || this.model.id === models.current?.id),
+  );
+
   async prepare(): Promise<void> {
     await Promise.all([models.ensure(), datasets.ensure()]);
   }
@@ -47,16 +67,10 @@ class TrainForm {
   }
 
   async start(): Promise<RunSummary> {
-    const { model, dataset } = this;
-    if (!model || !dataset) throw new Error(lang.t.train.startMissingData);
-    const held = this.useHeldBack ? this.heldBack : undefined;
+    const { settings, dataset } = this;
+    if (!settings || !dataset) throw new Error(lang.t.train.startMissingData);
     return this.#run({
-      modelId: model.id,
-      datasetId: dataset.id,
-      evalShare: held ? 0 : recipe.evalShare,
-      evalDatasetId: held?.id,
-      peft: recipe.peft,
-      training: recipe.training,
+      ...settings,
       samplePrompts: recipe.prompts,
       name: lang.t.train.runName(datasets.nameOf(dataset), lang.format.dateTime(Date.now())),
     });

@@ -53,6 +53,11 @@ class Training {
     if (ms >= LONG_HIDDEN_MS) this.hiddenMs = ms;
   });
 
+  /** What would make a run fit that did not: `name=value, name=value`. */
+  readonly suggestion: string | undefined = $derived.by(() => {
+    const { details } = (this.error ?? {}) as { details?: { suggestion?: unknown } };
+    return typeof details?.suggestion === 'string' ? details.suggestion : undefined;
+  });
   readonly active = $derived(this.phase !== 'idle' && this.phase !== 'ended');
   readonly share = $derived(
     this.prepared && this.latest && this.prepared.totalSteps > 0

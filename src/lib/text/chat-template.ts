@@ -2,7 +2,8 @@
  * Renders a conversation with a model's own Jinja template, as transformers' `apply_chat_template`
  * does. A template is foreign code: its errors keep its words, its loops have a budget.
  */
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { Environment, parse, tokenize } from '@huggingface/jinja';
+import { BoundedInterpreter } from './bounded-interpreter';
 import type { SpecialTokens } from './check-tokenizer-files';
 import { TextError } from './errors';
 
@@ -23,12 +24,17 @@ export interface RenderChatOptions {
   readonly date?: Date;
   /** Further variables of the template, such as `enable_thinking` or `tools`. */
   readonly variables?: Readonly<Record<string, unknown>>;
+  /** Default 5000: templates take some milliseconds, thousands of turns some hundreds. */
+  readonly maxMs?: number;
 }
 
 /** The longest published templates have some 20,000 characters. */
 const MAX_TEMPLATE_CHARS = 500_000;
 /** Templates use `range` for a handful of turns; more is an endless loop. */
 const MAX_RANGE_ITEMS = 100_000;
+const MAX_MS = 5000;
+/** The library's time for a run of white space grows with its square; published ones are indentation. */
+const MAX_BLANKS = 1000;
 
 /** Throws TextError `chat-template` with the template's own message, such as an unknown role. */
 export function renderChat(
@@ -61,7 +67,8 @@ export function renderChat(
     // Not the library's `Template.render`: it does not let `range` and the date be replaced.
     const environment = new Environment();
     for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-    const result: unknown = new Interpreter(environment).run(program).value;
+    const interpreter = new BoundedInterpreter(environment, options.maxMs ?? MAX_MS);
+    const result: unknown = interpreter.run(program).value;
     return String(result);
   } catch (cause) {
     throw refused(cause);
@@ -81,6 +88,12 @@ function compile(source: string): Program {
     throw new TextError(
       'too-large',
       `the chat template has ${source.length} characters; at most ${MAX_TEMPLATE_CHARS} are allowed.`,
+    );
+  }
+  if (source.split(/\S+/).some((gap) => gap.length > MAX_BLANKS)) {
+    throw new TextError(
+      'too-large',
+      `the chat template has more than ${MAX_BLANKS} blanks in a row; get the model's files again.`,
     );
   }
   try {

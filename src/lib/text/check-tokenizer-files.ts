@@ -2,13 +2,23 @@
  * Reads tokenizer.json and tokenizer_config.json as what they claim to be before a tokenizer is built
  * from them: the library underneath trusts its input. Knows the files' shape, not how to tokenise.
  */
+import { isDeeperThan } from '../config/json-depth';
 import { adaptPreTokenizer } from './adapt-pre-tokenizer';
+import { checkSteps } from './check-steps';
 import { TextError } from './errors';
 
 /** Above the largest published vocabulary (262,144) by a factor of four. */
 export const MAX_VOCAB_SIZE = 1_048_576;
 /** The largest published tokenizer.json has some 35 million characters. */
 const MAX_FILE_CHARS = 200_000_000;
+
+/** Ten times BERT's: WordPiece takes time with the cube of a word's length. */
+const MAX_WORD_CHARS = 1000;
+/** Ten times the longest published: each is looked for at every place of a text. */
+const MAX_ADDED_CHARS = 1000;
+
+/** Published files nest some eight deep. */
+const MAX_DEPTH = 64;
 
 export interface SpecialTokens {
   readonly bos_token?: string;
@@ -39,6 +49,7 @@ export function checkTokenizerFiles(json: unknown, config: unknown): TokenizerFi
   const tokenizerJson = readObject(json, 'tokenizer.json');
   const source = config === undefined ? {} : readObject(config, 'tokenizer_config.json');
   checkModel(tokenizerJson.model);
+  checkSteps(tokenizerJson);
   const addedTokens = readAddedTokens(tokenizerJson.added_tokens);
   const tokenizerConfig: Record<string, unknown> = { ...source };
   const specialTokens: Record<string, string> = {};
@@ -77,6 +88,11 @@ function readObject(value: unknown, fileName: string): Record<string, unknown> {
         `${fileName} has ${value.length} characters; at most ${MAX_FILE_CHARS} are allowed.`,
       );
     }
+    if (isDeeperThan(value, MAX_DEPTH)) {
+      throw bad(
+        `${fileName} nests brackets deeper than ${MAX_DEPTH}; get the model's files again.`,
+      );
+    }
     try {
       parsed = JSON.parse(value);
     } catch (cause) {
@@ -93,10 +109,11 @@ function checkModel(model: unknown): void {
   if (typeof model !== 'object' || model === null) {
     throw bad('tokenizer.json has no "model"; it is not a tokenizer of the tokenizers library.');
   }
-  const { type, vocab, merges } = model as Record<string, unknown>;
-  if (type !== undefined && !MODEL_TYPES.includes(String(type))) {
+  const { type, vocab, merges, max_input_chars_per_word } = model as Record<string, unknown>;
+  if (type !== undefined && !(typeof type === 'string' && MODEL_TYPES.includes(type))) {
+    const found = typeof type === 'string' ? type.slice(0, 40) : `a ${typeof type}`;
     throw bad(
-      `tokenizer.json has a model of type ${String(type).slice(0, 40)}; ${MODEL_TYPES.join(', ')} are allowed.`,
+      `tokenizer.json has a model of type ${found}; ${MODEL_TYPES.join(', ')} are allowed.`,
     );
   }
   const entries = Array.isArray(vocab)
@@ -125,6 +142,12 @@ function checkModel(model: unknown): void {
     seen[id] = 1;
   }
   if (type === 'BPE' || (type === undefined && merges !== undefined)) checkMerges(merges);
+  const limit = max_input_chars_per_word ?? MAX_WORD_CHARS;
+  if (!(typeof limit === 'number' && limit >= 1 && limit <= MAX_WORD_CHARS)) {
+    throw bad(
+      `max_input_chars_per_word in tokenizer.json is not between 1 and ${MAX_WORD_CHARS}; get the model's files again.`,
+    );
+  }
 }
 
 function checkMerges(merges: unknown): void {
@@ -149,6 +172,11 @@ function readAddedTokens(added: unknown): AddedTokenEntry[] {
     const { id, content, special } = isObject(entry) ? entry : {};
     if (!isTokenId(id) || typeof content !== 'string' || content === '') {
       throw bad(`added_tokens[${i}] in tokenizer.json has no content or no id.`);
+    }
+    if (content.length > MAX_ADDED_CHARS) {
+      throw bad(
+        `added_tokens[${i}] in tokenizer.json has ${content.length} characters; at most ${MAX_ADDED_CHARS} are allowed.`,
+      );
     }
     return { id, content, special: special === true };
   });

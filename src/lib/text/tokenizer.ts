@@ -3,6 +3,7 @@
  * Special tokens written inside a text are read as special tokens, as Python's tokenizers do.
  */
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { describe } from '../config/fields';
 import { checkTokenizerFiles, type SpecialTokens } from './check-tokenizer-files';
 import { TextError } from './errors';
 
@@ -64,12 +65,14 @@ export function loadTokenizer(source: TokenizerSource): Tokenizer {
         );
       }
       if (text === '' && !addSpecialTokens) return [];
-      const { ids, tokens } = library.encode(text, { add_special_tokens: addSpecialTokens });
-      const hole = ids.findIndex((id) => !Number.isInteger(id));
+      const { ids, tokens } = used(() =>
+        library.encode(text, { add_special_tokens: addSpecialTokens }),
+      );
+      const hole = ids.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
       if (hole !== -1) {
         throw new TextError(
           'unencodable',
-          `the tokenizer has no token for ${JSON.stringify(tokens[hole]).slice(0, 40)} and no unknown token; another model is needed for this text.`,
+          `the tokenizer has no token for ${describe(tokens[hole])} and no unknown token; another model is needed for this text.`,
         );
       }
       return ids;
@@ -86,7 +89,8 @@ export function loadTokenizer(source: TokenizerSource): Tokenizer {
         if (!skipSpecialTokens || !specialIds.has(id)) kept.push(id);
       }
       if (kept.length === 0) return '';
-      return library.decode(kept, { clean_up_tokenization_spaces: cleanUp });
+      const text = used(() => library.decode(kept, { clean_up_tokenization_spaces: cleanUp }));
+      return typeof text === 'string' ? text : '';
     },
     vocabSize,
     bosId: idOf('bos_token'),
@@ -98,6 +102,20 @@ export function loadTokenizer(source: TokenizerSource): Tokenizer {
     tokenId: (text) => library.token_to_id(text),
     isSpecial: (id) => specialIds.has(id),
   };
+}
+
+/** Some damage shows only when a step is reached: the library checks nothing beforehand. */
+function used<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.slice(0, 160) : 'unknown reason';
+    throw new TextError(
+      'bad-tokenizer',
+      `the tokenizer failed on a text (${reason}); tokenizer.json is damaged or the text is too long.`,
+      { cause },
+    );
+  }
 }
 
 function build(json: Record<string, unknown>, config: Record<string, unknown>) {

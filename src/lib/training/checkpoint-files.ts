@@ -1,13 +1,22 @@
 /** A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments, `trainer_state.json`. */
-import type { LoraConfig, PeftConfig } from '../config';
-import { parseSafetensorsHeader, serializeSafetensors, tensorToFloat32 } from '../formats';
+import { parseJsonObject, type LoraConfig, type PeftConfig } from '../config';
+import { Fields } from '../config/fields';
+import {
+  findNonFinite,
+  parseSafetensorsHeader,
+  serializeSafetensors,
+  tensorToFloat32,
+} from '../formats';
 import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
   fromPlainLora,
+  layoutAdapter,
+  plainLoraConfig,
   readAdapter,
   writeAdapter,
   type AdaptedModel,
+  type AdapterLayout,
   type LoadedAdapter,
 } from '../peft';
 import { adapterOf, isFactored } from './adapter-of';
@@ -71,6 +80,7 @@ export function readCheckpoint(
     { configJson: text(ADAPTER_CONFIG_FILE), weights: need(files, ADAPTER_WEIGHTS_FILE) },
     model,
   );
+  requireLayout(adapter, config, model);
   const { values, initial } = isFactored(config)
     ? fromPlainLora(config, model, requireRank(adapter, config))
     : { values: adapter.values, initial: undefined };
@@ -81,22 +91,36 @@ export function readCheckpoint(
   });
   const moment = (name: string) => {
     const tensor = header.tensors.find((candidate) => candidate.name === name);
-    if (!tensor || tensor.dtype !== 'F32' || tensor.shape[0] !== values.length)
-      throw new TrainingError(
-        'wrong-checkpoint',
-        `${OPTIMIZER_FILE}: ${name} does not fit the adapter beside it. Resume from another checkpoint.`,
-      );
+    if (!tensor || tensor.dtype !== 'F32' || String(tensor.shape) !== String([values.length]))
+      throw damaged(`${name} does not fit the adapter beside it`);
     const { begin, end } = tensor;
     const start = header.dataOffset;
-    return tensorToFloat32(bytes.subarray(start + begin, start + end), 'F32').slice();
+    const moments = tensorToFloat32(bytes.subarray(start + begin, start + end), 'F32');
+    if (findNonFinite(moments) >= 0) throw damaged(`${name} holds values that are no numbers`);
+    return moments;
   };
+  const squares = moment('exp_avg_sq');
+  if (squares.some((square) => square < 0)) throw damaged('exp_avg_sq holds negative squares');
   return {
     values,
     initial,
-    moments: { m: moment('exp_avg'), v: moment('exp_avg_sq') },
+    moments: { m: moment('exp_avg'), v: squares },
     state: parseTrainerState(text(TRAINER_STATE_FILE)),
     pendingLoss: readPendingLoss(header.metadata.pending_loss),
   };
+}
+
+/** The files' own config tells what they hold; a run goes on only with the parameters that it has. */
+function requireLayout({ layout }: LoadedAdapter, config: PeftConfig, model: AdaptedModel): void {
+  const kept = layoutAdapter(model, isFactored(config) ? plainLoraConfig(config) : config);
+  const describe = ({ parameters }: AdapterLayout) =>
+    parameters.map(({ key, shape }) => `${key} ${shape}`).join('\n');
+  if (describe(layout) === describe(kept)) return;
+  throw new TrainingError(
+    'wrong-checkpoint',
+    'The checkpoint holds other parameters than the run trains. Resume with the settings that it was made with.',
+    { details: { found: layout.trainableCount, allowed: kept.trainableCount } },
+  );
 }
 
 function requireRank({ config: found, values }: LoadedAdapter, config: LoraConfig): Float32Array {
@@ -108,13 +132,16 @@ function requireRank({ config: found, values }: LoadedAdapter, config: LoraConfi
   return values;
 }
 
-function readPendingLoss(text: string | undefined): { sum: number; count: number } {
-  const { sum, count } = JSON.parse(text ?? '{"sum":0,"count":0}') as {
-    sum: number;
-    count: number;
-  };
-  return { sum: Number(sum) || 0, count: Number(count) || 0 };
+function readPendingLoss(text = '{"sum":0,"count":0}'): { sum: number; count: number } {
+  const fields = new Fields(parseJsonObject(text, OPTIMIZER_FILE), OPTIMIZER_FILE);
+  return { sum: fields.number('sum', 0), count: fields.integer('count', 0, { min: 0 }) };
 }
+
+const damaged = (found: string): TrainingError =>
+  new TrainingError(
+    'wrong-checkpoint',
+    `${OPTIMIZER_FILE}: ${found}. Resume from another checkpoint.`,
+  );
 
 function need(files: CheckpointFiles, name: string): Uint8Array {
   const bytes = files.get(name);

@@ -9,6 +9,16 @@ export {
   type StepReport,
   type TrainerOptions,
 } from './trainer';
+export { predictMemory, type PredictMemoryOptions, type RunMemory } from './predict-memory';
+export {
+  findFit,
+  withChange,
+  writeFitChange,
+  type FitChange,
+  type FitSettings,
+} from './fit-change';
+export { predictStorage } from './predict-storage';
+export { suggestFit } from './suggest-fit';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
 export { adapterOf } from './adapter-of';
 export { surplusCheckpoints } from './checkpoint-rotation';

@@ -49,7 +49,15 @@ export class Optimizer {
         range: { offset, count },
         learningRateScale: fast ? args.loraplus_lr_ratio : 1,
       });
-    return new Optimizer(await begin.build(arena), await end.build(arena), arena, norm);
+    const plans: Plan[] = [];
+    try {
+      for (const builder of [begin, end]) plans.push(await builder.build(arena));
+      return new Optimizer(plans[0], plans[1], arena, norm);
+    } catch (error) {
+      for (const plan of plans) plan.dispose();
+      arena.dispose();
+      throw error;
+    }
   }
 
   /** Clears gradients and the loss total. */

@@ -73,9 +73,14 @@ export class StepPlans {
     this.owned.push(this.step, this.total, this.cos, this.sin);
   }
 
+  /** GPU memory of what forward keeps for backward, and of all that lies between two kernels. */
+  get activationBytes(): number {
+    return this.arena.sizeBytes;
+  }
+
   /** GPU memory of activations and inputs. */
   get gpuBytes(): number {
-    return this.owned.reduce((sum, { sizeBytes }) => sum + sizeBytes, this.arena.sizeBytes);
+    return this.owned.reduce((sum, { sizeBytes }) => sum + sizeBytes, this.activationBytes);
   }
 
   /** The plan of a shape, built when first asked for; the largest first wastes no memory. */

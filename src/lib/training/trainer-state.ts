@@ -1,5 +1,6 @@
 /** `trainer_state.json` as transformers' Trainer writes it, so that its readers understand our runs. */
-import { ConfigError, parseJsonObject, type TrainingArguments } from '../config';
+import { isJsonObject, parseJsonObject, type TrainingArguments } from '../config';
+import { Fields } from '../config/fields';
 
 export const TRAINER_STATE_FILE = 'trainer_state.json';
 
@@ -42,30 +43,37 @@ export function writeTrainerState(state: TrainerState): string {
   return `${JSON.stringify(sorted, undefined, 2)}\n`;
 }
 
-/** @throws ConfigError `not-json`, `wrong-type` */
+/** @throws ConfigError `not-json`, `missing-field`, `wrong-type`, `out-of-range` */
 export function parseTrainerState(text: string): TrainerState {
-  const object = parseJsonObject(text, TRAINER_STATE_FILE);
-  const number = (name: string) => {
-    const value = object[name];
-    if (typeof value !== 'number' || !Number.isFinite(value))
-      throw new ConfigError(
-        'wrong-type',
-        `${TRAINER_STATE_FILE}: ${name} is ${JSON.stringify(value)}, a number is needed.`,
-      );
-    return value;
+  const fields = new Fields(parseJsonObject(text, TRAINER_STATE_FILE), TRAINER_STATE_FILE);
+  const history = fields.object.log_history;
+  if (!Array.isArray(history)) throw fields.wrong('log_history', history, 'a list');
+  const count = (name: string) => fields.integer(name, undefined, { min: 0 });
+  return {
+    epoch: fields.number('epoch', undefined, { min: 0 }),
+    global_step: count('global_step'),
+    max_steps: count('max_steps'),
+    num_train_epochs: fields.number('num_train_epochs', undefined, { min: 0 }),
+    train_batch_size: count('train_batch_size'),
+    logging_steps: count('logging_steps'),
+    save_steps: count('save_steps'),
+    num_input_tokens_seen: count('num_input_tokens_seen'),
+    log_history: history.map((entry: unknown, i) => readLogEntry(entry, i)),
   };
-  if (!Array.isArray(object.log_history))
-    throw new ConfigError('wrong-type', `${TRAINER_STATE_FILE}: log_history is no list.`);
+}
+
+function readLogEntry(entry: unknown, i: number): LogEntry {
+  const fields = new Fields(
+    isJsonObject(entry) ? entry : {},
+    `${TRAINER_STATE_FILE} (log ${i + 1})`,
+  );
+  const number = (name: string) => fields.number(name, undefined);
   return {
     epoch: number('epoch'),
-    global_step: number('global_step'),
-    max_steps: number('max_steps'),
-    num_train_epochs: number('num_train_epochs'),
-    train_batch_size: number('train_batch_size'),
-    logging_steps: number('logging_steps'),
-    save_steps: number('save_steps'),
-    num_input_tokens_seen: number('num_input_tokens_seen'),
-    log_history: object.log_history as LogEntry[],
+    grad_norm: number('grad_norm'),
+    learning_rate: number('learning_rate'),
+    loss: number('loss'),
+    step: fields.integer('step', undefined, { min: 0 }),
   };
 }
 

@@ -7,6 +7,7 @@
  * resumed from a checkpoint ends in the same bits.
  */
 import {
+  checkRecipe,
   startsFromWeights,
   type ModelConfig,
   type PeftConfig,
@@ -106,10 +107,11 @@ export class Trainer {
 
   /**
    * Allocates all that the run needs and compiles its largest plan.
-   * @throws TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-checkpoint`; GpuError `out-of-memory`, `limit`
+   * @throws ConfigError for options that do not go together; TrainingError `no-rows`, `no-targets`, `too-long`, `wrong-checkpoint`; GpuError `out-of-memory`, `limit`
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { gpu, config, weights, peft, args, rows, checkpoint } = options;
+    checkRecipe(peft, args);
     const prefix = peft.peft_type === 'PREFIX_TUNING' ? peft.num_virtual_tokens : 0;
     checkRows(rows, config.vocabSize, config.maxPositionEmbeddings - prefix);
     const layout = layoutAdapter(adaptedModel(config), peft);
@@ -121,28 +123,46 @@ export class Trainer {
         onProgress: options.onInit,
       }));
     checkCheckpoint(layout, values, checkpoint);
+    const made: { dispose(): void }[] = [];
+    const own = <Part extends { dispose(): void }>(part: Part): Part => {
+      made.push(part);
+      return part;
+    };
     const factored = peft.peft_type === 'LORA' && startsFromWeights(peft);
     const initial = factored ? (checkpoint?.initial ?? factorsOnly(layout, values)) : undefined;
-    const adapter = new AdapterState(gpu, layout, peft, values, { trainable: true, initial });
-    const maxLength = paddedLength(rows);
-    const plans = new StepPlans({ gpu, config, weights, adapter, maxLength, training: true });
     try {
+      const adapter = own(
+        new AdapterState(gpu, layout, peft, values, { trainable: true, initial }),
+      );
+      const maxLength = paddedLength(rows);
+      const training = { gpu, config, weights, adapter, maxLength, training: true };
+      const plans = own(new StepPlans(training));
       if (checkpoint) adapter.writeMoments(checkpoint.moments);
       const B = Math.min(rows.length, args.per_device_train_batch_size);
       await plans.planFor({ B, T: maxLength });
       await plans.prepare();
-      const optimizer = await Optimizer.create(gpu, adapter, args, plans.step, plans.total);
-      const ring = new ReadbackRing(gpu, [plans.total, optimizer.norm]);
+      const optimizer = own(await Optimizer.create(gpu, adapter, args, plans.step, plans.total));
+      const ring = own(new ReadbackRing(gpu, [plans.total, optimizer.norm]));
+      await gpu.checked('readback buffers', () => undefined);
       return new Trainer(options, adapter, initial, plans, optimizer, ring);
     } catch (error) {
-      plans.dispose();
-      adapter.dispose();
+      for (const part of made.reverse()) part.dispose();
       throw error;
     }
   }
 
   get step(): number {
     return this.state.global_step;
+  }
+
+  /** GPU memory by part; weights, inputs and what the optimiser's own kernels need are not in it. */
+  get memory(): { adapter: number; optimizer: number; activations: number } {
+    const { params, training } = this.adapter;
+    return {
+      adapter: params.sizeBytes,
+      optimizer: Object.values(training ?? {}).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      activations: this.plans.activationBytes,
+    };
   }
 
   get trainerState(): TrainerState {
@@ -227,8 +247,7 @@ export class Trainer {
         this.optimizer.submitEnd();
       }),
     );
-    const [total, gradNorm] = await this.ring.read();
-    await Promise.all(accepted);
+    const [[total, gradNorm]] = await Promise.all([this.ring.read(), ...accepted]);
     const loss = targetCount > 0 ? total / targetCount : 0;
     const report = this.record(loss, gradNorm, learningRate, tokenCount);
     return { ...report, targetCount, tokenCount, elapsedMs: performance.now() - started };

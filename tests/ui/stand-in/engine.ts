@@ -14,7 +14,9 @@ import type {
   ModelSummary,
   RunSummary,
   TrainEvent,
+  TrainingPrediction,
   TrainRequest,
+  TrainSettings,
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
 import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
@@ -106,6 +108,7 @@ export class StandIn implements EngineApi {
       present: true,
       backend: device.backend,
       talksOn: device.talksOn,
+      fourBit: false,
       hasChatTemplate: true,
       maxLength: 1024,
       gpuBytes: model.sizeBytes,
@@ -208,6 +211,29 @@ export class StandIn implements EngineApi {
 
   async deleteDataset({ datasetId }: { datasetId: string }) {
     this.#datasets = this.#datasets.filter((dataset) => dataset.id !== datasetId);
+  }
+
+  async predictTraining({ training }: TrainSettings): Promise<TrainingPrediction> {
+    await wait(60);
+    const { per_device_train_batch_size: batch, max_length } = training;
+    const activations = batch * max_length * 24_000;
+    const parts = { weights: 13 * MB, adapter: 0.4 * MB, optimizer: 1.2 * MB, inputs: 0.6 * MB };
+    const sum = Object.values(parts).reduce((all, bytes) => all + bytes, activations);
+    return {
+      memory: { ...parts, activations, total: sum },
+      exceeds:
+        batch > 64
+          ? {
+              message: 'step/slot 0 needs a buffer of 536870912 bytes, this GPU allows 268435456.',
+              suggestion: 'per_device_train_batch_size=32, gradient_accumulation_steps=8',
+            }
+          : undefined,
+      totalSteps: Math.ceil((120 / batch / training.gradient_accumulation_steps) * 3),
+      storageBytes: (await this.#scenario) === 'low-space' ? GB : 1.6 * MB,
+      trainRows: 120,
+      cutRows: max_length < 64 ? 3 : 0,
+      longestRow: Math.min(61, max_length),
+    };
   }
 
   async train(request: TrainRequest, context: CallContext<TrainEvent>): Promise<RunSummary> {

@@ -16,7 +16,9 @@ export type Scenario =
   | 'lists-fail'
   | 'storage-full'
   /** A run's checkpoints find no room. */
-  | 'disk-full';
+  | 'disk-full'
+  /** Runs of more than two rows a batch find no GPU memory. */
+  | 'no-memory';
 
 export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -26,6 +26,13 @@ export class ScriptedTrainer {
     this.paused = false;
     this.stop = undefined;
     await wait(120, signal);
+    if (scenario === 'no-memory' && request.training.per_device_train_batch_size > 2)
+      throw new InkstoneError('out-of-memory', 'step/slot 3: the GPU has no memory left.', {
+        details: {
+          label: 'step/slot 3',
+          suggestion: 'per_device_train_batch_size=2, gradient_accumulation_steps=8',
+        },
+      });
     const runId = request.resumeRunId ?? `run-${Date.now()}`;
     const startStep = request.resumeRunId ? 40 : 0;
     progress({

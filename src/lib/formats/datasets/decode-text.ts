@@ -46,7 +46,11 @@ export function decodeText(bytes: Uint8Array, fileName: string): DecodedText {
     if (magic.every((byte, i) => bytes[i] === byte)) throw notADataset(fileName, name);
   }
   const encoding = guessUtf16(bytes);
-  if (encoding) return { text: decode(bytes, encoding) ?? '', encoding };
+  if (encoding) {
+    const text = decode(bytes, encoding);
+    if (text === undefined) throw notADataset(fileName, `damaged text in ${encoding}`);
+    return { text, encoding };
+  }
   const utf8 = decode(bytes, 'utf-8');
   if (utf8 !== undefined) {
     if (utf8.includes('\0')) throw notADataset(fileName, 'a binary file');

@@ -3,9 +3,9 @@
  * fields no meaning. A broken line is a problem of that row; a broken array is an error of the file.
  */
 import Papa from 'papaparse';
+import { isDeeperThan, skipJsonString } from '../../config/json-depth';
 import { describeType, describeValue } from '../describe';
 import { FormatError } from '../errors';
-import { isDeeperThan, skipJsonString } from '../json-keys';
 import { describeText, notADataset } from './decode-text';
 import type { DatasetFormat, DatasetRecord, RowProblem } from './types';
 
@@ -15,6 +15,9 @@ export const MAX_ROWS = 1_000_000;
 export const MAX_DEPTH = 64;
 /** A table wider than this is a matrix, not a dataset of texts. */
 export const MAX_COLUMNS = 1000;
+
+/** A column's name in a report; in a file that is no table it may be half the file. */
+const MAX_FIELD_CHARS = 100;
 
 export interface RawDataset {
   readonly format: DatasetFormat;
@@ -178,7 +181,7 @@ class Collector {
 
   reject(kind: RowProblem['kind'], found: string, field = ''): void {
     this.push({});
-    this.problems.push({ row: this.count, field, kind, found });
+    this.problems.push({ row: this.count, field: field.slice(0, MAX_FIELD_CHARS), kind, found });
   }
 
   private push(record: DatasetRecord): void {

@@ -281,6 +281,8 @@ function checkType(reader: ProtobufReader, type: number, name: string): OnnxElem
   return reader.fail('unsupported', `${describeValue(name)} of element type ${type}`);
 }
 
+/** -1 for what is no count that a number holds exactly. */
 function readCount(text: string): number {
-  return /^\d{1,16}$/.test(text) ? Number(text) : -1;
+  const count = /^\d{1,16}$/.test(text) ? Number(text) : -1;
+  return Number.isSafeInteger(count) ? count : -1;
 }

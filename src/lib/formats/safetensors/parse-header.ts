@@ -2,9 +2,10 @@
  * Reads the header of a safetensors file: eight bytes of length, then JSON. Knows nothing of what
  * the tensors mean. The rules are those of upstream's `Metadata::validate` (safetensors 0.8, Rust).
  */
+import { isDeeperThan } from '../../config/json-depth';
 import { describeSize, describeValue } from '../describe';
 import { FormatError } from '../errors';
-import { findDuplicateKey, isDeeperThan } from '../json-keys';
+import { findDuplicateKey } from '../json-keys';
 import {
   isSafetensorsDtype,
   SAFETENSORS_DTYPES,
@@ -144,7 +145,7 @@ function readMetadata(value: unknown, fileName: string, into: Record<string, str
 }
 
 const isCount = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 
 function readTensor(name: string, value: unknown, fileName: string): SafetensorsTensor {
   const where = `tensor ${describeValue(name)} of ${fileName}`;

@@ -1,7 +1,8 @@
 /** Reads `model.safetensors.index.json`: which shard holds which tensor. */
+import { isDeeperThan } from '../../config/json-depth';
 import { describeValue } from '../describe';
 import { FormatError } from '../errors';
-import { findDuplicateKey, isDeeperThan } from '../json-keys';
+import { findDuplicateKey } from '../json-keys';
 
 /** An index names each tensor once; more text than a header may have is no index. */
 const MAX_INDEX_CHARS = 100_000_000;
@@ -57,7 +58,7 @@ export function parseSafetensorsIndex(
   if (weightMap.size === 0) fail('names no tensor.');
   const total = isObject(metadata) ? metadata.total_size : undefined;
   return {
-    totalSizeBytes: typeof total === 'number' && Number.isSafeInteger(total) ? total : undefined,
+    totalSizeBytes: isCount(total) ? total : undefined,
     weightMap,
     shards: [...new Set(weightMap.values())].sort(),
   };
@@ -68,6 +69,9 @@ export function missingShards(index: SafetensorsIndex, fileNames: Iterable<strin
   const present = new Set(fileNames);
   return index.shards.filter((shard) => !present.has(shard));
 }
+
+const isCount = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && !Object.is(value, -0);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

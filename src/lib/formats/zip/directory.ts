@@ -38,6 +38,11 @@ export interface ZipRecord {
   readonly localOffset: number;
 }
 
+/** A record whose bytes, local header included, lie before `endOffset`: what follows starts there. */
+export interface PlacedRecord extends ZipRecord {
+  readonly endOffset: number;
+}
+
 export interface ZipSource {
   readonly fileName: string;
   readonly fileSizeBytes: number;
@@ -88,7 +93,7 @@ export function readDirectory(
   bytes: Uint8Array,
   place: DirectoryPlace,
   source: ZipSource,
-): ZipRecord[] {
+): PlacedRecord[] {
   const view = viewOf(bytes);
   const records: ZipRecord[] = [];
   const names = new Set<string>();
@@ -115,12 +120,11 @@ export function readDirectory(
     records.push(record);
   }
   checkBomb('all entries', total, source.fileSizeBytes, source);
-  checkOverlap(records, place, source);
-  return records;
+  return placeRecords(records, place, source);
 }
 
 /** Where an entry's bytes start, from the LOCAL_HEADER_BYTES at `record.localOffset`. */
-export function dataOffset(header: Uint8Array, record: ZipRecord, source: ZipSource): number {
+export function dataOffset(header: Uint8Array, record: PlacedRecord, source: ZipSource): number {
   const view = viewOf(header);
   if (header.byteLength < LOCAL_HEADER_BYTES || view.getUint32(0, true) !== SIGNATURE.local) {
     throw corrupt(source, `${describeValue(record.name)} is not where the directory says`);
@@ -133,6 +137,7 @@ export function dataOffset(header: Uint8Array, record: ZipRecord, source: ZipSou
       `${source.fileName} ends inside ${describeValue(record.name)}; get the file again.`,
     );
   }
+  if (offset + record.packedBytes > record.endOffset) throw overlaps(record, source);
   return offset;
 }
 
@@ -205,14 +210,24 @@ function checkBomb(what: string, sizeBytes: number, packed: number, source: ZipS
   );
 }
 
-function checkOverlap(records: readonly ZipRecord[], place: DirectoryPlace, source: ZipSource) {
+/** In the order of the directory. The lengths in the local headers are checked when they are read. */
+function placeRecords(
+  records: readonly ZipRecord[],
+  place: DirectoryPlace,
+  source: ZipSource,
+): PlacedRecord[] {
   const sorted = [...records].sort((a, b) => a.localOffset - b.localOffset);
-  sorted.forEach(({ name, localOffset, packedBytes }, i) => {
-    const limit = sorted[i + 1]?.localOffset ?? place.offset;
-    if (localOffset + LOCAL_HEADER_BYTES + packedBytes <= limit) return;
-    throw corrupt(source, `${describeValue(name)} overlaps what follows it`);
+  const ends = new Map(sorted.map((record, i) => [record, sorted[i + 1]?.localOffset]));
+  return records.map((record) => {
+    const endOffset = ends.get(record) ?? place.offset;
+    if (record.localOffset + LOCAL_HEADER_BYTES + record.packedBytes > endOffset)
+      throw overlaps(record, source);
+    return { ...record, endOffset };
   });
 }
+
+const overlaps = ({ name }: ZipRecord, source: ZipSource): FormatError =>
+  corrupt(source, `${describeValue(name)} overlaps what follows it`);
 
 function checkPlace(place: DirectoryPlace, source: ZipSource): DirectoryPlace {
   if (place.entryCount > MAX_ENTRIES || place.sizeBytes > MAX_DIRECTORY_BYTES) {

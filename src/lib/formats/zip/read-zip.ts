@@ -14,7 +14,7 @@ import {
   readDirectory,
   readEnd64,
   TAIL_BYTES,
-  type ZipRecord,
+  type PlacedRecord,
   type ZipSource,
 } from './directory';
 
@@ -68,7 +68,7 @@ export async function openZip(
   const place =
     'end64Offset' in found ? readEnd64(await slice(found.end64Offset, END64_BYTES), source) : found;
   const records = readDirectory(await slice(place.offset, place.sizeBytes), place, source);
-  const open = async (record: ZipRecord) => {
+  const open = async (record: PlacedRecord) => {
     const header = await slice(record.localOffset, LOCAL_HEADER_BYTES);
     const offset = dataOffset(header, record, source);
     const packed = blob.slice(offset, offset + record.packedBytes).stream();
@@ -86,7 +86,7 @@ export async function openZip(
 
 function checkedStream(
   open: () => Promise<ReadableStreamDefaultReader<Uint8Array>>,
-  record: ZipRecord,
+  record: PlacedRecord,
   source: ZipSource,
 ): ReadableStream<Uint8Array> {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
@@ -123,7 +123,7 @@ function checkedStream(
 /** Input is fed in small steps, so that a lying size is noticed before much is unpacked. */
 const STEP_BYTES = 1 << 14;
 
-function inflate(packed: Uint8Array, record: ZipRecord, source: ZipSource): Uint8Array {
+function inflate(packed: Uint8Array, record: PlacedRecord, source: ZipSource): Uint8Array {
   const out = new Uint8Array(record.sizeBytes);
   let size = 0;
   const inflater = new Inflate((chunk) => {
@@ -145,7 +145,7 @@ function inflate(packed: Uint8Array, record: ZipRecord, source: ZipSource): Uint
   return out;
 }
 
-function checkSize(found: number, record: ZipRecord, source: ZipSource): void {
+function checkSize(found: number, record: PlacedRecord, source: ZipSource): void {
   if (found === record.sizeBytes) return;
   const more = found > record.sizeBytes ? 'more than ' : '';
   throw corrupt(
@@ -154,7 +154,7 @@ function checkSize(found: number, record: ZipRecord, source: ZipSource): void {
   );
 }
 
-function checkCrc(found: number, record: ZipRecord, source: ZipSource): void {
+function checkCrc(found: number, record: PlacedRecord, source: ZipSource): void {
   if (found === record.crc32) return;
   throw corrupt(source, `${describeValue(record.name)} has another checksum than announced`);
 }

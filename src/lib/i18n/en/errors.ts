@@ -1,5 +1,10 @@
-import type { ErrorSentence } from '../explain-error';
+import type { ErrorDetails, ErrorSentence } from '../explain-error';
+import { wordChanges } from '../suggested-changes';
 import type { errors as zh } from '../zh/errors';
+import { recipe } from './recipe';
+
+const changes = ({ suggestion = '' }: ErrorDetails) =>
+  wordChanges(suggestion, recipe.fields, (label, value) => `${label} ${value}`).join(', ');
 
 /** The engine's own messages are English sentences already: undefined keeps them. */
 const asWritten = () => undefined;
@@ -26,8 +31,11 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'out-of-memory': (d) =>
     d.suggestion === undefined
       ? 'There is not enough graphics memory; lower the batch size or the maximum length, or take a smaller model.'
-      : `There is not enough graphics memory; this would fit: ${d.suggestion}.`,
-  limit: asWritten,
+      : `There is not enough graphics memory; try these settings: ${changes(d)}.`,
+  limit: (d) =>
+    d.suggestion === undefined
+      ? undefined
+      : `This run needs a larger buffer than this graphics device allows; these settings fit: ${changes(d)}.`,
   validation: () =>
     'The graphics device refused an operation, so the result could not be trusted and work stopped; start the engine again.',
   shader: () =>
@@ -55,6 +63,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'bad-files': asWritten,
   'model-in-use': asWritten,
   bundled: asWritten,
+  evicted: asWritten,
   'bad-adapter': asWritten,
   'no-rows': () => 'Not a single row was found; check that the file is not empty.',
   'answers-cut': () =>

@@ -108,8 +108,8 @@ export const methods: typeof zh = {
           'A special task, much data and a device with room: let every parameter learn, which reaches furthest.',
       },
     },
-    fourBitLater:
-      'Training on a base in four bits is on its way. For now LoRA’s part is filled in (all linear layers), and memory is that of the base as it is.',
+    fourBit:
+      'Fills in LoRA on all linear layers, and load_in_4bit, which keeps the base in four bits.',
     announce: (title) => `Advice: ${title}`,
     filled: (method) => `${method} is chosen in the recipe.`,
     next: 'Next',

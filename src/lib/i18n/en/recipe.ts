@@ -40,6 +40,10 @@ export const recipe: typeof zh = {
       'PiSSA and OLoRA start from parts of the weight itself and learn faster at first.',
     ],
     bias: ['Biases', 'Whether biases are trained as well.'],
+    load_in_4bit: [
+      '4-bit base',
+      'QLoRA: the linear layers of the base in NF4, 4.5 bits a weight instead of 16 or 32; a little slower.',
+    ],
     use_rslora: ['Rank-stabilised scale', 'Keeps the strength steady at high ranks.'],
     learning_rate: [
       'Learning rate',

@@ -94,6 +94,19 @@ export const train: typeof zh = {
   start: 'Start training',
   startMissingData: 'Choose data first',
   startMissingModel: 'Choose a model first',
+  predicted: (memory, steps, storage) =>
+    `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${storage} of storage for checkpoints.`,
+  memoryPartsTitle: 'What takes the memory',
+  memoryParts: {
+    weights: 'Weights of the model',
+    adapter: 'Adapter',
+    optimizer: 'Gradients and momenta',
+    activations: 'Intermediate results',
+    inputs: 'Inputs and tables',
+  },
+  applySuggestion: 'Change it so',
+  storageShort: (needed, free) =>
+    `The checkpoints take about ${needed}, and this device has ${free} left for the page. Free some space first, or keep fewer checkpoints.`,
   preparing: 'Preparing…',
   pause: 'Pause',
   resume: 'Continue',

@@ -1,6 +1,10 @@
 import type { ErrorDetails, ErrorSentence } from '../explain-error';
+import { wordChanges } from '../suggested-changes';
+import { recipe } from './recipe';
 
 const at = (d: ErrorDetails) => (d.fileName === undefined ? '' : `${d.fileName}：`);
+const changes = ({ suggestion = '' }: ErrorDetails) =>
+  wordChanges(suggestion, recipe.fields, (label, value) => `把${label}改为 ${value}`).join('、');
 const found = (d: ErrorDetails) => (d.found === undefined ? '' : `现在是 ${d.found}，`);
 
 /** One sentence a code: what was found, what is allowed, what to do. */
@@ -41,8 +45,11 @@ export const errors = {
   'out-of-memory': (d) =>
     d.suggestion === undefined
       ? '显存不够；请减小每批条数或最大长度，或换一个更小的模型。'
-      : `显存不够；这样可以放得下：${d.suggestion}。`,
-  limit: () => '所需的显存缓冲超出了这块显卡的上限，请换一个更小的模型，或减小最大长度。',
+      : `显存不够；可以试试${changes(d)}。`,
+  limit: (d) =>
+    d.suggestion === undefined
+      ? '所需的显存缓冲超出了这块显卡的上限，请换一个更小的模型，或减小最大长度。'
+      : `这样训练所需的显存缓冲超出了这块显卡的上限；${changes(d)}，就放得下。`,
   validation: () => '显卡拒绝了一次操作，结果不可信，已停止；请重新启动引擎后再试。',
   shader: () => '显卡驱动没能编译计算程序，请更新浏览器或显卡驱动。',
 
@@ -80,6 +87,8 @@ export const errors = {
     '文件不齐或不是同一个模型的：需要 config.json、tokenizer.json 和全部 safetensors；请把整个文件夹一起放进来。',
   'model-in-use': () => '训练正在使用这个模型；请先停止训练。',
   bundled: () => '这是自带的内容，不能删除。',
+  evicted: (d) =>
+    `${d.name ?? '这项内容'} 在本机上已不完整：浏览器清理了它的一部分文件。请删除它，再重新导入。`,
   'bad-adapter': () => '这个适配器与模型对不上；请选择它对应的原模型。',
 
   // data

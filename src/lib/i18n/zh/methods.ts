@@ -85,8 +85,7 @@ export const methods = {
         reason: '任务专、数据多、设备也放得下：让每个参数都学，上限最高。',
       },
     },
-    fourBitLater:
-      '训练时把基础模型存成四位还在路上；现在会填好 LoRA 的部分（全部线性层），显存按原来的精度算。',
+    fourBit: '会填好全部线性层的 LoRA，并打开 load_in_4bit，让基础模型只占四位。',
     announce: (title: string) => `建议：${title}`,
     filled: (method: string) => `已在配方里选好 ${method}。`,
     next: '下一步',

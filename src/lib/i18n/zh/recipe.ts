@@ -29,6 +29,10 @@ export const recipe = {
     num_virtual_tokens: ['虚拟词元', '每层前面加几个，越多学得越多。'],
     init_lora_weights: ['从哪里起步', 'PiSSA、OLoRA 从权重本身分出初值，起步更快。'],
     bias: ['偏置', '是否同时训练偏置。'],
+    load_in_4bit: [
+      '4 位底模',
+      'QLoRA：底模的线性层压成 NF4，每个权重约 4.5 位，而不是 16 或 32 位；略慢。',
+    ],
     use_rslora: ['秩稳定缩放', '秩很大时让力度更稳。'],
     learning_rate: ['学习率', '每一步迈多大。学不动就调大，损失乱跳就调小。'],
     per_device_train_batch_size: ['每批条数', '一次同时看几条；显存不够时先减它。'],
@@ -81,6 +85,7 @@ export type RecipeField =
   | 'num_virtual_tokens'
   | 'init_lora_weights'
   | 'bias'
+  | 'load_in_4bit'
   | 'use_rslora'
   | 'learning_rate'
   | 'per_device_train_batch_size'

@@ -91,6 +91,19 @@ export const train = {
   start: '开始训练',
   startMissingData: '先选一份数据',
   startMissingModel: '先选一个模型',
+  predicted: (memory: string, steps: number, storage: string) =>
+    `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${storage} 空间。`,
+  memoryPartsTitle: '显存用在哪里',
+  memoryParts: {
+    weights: '模型权重',
+    adapter: '适配器',
+    optimizer: '梯度和动量',
+    activations: '中间结果',
+    inputs: '输入和表格',
+  },
+  applySuggestion: '改成这样',
+  storageShort: (needed: string, free: string) =>
+    `检查点约需 ${needed}，这台设备上留给网页的空间只剩 ${free}；请先腾出空间，或少留几个检查点。`,
   preparing: '正在准备…',
   pause: '暂停',
   resume: '继续',

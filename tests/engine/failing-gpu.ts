@@ -1,0 +1,80 @@
+/** Dawn's entry point, whose devices a test can take away or leave without memory. */
+import { create, globals } from 'webgpu';
+
+Object.assign(globalThis, globals);
+
+/** Dawn's instance must live as long as any of its devices: one for the whole file. */
+let dawn: GPU | undefined;
+
+/** What waits for an error in a scope, as the specification has it: the innermost of its filter gets it. */
+interface Scope {
+  readonly filter: GPUErrorFilter;
+  error?: GPUError;
+}
+
+export class FailingGpu {
+  /** Bytes that buffers may take together from now on; lifted by Infinity. */
+  memoryBytes = Infinity;
+  private takenBytes = 0;
+  private readonly devices: GPUDevice[] = [];
+
+  /** What the engine takes for `navigator.gpu`. */
+  get entry(): GPU {
+    return { requestAdapter: (options) => this.requestAdapter(options) } as GPU;
+  }
+
+  get requestedDevices(): number {
+    return this.devices.length;
+  }
+
+  /** As when a driver is reset, a GPU process dies, or the tab with it. */
+  loseDevice(): void {
+    for (const device of this.devices) device.destroy();
+  }
+
+  private async requestAdapter(options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
+    dawn ??= create([]) as unknown as GPU;
+    const adapter = await dawn.requestAdapter(options);
+    if (!adapter) return null;
+    const requestDevice = adapter.requestDevice.bind(adapter);
+    adapter.requestDevice = async (descriptor) => this.limit(await requestDevice(descriptor));
+    return adapter;
+  }
+
+  /** Gives the device's buffers a budget, and its error scopes what overdraws it. */
+  private limit(device: GPUDevice): GPUDevice {
+    this.devices.push(device);
+    const createBuffer = device.createBuffer.bind(device);
+    const pushErrorScope = device.pushErrorScope.bind(device);
+    const popErrorScope = device.popErrorScope.bind(device);
+    const scopes: Scope[] = [];
+    device.pushErrorScope = (filter) => {
+      scopes.push({ filter });
+      pushErrorScope(filter);
+    };
+    device.popErrorScope = async () => {
+      const scope = scopes.pop();
+      const found = await popErrorScope();
+      return scope?.error ?? found;
+    };
+    device.createBuffer = (descriptor) => {
+      const buffer = createBuffer(descriptor);
+      if (this.takenBytes + descriptor.size > this.memoryBytes) {
+        // Of no use from the start, as an invalid one is.
+        buffer.destroy();
+        const scope = scopes.findLast(({ filter }) => filter === 'out-of-memory');
+        if (scope) scope.error = new GPUOutOfMemoryError('none is left');
+        return buffer;
+      }
+      this.takenBytes += descriptor.size;
+      const destroy = buffer.destroy.bind(buffer);
+      buffer.destroy = () => {
+        this.takenBytes -= descriptor.size;
+        buffer.destroy = destroy;
+        return destroy();
+      };
+      return buffer;
+    };
+    return device;
+  }
+}

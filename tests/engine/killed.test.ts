@@ -1,0 +1,94 @@
+/**
+ * Nothing is lost: a run that is killed again and again, at any moment, in the middle of a write, of a
+ * removal, of a step, goes on over the same storage and ends in the bytes of one that was let be.
+ */
+import { describe, expect, it } from 'vitest';
+import { Xoshiro128 } from '$lib/config/random';
+import type { RunSummary, TrainRequest } from '$lib/rpc/engine-api';
+import { findRun, startEngine, takeAdapter } from './engines';
+import { FailingGpu } from './failing-gpu';
+import { Disk, Killed, Life } from './mortal-storage';
+import { importSmallModel, importTokenRows, silent, smallRun } from './small-model';
+
+const KILLS = 10;
+
+/** One life: a run begun or gone on with. Undefined where it was killed before the end. */
+async function live(
+  disk: Disk,
+  life: Life,
+  request: TrainRequest,
+  resumeRunId: string | undefined,
+): Promise<RunSummary | undefined> {
+  const gpu = new FailingGpu();
+  try {
+    return await startEngine(disk, { life, gpu }).train(
+      { ...request, resumeRunId },
+      { ...silent(), progress: () => life.pass() },
+    );
+  } catch (error) {
+    if (life.isOver) return undefined;
+    throw error;
+  } finally {
+    gpu.loseDevice();
+  }
+}
+
+/** What a page finds after a death, if anything: a run with no hole in its curve, to be gone on with. */
+async function findAfterDeath(disk: Disk, name: string): Promise<RunSummary | undefined> {
+  const run = await findRun(disk, name);
+  if (!run) return undefined;
+  expect(run.log.map(({ step }) => step)).toEqual(run.log.map((_, i) => i + 1));
+  // Killed after its last checkpoint a run may count as finished: it has its adapter.
+  expect(['interrupted', 'finished']).toContain(run.status);
+  return run;
+}
+
+describe('a run that is killed', () => {
+  for (const training of [
+    { save_strategy: 'steps', save_steps: 2 },
+    { save_strategy: 'epoch' },
+  ] as const)
+    it(`at ${KILLS} moments, with checkpoints by ${training.save_strategy}, ends in the bytes of one that was not`, async () => {
+      const disk = new Disk();
+      const modelId = await importSmallModel(startEngine(disk));
+      const request = smallRun(modelId, await importTokenRows(startEngine(disk)), training);
+      const undisturbed = new Life();
+      const whole = (await live(disk, undisturbed, request, undefined))!;
+      expect(whole).toMatchObject({ status: 'finished', step: 9 });
+      const expected = await takeAdapter(disk, whole);
+      expect(expected).toHaveLength(2);
+
+      const random = new Xoshiro128(20);
+      let kills = 0;
+      for (let round = 1; kills < KILLS; round++) {
+        const name = `run ${round}`;
+        let run: RunSummary | undefined;
+        let resumeId: string | undefined;
+        while (!run) {
+          const moment = 1 + random.nextBelow(undisturbed.moments);
+          const life = kills < KILLS ? new Life(moment) : new Life();
+          run = await live(disk, life, { ...request, name }, resumeId);
+          if (run) break;
+          kills++;
+          const found = await findAfterDeath(disk, name);
+          resumeId = found?.id;
+          if (found?.status === 'finished') run = found;
+        }
+        expect(run).toMatchObject({ status: 'finished', step: 9, name });
+        expect(await takeAdapter(disk, run), `${name} after ${kills} kills`).toEqual(expected);
+        expect(run.log).toEqual(whole.log);
+        const adapters = await startEngine(disk).listAdapters(undefined, silent());
+        expect(adapters.map(({ id }) => id)).toContain(run.adapterId);
+      }
+    });
+
+  it('is not one that failed of itself: an error of the run reaches the page', async () => {
+    const disk = new Disk();
+    const request = smallRun(await importSmallModel(startEngine(disk)), 'nowhere');
+    await expect(live(disk, new Life(), request, undefined)).rejects.toMatchObject({
+      code: 'not-found',
+    });
+    const life = new Life(1);
+    expect(() => life.pass()).toThrow(Killed);
+  });
+});

@@ -1,0 +1,174 @@
+/**
+ * Plan: what is predicted before a run is what the run then has: GPU memory to the byte, steps, cut rows,
+ * disk space within a few per cent, for several recipes; a run that meets a limit of the device, and one that
+ * finds no memory, name a change in `details.suggestion`, and with it they run; the prediction names the same.
+ */
+import type { Server } from 'node:http';
+import { create, globals } from 'webgpu';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createEngine } from '$lib/engine';
+import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
+import { MemoryFiles, MemoryTables } from '$lib/storage';
+import { scarceEntry } from '../gpu/scarce-memory';
+import { alpaca, baseUrlOf, requestOf, serveBundled, silent } from './harness';
+
+Object.assign(globalThis, globals);
+const gpu = create([]) as unknown as GPU;
+
+const ROWS = Array.from({ length: 20 }, (_, i) => ({
+  instruction: `问题${i}`.repeat(1 + (i % 4)),
+  input: '',
+  output: `答案${i}`.repeat(3 + i),
+}));
+
+type Prepared = Extract<TrainEvent, { kind: 'prepared' }>;
+
+describe('before a run', () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await serveBundled();
+  });
+  afterAll(() => void server.close());
+
+  async function startOn(entry: GPU) {
+    const files = new MemoryFiles();
+    const baseUrl = baseUrlOf(server);
+    const engine = createEngine({ files, tables: new MemoryTables(), gpu: entry, baseUrl });
+    const { dataset } = await engine.importDataset({ file: alpaca(ROWS) }, silent());
+    return { engine, files, datasetId: dataset!.id };
+  }
+
+  const withTraining = (
+    datasetId: string,
+    training: Partial<TrainRequest['training']>,
+    more: Partial<TrainRequest> = {},
+  ): TrainRequest => {
+    const request = requestOf(datasetId, more);
+    return { ...request, training: { ...request.training, ...training } };
+  };
+
+  async function preparedBy(engine: EngineApi, request: TrainRequest): Promise<Prepared> {
+    let prepared: Prepared | undefined;
+    await engine.train(request, {
+      ...silent(),
+      progress: (event) => {
+        if (event.kind === 'prepared') prepared = event;
+      },
+    });
+    return prepared!;
+  }
+
+  it.each([
+    ['a short run', { max_steps: 3, save_steps: 1, save_total_limit: 2 }, {}],
+    ['an epoch, rows held back', { max_steps: -1, num_train_epochs: 1 }, { evalShare: 0.25 }],
+    ['rows that are cut', { max_steps: 2, max_length: 48, per_device_train_batch_size: 8 }, {}],
+  ] as const)('all that it will take is known: %s', async (_, training, more) => {
+    const { engine, files, datasetId } = await startOn(gpu);
+    const request = withTraining(datasetId, training, more);
+    const predicted = await engine.predictTraining(request, silent());
+    const prepared = await preparedBy(engine, request);
+    expect(predicted.memory.total).toBe(prepared.gpuBytes);
+    expect(predicted).toMatchObject({
+      totalSteps: prepared.totalSteps,
+      cutRows: prepared.cutRows,
+      trainRows: prepared.trainRows,
+    });
+    expect(predicted.exceeds).toBeUndefined();
+    expect(predicted.longestRow).toBeLessThanOrEqual(request.training.max_length);
+    const stored = (await files.list('runs')).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    expect(Math.abs(predicted.storageBytes / stored - 1)).toBeLessThan(0.05);
+  });
+
+  const readChange = (suggestion: string) =>
+    Object.fromEntries(
+      suggestion.split(', ').map((pair) => {
+        const [name, value] = pair.split('=');
+        return [name, Number(value)];
+      }),
+    );
+
+  const detailsOf = (work: Promise<unknown>) =>
+    work.then(
+      () => undefined,
+      (error: { code: string; details: { suggestion: string } }) => ({
+        code: error.code,
+        ...error.details,
+      }),
+    );
+
+  /** Its devices say that no buffer may be larger. */
+  const limitedEntry = (maxBufferSize: number): GPU =>
+    ({
+      requestAdapter: async () => {
+        const adapter = (await gpu.requestAdapter())!;
+        const request = adapter.requestDevice.bind(adapter);
+        adapter.requestDevice = async (descriptor) => {
+          const device = await request(descriptor);
+          const { maxComputeWorkgroupsPerDimension, minUniformBufferOffsetAlignment } =
+            device.limits;
+          const limits = { maxBufferSize, maxStorageBufferBindingSize: maxBufferSize };
+          Object.defineProperty(device, 'limits', {
+            value: { ...limits, maxComputeWorkgroupsPerDimension, minUniformBufferOffsetAlignment },
+          });
+          return device;
+        };
+        return adapter;
+      },
+    }) as unknown as GPU;
+
+  const LARGE = { per_device_train_batch_size: 16, max_steps: 1, save_steps: 1 };
+
+  it('a limit of the device is met exactly, and what is suggested can start', async () => {
+    const { engine } = await startOn(limitedEntry(6 * 2 ** 20));
+    // An inner activation of 512 floats a token: 8 MiB for four rows of this length, 4 for two.
+    const rows = [{ ...ROWS[0], output: '很长的答案'.repeat(1000) }, ...ROWS.slice(1, 4)];
+    const { dataset } = await engine.importDataset({ file: alpaca(rows) }, silent());
+    const four = { max_steps: 1, max_length: 1024, per_device_train_batch_size: 4 };
+    const request = withTraining(dataset!.id, four);
+    const { exceeds, memory } = await engine.predictTraining(request, silent());
+    expect(memory.total).toBeGreaterThan(memory.weights);
+    const failure = await detailsOf(engine.train(request, silent()));
+    expect(failure).toMatchObject({
+      code: 'limit',
+      suggestion: 'per_device_train_batch_size=2, gradient_accumulation_steps=2',
+    });
+    expect(exceeds?.suggestion).toBe(failure!.suggestion);
+    const changed = withTraining(dataset!.id, { ...four, ...readChange(failure!.suggestion) });
+    const predicted = await engine.predictTraining(changed, silent());
+    expect(predicted.exceeds).toBeUndefined();
+    let gpuBytes = 0;
+    await engine.train(changed, {
+      ...silent(),
+      progress: (event) => {
+        if (event.kind !== 'prepared') return;
+        ({ gpuBytes } = event);
+        void engine.stopTraining({ keep: false }, silent());
+      },
+    });
+    expect(gpuBytes).toBe(predicted.memory.total);
+  });
+
+  it('where memory runs out, a smaller batch is suggested, and runs', async () => {
+    const generous = await startOn(gpu);
+    const needed = await generous.engine.predictTraining(
+      withTraining(generous.datasetId, LARGE),
+      silent(),
+    );
+    const { weights, total } = needed.memory;
+    const { engine, datasetId } = await startOn(
+      scarceEntry(gpu, weights + 0.7 * (total - weights)),
+    );
+    const request = withTraining(datasetId, LARGE);
+    const failure = await detailsOf(engine.train(request, silent()));
+    expect(failure).toMatchObject({
+      code: 'out-of-memory',
+      suggestion: 'per_device_train_batch_size=8, gradient_accumulation_steps=2',
+    });
+    expect((await engine.listRuns(undefined, silent())).map(({ status }) => status)).toEqual([]);
+    const run = await engine.train(
+      withTraining(datasetId, { ...LARGE, ...readChange(failure!.suggestion) }),
+      silent(),
+    );
+    expect(run).toMatchObject({ status: 'finished', step: 1 });
+  });
+});

@@ -1,0 +1,15 @@
+/** How a refusal is checked. What mutations of a good file do to the parsers is tests/fuzz's affair. */
+import { expect } from 'vitest';
+import { FormatError } from '$lib/formats';
+
+export function expectFormatError(action: () => unknown, code: string, says: RegExp): void {
+  let thrown: unknown;
+  try {
+    action();
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(FormatError);
+  expect((thrown as FormatError).message).toMatch(says);
+  expect((thrown as FormatError).code).toBe(code);
+}

@@ -1,0 +1,122 @@
+/** Files that people bring as data: JSON, JSONL and CSV in any encoding, and a mapping of their columns. */
+import { describe, expect, it } from 'vitest';
+import { applyMapping, readDataset, suggestMapping, type DatasetRow } from '$lib/formats';
+import type { Xoshiro128 } from '$lib/config/random';
+import { fuzzParser } from './fuzz-parser';
+import { chance, pick } from './hostile';
+import { mutateBytes } from './mutate-bytes';
+import { mutateJson } from './mutate-json';
+import { encodeText, mutateText } from './mutate-text';
+
+const alpaca = { instruction: '翻译', input: 'sea', output: '海' };
+const chat = {
+  messages: [
+    { role: 'user', content: 'hi' },
+    { role: 'assistant', content: 'hello' },
+  ],
+};
+const shareGpt = {
+  system: 'be brief',
+  conversations: [
+    { from: 'human', value: '你好' },
+    { from: 'gpt', value: '好' },
+  ],
+};
+const tokens = { input_ids: [1, 2, 3], labels: [-100, 2, 3] };
+const foreign = { question: 'why?', answer: 'because', source: 'a book' };
+const RECORDS = [
+  [alpaca, alpaca, { ...alpaca, output: '' }],
+  [chat, chat],
+  [shareGpt],
+  [tokens, tokens],
+  [{ prompt: 'a', completion: 'b' }, { text: 'c' }],
+  [foreign, foreign],
+];
+const CSV = 'instruction,input,output\n"a ""b""\nc",你好,d\ne,f,g\nh,,i\n';
+const CSV_WORDS = [',', '"', '""', '\n', '\r\n', '\r', ';', '\t', '|', '\x1e', '""",', ',"\n'];
+
+const json = JSON.stringify(RECORDS[0]);
+const jsonl = RECORDS[1].map((row) => JSON.stringify(row)).join('\n');
+
+function mutateFile(random: Xoshiro128, file: Uint8Array): Uint8Array {
+  switch (random.nextBelow(6)) {
+    case 0:
+      return mutateBytes(random, file);
+    case 1:
+      return encodeText(random, mutateText(random, CSV, CSV_WORDS));
+    case 2:
+      return encodeText(random, mutateJson(random, pick(random, RECORDS)));
+    case 3:
+      return encodeText(random, mutateJson(random, { version: 1, data: pick(random, RECORDS) }));
+    case 4: {
+      const gap = chance(random, 4) ? '\r\n' : '\n';
+      const rows = pick(random, RECORDS).map((row) => mutateJson(random, row));
+      return encodeText(random, rows.join(gap));
+    }
+    default:
+      return encodeText(random, mutateText(random, JSON.stringify(pick(random, RECORDS), null, 2)));
+  }
+}
+
+const isText = (value: unknown) => expect(typeof value).toBe('string');
+
+function checkRow(row: DatasetRow): void {
+  switch (row.kind) {
+    case 'instruction':
+      [row.instruction, row.input, row.output].forEach(isText);
+      return expect(row.output.trim()).not.toBe('');
+    case 'completion':
+      return [row.prompt, row.completion].forEach(isText);
+    case 'chat':
+      for (const { role, content } of row.messages) {
+        expect(['system', 'user', 'assistant', 'tool']).toContain(role);
+        isText(content);
+      }
+      return expect(row.messages.some(({ role }) => role === 'assistant')).toBe(true);
+    case 'text':
+      return isText(row.text);
+    case 'tokens':
+      expect(row.labels).toHaveLength(row.inputIds.length);
+      for (const id of row.inputIds) expect(id >= 0 && id < 2 ** 31).toBe(true);
+  }
+}
+
+describe('hostile data sets', () => {
+  it('are refused by code or become rows of the shape they promise, every problem with its row', async () => {
+    const counts = await fuzzParser({
+      title: 'data set',
+      samples: [json, jsonl, CSV].map((text) => new TextEncoder().encode(text)),
+      mutate: mutateFile,
+      parse: (bytes) => readDataset(bytes, { fileName: 'rows' }),
+      check(dataset) {
+        dataset.rows.forEach(checkRow);
+        expect(dataset.rowNumbers).toHaveLength(dataset.rows.length);
+        for (const number of dataset.rowNumbers)
+          expect(number >= 1 && number <= dataset.records.length).toBe(true);
+        for (const { row, found, field } of dataset.problems) {
+          expect(row >= 1 && row <= dataset.records.length).toBe(true);
+          expect(found.length + field.length).toBeLessThan(1000);
+        }
+      },
+    });
+    expect(counts.accepted).toBeGreaterThan(1000);
+    expect(Object.keys(counts.refused)).toEqual(
+      expect.arrayContaining(['corrupt', 'wrong-format', 'too-large']),
+    );
+  });
+
+  it('mapped by any choice of columns are refused by code or become such rows', async () => {
+    await fuzzParser({
+      title: 'column mapping',
+      samples: [json, JSON.stringify(RECORDS[5])],
+      mutate: (random, text) => mutateJson(random, JSON.parse(text)),
+      parse(text) {
+        const { records, columns } = readDataset(text, { fileName: 'rows' });
+        const suggested = suggestMapping(columns);
+        const chosen = { instruction: columns[0], output: columns.at(-1) };
+        return [suggested, chosen].map((mapping) => applyMapping(records, mapping));
+      },
+      check: (mapped) => mapped.forEach(({ rows }) => rows.forEach(checkRow)),
+    });
+  });
+});

@@ -1,0 +1,126 @@
+/**
+ * Plan: what is predicted is what is live on the device once a run is prepared, to the byte, for several
+ * models, batches, lengths, methods and stored weights, and part by part; nothing is allocated for it; a
+ * device's limits are held exactly: at the limit a run is prepared, a byte below both refuse; the smallest
+ * change that fits is found in its order, and does fit.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type LoraConfig } from '$lib/config';
+import { ModelWeights, type WeightStorage } from '$lib/decoder';
+import { NO_LIMITS, type Gpu } from '$lib/gpu';
+import {
+  findFit,
+  predictMemory,
+  Trainer,
+  withChange,
+  writeFitChange,
+  type FitSettings,
+  type TokenRow,
+} from '$lib/training';
+import { requestTestGpu } from '../dawn';
+import { openGolden } from '../goldens';
+
+const lora = (options: object): LoraConfig => readLoraConfig({ ...options }, 'test');
+const rowsOf = (count: number, length: number): TokenRow[] =>
+  Array.from({ length: count }, (_, i) => {
+    const ids = Int32Array.from({ length: Math.max(3, length - i) }, (_, t) => (i + t) % 90);
+    return { inputIds: ids, labels: ids };
+  });
+
+describe('the memory of a run', () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await requestTestGpu();
+  });
+  afterAll(() => gpu.dispose());
+
+  const open = async (name: string, storage: WeightStorage = 'f32') => {
+    const { config, checkpoint } = await openGolden(name);
+    const weights = await ModelWeights.upload(gpu, config, checkpoint.source, { storage });
+    return { config, weights };
+  };
+
+  it.each([
+    ['llama-tied', { r: 3 }, 2, 5, 17, 'f32'],
+    ['llama-tied', { r: 1, lora_dropout: 0.3, target_modules: 'all-linear' }, 1, 1, 64, 'f32'],
+    ['qwen2', { r: 8, bias: 'all' }, 4, 3, 40, 'f32'],
+    ['qwen3', { r: 16, target_modules: ['o_proj', 'up_proj'] }, 7, 9, 33, 'f32'],
+    ['llama-tied', { r: 4 }, 3, 8, 21, 'stored'],
+  ] as const)('%s %j, batches of %i of %i rows of %i tokens, %s: to the byte', async (...row) => {
+    const [name, options, batchSize, rowCount, longestRow, storage] = row;
+    const { config, weights } = await open(name, storage);
+    const args = { ...DEFAULT_TRAINING_ARGUMENTS, per_device_train_batch_size: batchSize };
+    const before = [gpu.liveBufferCount, gpu.liveBytes];
+    const shared = { config, peft: lora(options), args };
+    const dtypeOf = (tensor: string) => weights.get(tensor).dtype;
+    const predicted = await predictMemory({ ...shared, rowCount, longestRow, dtypeOf, gpu });
+    expect([gpu.liveBufferCount, gpu.liveBytes]).toEqual(before);
+    const rows = rowsOf(rowCount, longestRow);
+    const trainer = await Trainer.create({ ...shared, gpu, weights, rows });
+    expect(predicted.total).toBe(gpu.liveBytes);
+    expect(predicted.weights).toBe(weights.gpuBytes);
+    expect(predicted).toMatchObject(trainer.memory);
+    const { total, ...parts } = predicted;
+    expect(Object.values(parts).reduce((sum, bytes) => sum + bytes, 0)).toBe(total);
+    trainer.dispose();
+    weights.dispose();
+    await gpu.idle();
+    expect(gpu.liveBytes).toBe(0);
+  });
+
+  const sizes = async (longestRow: number, batchSize: number) => {
+    const { config } = await openGolden('llama-tied');
+    const args = { ...DEFAULT_TRAINING_ARGUMENTS, per_device_train_batch_size: batchSize };
+    return { config, settings: { peft: lora({ r: 8 }), args, rowCount: 100, longestRow } };
+  };
+
+  it('is told without any device, and holds limits to the byte', async () => {
+    const { config, settings } = await sizes(64, 8);
+    const free = await predictMemory({ config, ...settings });
+    const within = (maxBufferSize: number) =>
+      predictMemory({ config, ...settings, limits: { ...NO_LIMITS, maxBufferSize } });
+    let [enough, few] = [free.total, 4];
+    while (enough - few > 4) {
+      const middle = Math.floor((enough + few) / 8) * 4;
+      const fits = await within(middle).then(
+        () => true,
+        () => false,
+      );
+      [enough, few] = fits ? [middle, few] : [enough, middle];
+    }
+    expect(await within(enough)).toEqual(free);
+    await expect(within(few)).rejects.toMatchObject({
+      code: 'limit',
+      details: { size: enough, allowed: few },
+    });
+  });
+
+  it.each([
+    [
+      'smaller batches first',
+      0.6,
+      /^per_device_train_batch_size=4, gradient_accumulation_steps=2$/,
+    ],
+    ['then shorter rows', 0.05, /^per_device_train_batch_size=1, .*, max_length=\d+$/],
+  ])('the smallest change that fits is found: %s', async (_, share, change) => {
+    const { config, settings } = await sizes(128, 8);
+    const runOf = async (candidate: FitSettings) => {
+      const { total, weights } = await predictMemory({ config, ...candidate });
+      return total - weights;
+    };
+    const allowed = share * (await runOf(settings));
+    const found = await findFit(settings, async (candidate) => (await runOf(candidate)) <= allowed);
+    expect(writeFitChange(found!)).toMatch(change);
+    expect(await runOf(withChange(settings, found!))).toBeLessThanOrEqual(allowed);
+  });
+
+  it('a rank that alone is too large is halved, its scale kept; where nothing fits, nothing is said', async () => {
+    const { settings } = await sizes(64, 8);
+    const found = await findFit(
+      settings,
+      async (candidate) => candidate.peft.peft_type === 'LORA' && candidate.peft.r <= 2,
+    );
+    expect(found).toEqual({ r: 2, lora_alpha: settings.peft.lora_alpha / 4 });
+    expect(await findFit(settings, async () => false)).toBeUndefined();
+  });
+});
