@@ -19,7 +19,7 @@ export default defineConfig({
     ...devices['Desktop Chrome'],
     channel: chromiumOptions.executablePath ? undefined : 'chromium',
     launchOptions: chromiumOptions,
-    baseURL: 'http://localhost:4199',
+    baseURL: `http://localhost:${process.env.UI_TEST_PORT ?? 4199}`,
     locale: 'en-GB',
     timezoneId: 'UTC',
     serviceWorkers: 'block',

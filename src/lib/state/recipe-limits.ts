@@ -1,5 +1,6 @@
 /** What each number of a recipe may be: as the validators of config/ have it, with upper bounds a page can live with. */
-import type { LoraConfig, TrainingArguments } from '../config';
+import type { LoraConfig, PrefixTuningConfig, TrainingArguments } from '../config';
+import { usesLora, type Method } from './methods';
 
 export interface NumberLimit {
   min: number;
@@ -7,7 +8,9 @@ export interface NumberLimit {
   whole: boolean;
 }
 
-type Options = Omit<LoraConfig, 'target_modules'> & TrainingArguments;
+type Options = Omit<LoraConfig, 'target_modules'> &
+  Omit<PrefixTuningConfig, 'peft_type'> &
+  TrainingArguments;
 export type NumberOption = {
   [Name in keyof Options]: Options[Name] extends number | null ? Name : never;
 }[keyof Options];
@@ -19,6 +22,7 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   r: whole(1, 1024),
   lora_alpha: real(0.01, 4096),
   lora_dropout: real(0, 0.99),
+  num_virtual_tokens: whole(1, 4096),
   learning_rate: real(0, 10),
   per_device_train_batch_size: whole(1, 256),
   gradient_accumulation_steps: whole(1, 1024),
@@ -65,6 +69,18 @@ export const shownNumbers = (training: TrainingArguments) =>
     NullAtZero,
     number
   >;
+
+/** Numbers that only some methods have. */
+const LORA_ONLY: readonly NumberOption[] = ['r', 'lora_alpha', 'lora_dropout', 'loraplus_lr_ratio'];
+const PREFIX_ONLY: readonly NumberOption[] = ['num_virtual_tokens'];
+
+/** The numbers that count with a method: those of the others may hold anything. */
+export const optionsOf = (method: Method): NumberOption[] =>
+  (Object.keys(LIMITS) as NumberOption[]).filter(
+    (name) =>
+      (usesLora(method) || !LORA_ONLY.includes(name)) &&
+      (method === 'prefix' || !PREFIX_ONLY.includes(name)),
+  );
 
 export const isAllowed = (name: NumberOption, value: number | null | undefined): boolean => {
   const { min, max, whole } = LIMITS[name];

@@ -1,14 +1,28 @@
 /** What the Train page fills in: PEFT's and TrainingArguments' options, and where they came from. */
 import {
   COMMON_RECIPE,
+  DEFAULT_IA3_CONFIG,
+  DEFAULT_PREFIX_CONFIG,
   LINEAR_MODULES,
+  type Ia3Config,
   type LinearModule,
   type LoraConfig,
+  type PrefixTuningConfig,
   type TrainingArguments,
 } from '../config';
 import type { DatasetSummary, ModelSummary } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
-import { isAllowed, isNullAtZero, LIMITS, shownNumbers, type NumberOption } from './recipe-limits';
+import { peftOf, RATES, usesLora, type Method, type MethodOptions } from './methods';
+import type { ChoiceOption, SwitchOption } from './recipe-groups';
+import { presetOf, withPreset, type Preset } from './presets';
+import {
+  isAllowed,
+  isNullAtZero,
+  LIMITS,
+  optionsOf,
+  shownNumbers,
+  type NumberOption,
+} from './recipe-limits';
 
 export interface RecipeParts {
   lora: LoraConfig;
@@ -37,31 +51,75 @@ export async function findRecommended(
   }
 }
 
-const copy = ({ lora, training }: RecipeParts): RecipeParts => ({
+interface Parts extends MethodOptions {
+  training: TrainingArguments;
+}
+
+const partsOf = ({ lora, training }: RecipeParts): Parts => ({
+  method: 'lora',
   lora: { ...lora },
+  ia3: DEFAULT_IA3_CONFIG,
+  prefix: DEFAULT_PREFIX_CONFIG,
   training: { ...training },
 });
 
 class Recipe {
-  #parts = $state.raw<RecipeParts>(copy(COMMON_RECIPE));
+  #parts = $state.raw<Parts>(partsOf(COMMON_RECIPE));
   /** An edited recipe is the person's own and is never replaced unasked. */
   origin = $state<'common' | 'recommended' | 'edited'>('common');
   evalShare = $state(0.1);
   /** One a line, as typed. */
   samplePrompts = $state('');
   counts = $state.raw<{ trainableParams: number; allParams: number }>();
+  /** The person chose the learning rate; a method may then only suggest another. */
+  #rateIsOwn = $state(false);
+  /** The rate that LoRA was tuned to for this model and data. */
+  #tunedRate = $state<number>();
 
+  readonly method = $derived(this.#parts.method);
   readonly lora = $derived(this.#parts.lora);
-  readonly training = $derived(this.#parts.training);
+  readonly ia3 = $derived(this.#parts.ia3);
+  readonly prefix = $derived(this.#parts.prefix);
+  /** Full fine-tuning goes with no base in four bits; the choice stays for the other methods. */
+  readonly training: TrainingArguments = $derived(
+    this.method === 'full' && this.#parts.training.load_in_4bit
+      ? { ...this.#parts.training, load_in_4bit: false }
+      : this.#parts.training,
+  );
+  /** What goes into the request. It stays the same object until an option of the method changes. */
+  readonly peft = $derived(
+    peftOf({ method: this.method, lora: this.lora, ia3: this.ia3, prefix: this.prefix }),
+  );
+  readonly preset = $derived(presetOf(this.#parts));
   readonly numbers: Readonly<Record<NumberOption, number>> = $derived({
     ...this.lora,
+    ...this.prefix,
     ...this.training,
     ...shownNumbers(this.training),
   });
-  readonly valid = $derived(
-    this.lora.target_modules.length > 0 &&
-      (Object.keys(LIMITS) as NumberOption[]).every((name) => isAllowed(name, this.numbers[name])),
+  readonly choices: Readonly<Record<ChoiceOption | SwitchOption, unknown>> = $derived({
+    ...this.lora,
+    ...this.training,
+  });
+  /** Layers that the method is put on; none where it has no such choice. */
+  readonly targets: readonly LinearModule[] | undefined = $derived(
+    usesLora(this.method)
+      ? this.lora.target_modules
+      : this.method === 'ia3'
+        ? this.ia3.target_modules
+        : undefined,
   );
+  readonly valid = $derived(
+    this.targets?.length !== 0 &&
+      optionsOf(this.method).every((name) => isAllowed(name, this.numbers[name])),
+  );
+  /** A rate that suits the method, where the one in the field lies outside its range. */
+  readonly suggestedRate: number | undefined = $derived.by(() => {
+    const { low, high } = RATES[this.method];
+    const rate = this.training.learning_rate;
+    const suggested = this.#rateFor(this.method);
+    return (rate >= low && rate <= high) || rate === suggested ? undefined : suggested;
+  });
   readonly prompts = $derived(
     this.samplePrompts
       .split('\n')
@@ -70,16 +128,37 @@ class Recipe {
       .slice(0, 4),
   );
 
+  /** The options of the method left behind stay for when it is chosen again. */
+  chooseMethod(method: Method): void {
+    const learning_rate = this.#rateIsOwn ? this.training.learning_rate : this.#rateFor(method);
+    this.#edit({ ...this.#parts, method, training: { ...this.#parts.training, learning_rate } });
+  }
+
   setLora(part: Partial<LoraConfig>): void {
     this.#edit({ ...this.#parts, lora: { ...this.lora, ...part } });
   }
 
+  setIa3(part: Partial<Ia3Config>): void {
+    this.#edit({ ...this.#parts, ia3: { ...this.ia3, ...part } });
+  }
+
+  setPrefix(part: Partial<PrefixTuningConfig>): void {
+    this.#edit({ ...this.#parts, prefix: { ...this.prefix, ...part } });
+  }
+
   setTraining(part: Partial<TrainingArguments>): void {
-    this.#edit({ ...this.#parts, training: { ...this.training, ...part } });
+    if (part.learning_rate !== undefined) this.#rateIsOwn = true;
+    this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...part } });
+  }
+
+  useSuggestedRate(): void {
+    this.#rateIsOwn = false;
+    this.chooseMethod(this.method);
   }
 
   setNumber(name: NumberOption, value: number): void {
     if (name in this.lora) this.setLora({ [name]: value });
+    else if (name in this.prefix) this.setPrefix({ [name]: value });
     else if (isNullAtZero(name)) this.setTraining({ [name]: value === 0 ? null : value });
     else this.setTraining({ [name]: value });
   }
@@ -93,40 +172,72 @@ class Recipe {
     }
   }
 
-  toggleTarget(name: LinearModule, on: boolean): void {
-    this.setLora({
-      target_modules: LINEAR_MODULES.filter((module) =>
-        module === name ? on : this.lora.target_modules.includes(module),
-      ),
-    });
+  setChoice(name: ChoiceOption | SwitchOption, value: string | boolean): void {
+    const found = name === 'init_lora_weights' && value === 'true' ? true : value;
+    if (name in this.lora) this.setLora({ [name]: found });
+    else this.setTraining({ [name]: found });
+  }
+
+  /** @param modules the method's `target_modules`; a new one is scaled where PEFT scales it */
+  setTargets(modules: readonly LinearModule[]): void {
+    const target_modules = LINEAR_MODULES.filter((module) => modules.includes(module));
+    if (usesLora(this.method)) this.setLora({ target_modules });
+    else
+      this.setIa3({
+        target_modules,
+        feedforward_modules: target_modules.filter((module) =>
+          this.ia3.target_modules.includes(module)
+            ? this.ia3.feedforward_modules.includes(module)
+            : DEFAULT_IA3_CONFIG.feedforward_modules.includes(module),
+        ),
+      });
+  }
+
+  usePreset(preset: Preset): void {
+    const parts = withPreset(this.#parts, preset);
+    const followsRate = parts.method !== this.method && !this.#rateIsOwn;
+    const learning_rate = followsRate ? this.#rateFor(parts.method) : parts.training.learning_rate;
+    this.#edit({ ...parts, training: { ...parts.training, learning_rate } });
   }
 
   useCommon(): void {
-    this.#parts = copy(COMMON_RECIPE);
+    this.#replace(COMMON_RECIPE, undefined);
     this.origin = 'common';
   }
 
   useRecommended(parts: RecipeParts): void {
-    this.#parts = copy(parts);
+    this.#replace(parts, parts.training.learning_rate);
     this.origin = 'recommended';
   }
 
   /** Asks what PEFT would print. */
   async count(modelId: string): Promise<void> {
-    const { lora } = this;
-    if (!isAllowed('r', lora.r) || lora.target_modules.length === 0) {
+    const { peft } = this;
+    if (!this.valid) {
       this.counts = undefined;
       return;
     }
     try {
-      const counts = await engine.call((api) => api.countParameters({ modelId, peft: lora }));
-      if (lora === this.lora) this.counts = counts;
+      const counts = await engine.call((api) => api.countParameters({ modelId, peft }));
+      if (peft === this.peft) this.counts = counts;
     } catch {
       this.counts = undefined;
     }
   }
 
-  #edit(parts: RecipeParts): void {
+  #rateFor(method: Method): number {
+    return (usesLora(method) ? this.#tunedRate : undefined) ?? RATES[method].usual;
+  }
+
+  /** LoRA's options and the training's; those of the other methods stay. */
+  #replace(parts: RecipeParts, tunedRate: number | undefined): void {
+    const { ia3, prefix } = this;
+    this.#parts = { ...partsOf(parts), ia3, prefix };
+    this.#tunedRate = tunedRate;
+    this.#rateIsOwn = false;
+  }
+
+  #edit(parts: Parts): void {
     this.#parts = parts;
     this.origin = 'edited';
   }

@@ -2,7 +2,12 @@
 import type { AdapterSummary, RunSummary } from '../rpc/engine-api';
 import { adapters } from './adapters.svelte';
 import { Collection } from './collection.svelte';
+import { MOST_COMPARED } from './compare-runs';
+import { datasets } from './datasets.svelte';
 import { engine } from './engine.svelte';
+import { models } from './models.svelte';
+import { cardFileName, makeRunCard } from './run-card';
+import { saveText } from './save-file';
 
 class Runs extends Collection<RunSummary> {
   constructor() {
@@ -10,6 +15,39 @@ class Runs extends Collection<RunSummary> {
   }
 
   readonly newestFirst = $derived([...this.items].sort((a, b) => b.createdAt - a.createdAt));
+
+  #ticked = $state.raw<readonly string[]>([]);
+  /** Ticked to be laid over each other, in the order of the ticks. */
+  readonly compared = $derived(
+    this.#ticked.map((id) => this.byId(id)).filter((run) => run !== undefined),
+  );
+  readonly canTickMore = $derived(this.compared.length < MOST_COMPARED);
+
+  isTicked(runId: string): boolean {
+    return this.#ticked.includes(runId);
+  }
+
+  tick(runId: string, on: boolean): void {
+    const others = this.compared.map(({ id }) => id).filter((id) => id !== runId);
+    if (!on) this.#ticked = others;
+    else if (this.canTickMore) this.#ticked = [...others, runId];
+  }
+
+  untickAll(): void {
+    this.#ticked = [];
+  }
+
+  /** Everything about a run, as a file for the person to keep. */
+  async saveCard(run: RunSummary): Promise<void> {
+    await Promise.all([datasets.ensure(), models.ensure()]);
+    const card = makeRunCard(run, {
+      model: models.byId(run.modelId),
+      dataset: datasets.byId(run.datasetId),
+      evalDataset: datasets.byId(run.evalDatasetId),
+      device: engine.device,
+    });
+    saveText(JSON.stringify(card, null, 2), cardFileName(run), 'application/json');
+  }
 
   /** Whether an unfinished run would have to start again without this checkpoint. */
   needs({ runId, step }: Pick<AdapterSummary, 'runId' | 'step'>): boolean {

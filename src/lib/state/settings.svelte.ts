@@ -1,4 +1,4 @@
-/** Language and theme as the person chose them. static/theme.js reads the same keys before the first paint. */
+/** Language, theme and how curves are drawn, as the person chose them. static/theme.js reads the same keys before the first paint. */
 import type { LocaleChoice } from '../i18n';
 import { readLocal, writeLocal } from './local-store';
 
@@ -8,10 +8,16 @@ export type Theme = (typeof THEMES)[number];
 interface Saved {
   locale: LocaleChoice;
   theme: Theme;
+  logAxis: boolean;
 }
 
 class Settings {
-  #saved = $state<Saved>({ locale: 'system', theme: 'system', ...readLocal('settings', {}) });
+  #saved = $state<Saved>({
+    locale: 'system',
+    theme: 'system',
+    logAxis: false,
+    ...readLocal('settings', {}),
+  });
 
   get locale(): LocaleChoice {
     return this.#saved.locale;
@@ -25,6 +31,14 @@ class Settings {
   }
   set theme(theme: Theme) {
     this.#saved.theme = theme;
+    this.#save();
+  }
+
+  get logAxis(): boolean {
+    return this.#saved.logAxis;
+  }
+  set logAxis(on: boolean) {
+    this.#saved.logAxis = on;
     this.#save();
   }
 

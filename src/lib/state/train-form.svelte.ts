@@ -35,7 +35,7 @@ class TrainForm {
       datasetId: dataset.id,
       evalShare: held ? 0 : recipe.evalShare,
       evalDatasetId: held?.id,
-      peft: recipe.lora,
+      peft: recipe.peft,
       training: recipe.training,
     };
   });

@@ -2,7 +2,9 @@
 import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { adapters } from './adapters.svelte';
 import { engine, type Activity } from './engine.svelte';
+import { HiddenTime } from './hidden-time';
 import { rememberRequest } from './remembered-requests';
+import { evalPointsOf, pointsOf, type EvalPoint, type Point } from './run-points';
 import { runs } from './runs.svelte';
 import { ScreenWake } from './screen-wake';
 
@@ -10,8 +12,6 @@ export type TrainPhase = 'idle' | 'preparing' | 'running' | 'paused' | 'stopping
 export type Prepared = Extract<TrainEvent, { kind: 'prepared' }>;
 export type StorageFull = Extract<TrainEvent, { kind: 'storage-full' }>;
 export type StepEvent = Extract<TrainEvent, { kind: 'step' }>;
-/** A point of the curves, from a step's event or from the record of an earlier part of the run. */
-export type Point = Pick<StepEvent, 'step' | 'loss' | 'gradNorm' | 'learningRate'>;
 export type Sample = { step: number; prompt: string; text: string };
 export type Announcement =
   | { kind: 'start'; steps: number }
@@ -22,6 +22,8 @@ export type Announcement =
 const SPOKEN_PARTS = 4;
 /** The page redraws its figures no more often than this. */
 const REDRAW_MS = 250;
+/** A shorter look at another tab is not worth a word. */
+const LONG_HIDDEN_MS = 30_000;
 
 class Training {
   phase = $state<TrainPhase>('idle');
@@ -29,6 +31,8 @@ class Training {
   prepared = $state.raw<Prepared>();
   latest = $state.raw<StepEvent>();
   points = $state.raw<readonly Point[]>([]);
+  /** Losses over the rows held back, where the run evaluates itself. */
+  evals = $state.raw<readonly EvalPoint[]>([]);
   samples = $state.raw<readonly Sample[]>([]);
   checkpointStep = $state<number>();
   /** The device had no room for the last checkpoint. */
@@ -36,7 +40,8 @@ class Training {
   result = $state.raw<RunSummary>();
   error = $state.raw<unknown>();
   announcement = $state.raw<Announcement>();
-  wasHidden = $state(false);
+  /** How long the page was last in the background, where that was long; undefined where it was not. */
+  hiddenMs = $state<number>();
   awake = $state(false);
 
   #points: Point[] = [];
@@ -44,6 +49,9 @@ class Training {
   #redraw: ReturnType<typeof setTimeout> | undefined;
   #spoken = 0;
   #wake = new ScreenWake((awake) => (this.awake = awake));
+  #hidden = new HiddenTime((ms) => {
+    if (ms >= LONG_HIDDEN_MS) this.hiddenMs = ms;
+  });
 
   /** What would make a run fit that did not: `name=value, name=value`. */
   readonly suggestion: string | undefined = $derived.by(() => {
@@ -61,10 +69,7 @@ class Training {
   async start(request: TrainRequest, signal?: AbortSignal): Promise<RunSummary> {
     this.#reset(request);
     void this.#wake.hold();
-    const noteHidden = (): void => {
-      if (document.hidden) this.wasHidden = true;
-    };
-    document.addEventListener('visibilitychange', noteHidden);
+    this.#hidden.watch();
     try {
       this.result = await engine.track('training', request.name, (api, activity) =>
         api.train(request, { signal, onProgress: (event) => this.#take(event, activity) }),
@@ -74,7 +79,7 @@ class Training {
       this.error = error;
       throw error;
     } finally {
-      document.removeEventListener('visibilitychange', noteHidden);
+      this.#hidden.stop();
       void this.#wake.release();
       this.#draw();
       this.phase = 'ended';
@@ -106,11 +111,11 @@ class Training {
     this.phase = 'preparing';
     this.request = request;
     this.prepared = this.latest = this.result = this.error = this.announcement = undefined;
-    this.checkpointStep = this.storageFull = undefined;
+    this.checkpointStep = this.storageFull = this.hiddenMs = undefined;
     this.points = this.#points = [];
+    this.evals = [];
     this.#latest = undefined;
     this.samples = [];
-    this.wasHidden = false;
     this.#spoken = 0;
   }
 
@@ -127,6 +132,9 @@ class Training {
         this.#points.push(event);
         this.#latest = event;
         this.#redraw ??= setTimeout(() => this.#draw(activity), REDRAW_MS);
+        break;
+      case 'evaluation':
+        this.evals = [...this.evals, event];
         break;
       case 'sample':
         this.samples = [...this.samples, event];
@@ -155,14 +163,9 @@ class Training {
   /** The part of a resumed run that is on record. */
   #recall({ runId, startStep }: Prepared): void {
     const run = runs.byId(runId);
-    this.#points = (run?.log ?? [])
-      .filter((entry) => entry.step <= startStep)
-      .map(({ step, loss, grad_norm, learning_rate }) => ({
-        step,
-        loss,
-        gradNorm: grad_norm,
-        learningRate: learning_rate,
-      }));
+    const before = (run?.log ?? []).filter((entry) => entry.step <= startStep);
+    this.#points = pointsOf(before);
+    this.evals = evalPointsOf(before);
     this.samples = (run?.samples ?? []).filter((sample) => sample.step <= startStep);
   }
 

@@ -371,6 +371,7 @@ export class StandIn implements EngineApi {
   }
 
   async countParameters({ peft }: { peft: PeftConfig }) {
+    if (peft.peft_type === 'FULL') return { trainableParams: 3_147_264, allParams: 3_147_264 };
     const r = peft.peft_type === 'LORA' ? peft.r : 1;
     return { trainableParams: 6_144 * r, allParams: 3_147_264 + 6_144 * r };
   }

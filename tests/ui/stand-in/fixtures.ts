@@ -192,6 +192,7 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
       loss: lossAt(at),
       grad_norm: 1.4 * Math.exp(-at / 60),
       learning_rate: 2e-4 * (1 - at / 120),
+      ...(at % 40 === 0 ? { eval_loss: lossAt(at) + 0.08 } : {}),
     })),
   samples: [
     { step: 0, prompt: '感冒发烧应该怎么办？', text: '我不知道。' },
@@ -209,7 +210,12 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
 
 export const RUNS: RunSummary[] = [
   run('run-1', '医学问答样例 · 11月23日 14:02', 'finished', 120),
-  run('run-2', '门诊问答 · 11月23日 15:20', 'interrupted', 40),
+  {
+    ...run('run-2', '门诊问答 · 11月23日 15:20', 'interrupted', 40),
+    log: run('', '', 'interrupted', 40).log.map((at) => ({ ...at, loss: at.loss * 1.15 + 0.1 })),
+    peft: { ...COMMON_RECIPE.lora, r: 8 },
+    training: { ...COMMON_RECIPE.training, learning_rate: 1e-4, lr_scheduler_type: 'cosine' },
+  },
 ];
 
 export const ADAPTERS: AdapterSummary[] = RUNS.flatMap(adaptersOf);

@@ -79,6 +79,7 @@ export class ScriptedTrainer {
         gpuBytes: 61 * MB,
       });
       if (step % 10 === 0) log.push(entry);
+      if (step % 20 === 0) progress({ kind: 'evaluation', step, evalLoss: lossAt(step) + 0.08 });
       if (step % 40 === 0) {
         if (scenario === 'disk-full') await this.#fullDisk(step, progress, signal);
         else this.#saved(runId, request.name, step, progress);

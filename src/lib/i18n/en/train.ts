@@ -110,6 +110,8 @@ export const train: typeof zh = {
   preparing: 'Preparing…',
   pause: 'Pause',
   resume: 'Continue',
+  talkPaused: (step) => `Talk to it as of step ${n(step)}`,
+  talkPausedLater: 'Once the first checkpoint is saved, you can talk to it here while it pauses.',
   stopKeep: 'Stop and keep',
   stopDiscard: 'Stop and discard',
   discardTitle: 'Discard this run?',
@@ -159,8 +161,8 @@ export const train: typeof zh = {
     `The checkpoint of step ${n(step)} could not be saved. Training goes on and earlier checkpoints are safe; once there is room, the next one is saved as usual.`,
   storageFullWaiting:
     'The last checkpoint is not saved yet; what was learned is still in graphics memory. Free some space, then press Continue to save it. If you leave without that, the run can only go on from the checkpoint before.',
-  hiddenWarning:
-    'The browser slows a page in the background, and the training with it. Keep this tab in front.',
+  hiddenWarning: (time) =>
+    `This page was in the background for ${time}. Browsers slow what they do not show, and the training with it; keep this tab in front.`,
   wakeLock: 'The screen stays on while it trains.',
   finishedTitle: 'Training is finished',
   stoppedTitle: 'Training was stopped',

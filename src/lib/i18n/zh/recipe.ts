@@ -6,7 +6,16 @@ export const recipe = {
   recommendedOn: '正在使用为这份样例调好的配方。',
   common: '恢复常用配方',
   paramsPending: '开始训练时会算出可训练的参数量。',
-  groups: { main: '最常调的', lora: 'LoRA', schedule: '步调', more: '其余选项' },
+  groups: {
+    main: '最常调的',
+    more: '其余选项',
+    method: '方法',
+    pace: '步调',
+    optimizer: '优化器',
+    data: '数据',
+    evaluation: '评估',
+    saving: '记录与保存',
+  },
   range: (min: string, max: string) => `可填 ${min} 到 ${max}`,
   invalid: (found: string, min: string, max: string) =>
     `填的是 ${found || '空'}，可填 ${min} 到 ${max}，请改正。`,
@@ -17,11 +26,23 @@ export const recipe = {
     lora_alpha: ['缩放', '适配器的力度，常取秩的两倍。'],
     lora_dropout: ['随机丢弃', '训练时随机略去一部分，防止死记硬背。'],
     target_modules: ['训练哪些层', '在哪些线性层上加适配器。'],
+    feedforward_modules: ['其中缩放输入的层', '前馈层缩放输入，其余的层缩放输出。'],
+    num_virtual_tokens: ['虚拟词元', '每层前面加几个，越多学得越多。'],
+    init_lora_weights: ['从哪里起步', 'PiSSA、OLoRA 从权重本身分出初值，起步更快。'],
     bias: ['偏置', '是否同时训练偏置。'],
     load_in_4bit: [
       '4 位底模',
       'QLoRA：底模的线性层压成 NF4，每个权重约 4.5 位，而不是 16 或 32 位；略慢。',
     ],
+    optim: ['优化器', 'adamw_8bit 用 8 位保存动量，省显存。'],
+    gradient_checkpointing: [
+      '重算激活',
+      '反向时重算每一层：显存少得多，时间多约三分之一；结果一模一样。',
+    ],
+    packing: ['拼接短样例', '把短的行拼进一个序列，互不可见：填充更少，更快。'],
+    group_by_length: ['按长度分组', '长短相近的行放在一步里，填充更少。'],
+    eval_strategy: ['训练中评估', '用留出的行算损失。'],
+    load_best_model_at_end: ['结束时取最好的检查点', '按评估损失选；评估和保存要同步。'],
     use_rslora: ['秩稳定缩放', '秩很大时让力度更稳。'],
     learning_rate: ['学习率', '每一步迈多大。学不动就调大，损失乱跳就调小。'],
     per_device_train_batch_size: ['每批条数', '一次同时看几条；显存不够时先减它。'],
@@ -69,6 +90,13 @@ export const recipe = {
     epoch: '每轮一次',
     steps: '每隔几步',
     no: '只在最后',
+    'init_lora_weights.true': 'PEFT 默认',
+    pissa: '最大的奇异值',
+    pissa_niter_4: '同上，近似求解，更快',
+    olora: 'QR 分解',
+    'eval_strategy.no': '不评估',
+    adamw_torch: '32 位动量',
+    adamw_8bit: '8 位动量',
     none: '不训练',
     all: '全部训练',
     lora_only: '只训练加了适配器的层',
@@ -81,8 +109,17 @@ export type RecipeField =
   | 'lora_alpha'
   | 'lora_dropout'
   | 'target_modules'
+  | 'feedforward_modules'
+  | 'num_virtual_tokens'
+  | 'init_lora_weights'
   | 'bias'
   | 'load_in_4bit'
+  | 'optim'
+  | 'gradient_checkpointing'
+  | 'packing'
+  | 'group_by_length'
+  | 'eval_strategy'
+  | 'load_best_model_at_end'
   | 'use_rslora'
   | 'learning_rate'
   | 'per_device_train_batch_size'

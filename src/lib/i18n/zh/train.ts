@@ -107,6 +107,8 @@ export const train = {
   preparing: '正在准备…',
   pause: '暂停',
   resume: '继续',
+  talkPaused: (step: number) => `和第 ${n(step)} 步的它对话`,
+  talkPausedLater: '存下第一个检查点后，暂停时就可以从这里和它对话。',
   stopKeep: '停止并保留',
   stopDiscard: '停止并丢弃',
   discardTitle: '丢弃这次训练？',
@@ -153,7 +155,8 @@ export const train = {
     `第 ${n(step)} 步的检查点没有存下。训练照常进行，之前的检查点都在；腾出空间后，下一个检查点会照常保存。`,
   storageFullWaiting:
     '最后的检查点还没有存下，学到的内容都还在显存里。腾出空间后按“继续”保存；若不保存就离开，只能从上一个检查点接着训练。',
-  hiddenWarning: '这一页到后台时浏览器会放慢它，训练也会变慢。请让它留在前台。',
+  hiddenWarning: (time: string) =>
+    `这一页刚才在后台待了${time}。浏览器会放慢看不见的网页，训练也会变慢；请让它留在前台。`,
   wakeLock: '训练期间屏幕会保持常亮。',
   finishedTitle: '训练完成',
   stoppedTitle: '训练已停止',

@@ -1,0 +1,39 @@
+import type { curves as zh } from '../zh/curves';
+
+const n = (value: number) => value.toLocaleString('en');
+
+export const curves: typeof zh = {
+  raw: 'loss of each step',
+  smoothed: 'smoothed',
+  evalLoss: 'evaluation loss',
+  epoch: 'Epoch',
+  now: (value) => `now ${value}`,
+  log: 'Logarithmic axis',
+  logHint: 'Shows changes over several orders of magnitude.',
+
+  compareTick: 'Compare',
+  compareTickRun: (name) => `Compare: ${name}`,
+  compareHint: (count) =>
+    count === 0
+      ? 'Tick two to four runs to lay their loss curves over each other.'
+      : count === 1
+        ? 'Tick one more run.'
+        : `${n(count)} runs are compared.`,
+  compareTitle: 'Compare',
+  compareClear: 'Stop comparing',
+  compareSummary: (count) => `The smoothed loss of ${n(count)} runs, laid over each other.`,
+  compareDiffers: 'Settings that differ',
+  compareSame: 'The settings of these runs are all the same.',
+  setting: 'Setting',
+  model: 'Model',
+  data: 'Data',
+  method: 'Method',
+  lastLoss: 'Last loss',
+  timeTaken: 'Time taken',
+  trainable: 'Trainable parameters',
+  absent: '–',
+
+  saveCard: 'Save the run’s card (JSON)',
+  saveCardHint:
+    'Holds the model, the data’s fingerprint, every argument, the device and the log, to keep or to repeat the run.',
+};

@@ -1,0 +1,37 @@
+/** Curves of a run, laying runs over each other, and a run's card. */
+const n = (value: number) => value.toLocaleString('zh-CN');
+
+export const curves = {
+  raw: '每步的损失',
+  smoothed: '平滑后',
+  evalLoss: '评测损失',
+  epoch: '轮数',
+  now: (value: string) => `现在 ${value}`,
+  log: '对数刻度',
+  logHint: '差几个数量级的变化也看得清。',
+
+  compareTick: '比较',
+  compareTickRun: (name: string) => `比较：${name}`,
+  compareHint: (count: number) =>
+    count === 0
+      ? '勾选两到四次训练，就能把损失曲线叠在一起看。'
+      : count === 1
+        ? '再勾选一次训练。'
+        : `正在比较 ${n(count)} 次训练。`,
+  compareTitle: '比较',
+  compareClear: '不再比较',
+  compareSummary: (count: number) => `${n(count)} 次训练的损失，平滑后叠在一起。`,
+  compareDiffers: '不同的设置',
+  compareSame: '这几次训练的设置完全相同。',
+  setting: '设置',
+  model: '模型',
+  data: '数据',
+  method: '方法',
+  lastLoss: '最后的损失',
+  timeTaken: '用时',
+  trainable: '可训练参数',
+  absent: '–',
+
+  saveCard: '保存训练卡片（JSON）',
+  saveCardHint: '模型、数据指纹、全部参数、设备和记录都在里面，便于留存和复现。',
+};

@@ -1,0 +1,121 @@
+/**
+ * Plan: what plots, comparisons and cards are made of. Thinning keeps both ends; smoothing keeps a constant
+ * and begins at the first value; axes have round marks inside them, also for one value, none, and zeros on
+ * a logarithm; a record with losses of evaluations; settings that differ, by name; a card that lacks nothing.
+ */
+import { expect, test } from 'vitest';
+import { COMMON_RECIPE, DEFAULT_IA3_CONFIG } from '../../src/lib/config';
+import type { RunSummary } from '../../src/lib/rpc/engine-api';
+import { differingSettings } from '../../src/lib/state/compare-runs';
+import { exactAxis, linearAxis, logAxis, smooth, thin } from '../../src/lib/state/curves';
+import { cardFileName, makeRunCard } from '../../src/lib/state/run-card';
+import { evalPointsOf, pointsOf } from '../../src/lib/state/run-points';
+import { DATASETS, MODELS, RUNS } from './stand-in/fixtures';
+
+test.each([1, 2, 3, 399, 400, 401, 12345])('%i items thinned keep both ends', (count) => {
+  const items = Array.from({ length: count }, (_, index) => index);
+  const kept = thin(items, 400);
+  expect(kept.length).toBeLessThanOrEqual(401);
+  expect([kept[0], kept.at(-1)]).toEqual([0, count - 1]);
+});
+
+test('smoothing keeps a constant, begins with the first value and leaves out what is no number', () => {
+  const flat = smooth(
+    [0, 1, 2, 3].map((x) => [x, 2.5] as const),
+    5,
+  );
+  for (const [, y] of flat) expect(y).toBeCloseTo(2.5, 12);
+  expect(
+    smooth(
+      [
+        [1, 8],
+        [2, NaN],
+        [3, 8],
+      ],
+      4,
+    ),
+  ).toHaveLength(2);
+  expect(
+    smooth(
+      [
+        [1, 8],
+        [2, 0],
+      ],
+      4,
+    )[0],
+  ).toEqual([1, 8]);
+});
+
+test.each([
+  [
+    [0.18, 3.55],
+    [0, 1, 2, 3, 4],
+  ],
+  [
+    [0, 2e-4],
+    [0, 5e-5, 1e-4, 1.5e-4, 2e-4],
+  ],
+  [[7, 7], undefined],
+  [[], undefined],
+])('a linear axis over %j has round marks from end to end', (values, marks) => {
+  const axis = linearAxis(values, 4);
+  if (marks) expect(axis.marks.map(({ value }) => value)).toEqual(marks);
+  expect(axis.marks[0].at).toBeCloseTo(0, 9);
+  expect(axis.marks.at(-1)!.at).toBeCloseTo(1, 9);
+});
+
+test('an exact axis ends with its values and marks only what is inside', () => {
+  const axis = exactAxis([3, 64], 4);
+  expect([axis.place(3), axis.place(64)]).toEqual([0, 1]);
+  expect(axis.marks.map(({ value }) => value)).toEqual([20, 40, 60]);
+});
+
+test('a logarithmic axis leaves zero out and marks powers', () => {
+  const { marks, place } = logAxis([0, 1e-3, 10], 4);
+  expect(marks.map(({ value }) => value)).toContain(0.1);
+  expect(place(0.1)).toBeCloseTo(0.5, 9);
+  expect(logAxis([2.1, 2.2], 4).marks.length).toBeGreaterThan(1);
+  expect(logAxis([0], 4).marks.length).toBeGreaterThan(1);
+});
+
+test('losses of evaluations are read from a record, beside the others or alone', () => {
+  const alone = { step: 50, epoch: 1, eval_loss: 0.7 } as unknown as RunSummary['log'][number];
+  const log = [...RUNS[0].log, alone];
+  expect(pointsOf(log)).toHaveLength(RUNS[0].log.length);
+  expect(evalPointsOf(log).map(({ step }) => step)).toEqual([40, 80, 120, 50]);
+});
+
+test('settings that differ are named as outside, and absent ones stay absent', () => {
+  const [first] = RUNS;
+  const other: RunSummary = {
+    ...first,
+    peft: DEFAULT_IA3_CONFIG,
+    training: { ...COMMON_RECIPE.training, learning_rate: 5e-3 },
+  };
+  const found = new Map(
+    differingSettings([first, other]).map(({ name, values }) => [name, values]),
+  );
+  expect(found.get('peft_type')).toEqual(['LORA', 'IA3']);
+  expect(found.get('r')).toEqual(['16', undefined]);
+  expect(found.get('learning_rate')).toEqual(['2e-4', '0.005']);
+  expect(found.has('max_length')).toBe(false);
+  expect(differingSettings([first, { ...first, id: 'again' }])).toEqual([]);
+});
+
+test('a card holds the model, the data’s hash, every argument and the log, and survives JSON', () => {
+  const [run] = RUNS;
+  const context = {
+    model: MODELS[0],
+    dataset: DATASETS[0],
+    evalDataset: undefined,
+    device: undefined,
+  };
+  const card = JSON.parse(JSON.stringify(makeRunCard(run, context)));
+  expect(card.model.id).toBe('nano-lm');
+  expect(card.data.sha256).toBe('a'.repeat(64));
+  expect(card.data.evaluation.id).toBe('medical-zh-eval');
+  expect(card.peft).toEqual(run.peft);
+  expect(card.training).toEqual(run.training);
+  expect(card.log).toEqual(run.log);
+  expect(cardFileName(run)).toBe('医学问答样例-11月23日-14-02.run.json');
+});

@@ -1,0 +1,213 @@
+/**
+ * Plan: the Train page beyond a plain run, over the scripted engine. The guide by keyboard alone to each
+ * kind of end; presets and what they leave alone; a method's fields, its rate and what is remembered when it
+ * is left and chosen again, up to the request; curves with their tables while a run goes, talking to it while
+ * it pauses, a word after a long absence; two runs compared, and a run's card. axe looks at each state.
+ */
+import AxeBuilder from '@axe-core/playwright';
+import { readFile } from 'node:fs/promises';
+import { expect, test, type Page } from '@playwright/test';
+import { openPage } from './open-page';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+  expect(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`),
+  ).toEqual([]);
+  const sideways = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(sideways).toBe(0);
+}
+
+const rate = (page: Page) => page.getByRole('textbox', { name: /^Learning rate/ });
+const method = (page: Page, name: string) => page.getByRole('radio', { name, exact: true });
+
+test('the guide, by keyboard: three questions, back, and a filled form', async ({ page }) => {
+  await openPage(page, '/train', { theme: 'night', width: 390 });
+  await page.getByText('Help me choose').press('Enter');
+  const next = page.getByRole('button', { name: 'Next', exact: true });
+  await expect(next).toBeDisabled();
+  await method(page, 'Special').press('Space');
+  await next.press('Enter');
+  await expect(method(page, 'Little')).toBeFocused();
+  await page.keyboard.press('Space');
+  await page.getByRole('button', { name: 'Back', exact: true }).press('Enter');
+  await expect(method(page, 'Special')).toBeFocused();
+  await expect(method(page, 'Special')).toBeChecked();
+  await next.press('Enter');
+  await next.press('Enter');
+  await expect(method(page, 'Scarce')).toBeFocused();
+  await page.keyboard.press('Space');
+  await expectAccessible(page);
+  await next.press('Enter');
+  await expect(page.getByRole('status').filter({ hasText: 'Advice: IA3' })).toBeAttached();
+  await expect(page.getByRole('group', { name: 'IA3' })).toBeFocused();
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Fill in the recipe' }).press('Enter');
+  await expect(method(page, 'IA3')).toBeChecked();
+  await expect(rate(page)).toHaveValue('5e-3');
+  await expect(page.getByText('IA3 is chosen in the recipe.')).toBeVisible();
+});
+
+for (const [answers, title] of [
+  [['General', 'Little', 'Scarce'], 'No training yet: write a good prompt'],
+  [['Special', 'Much', 'Scarce'], 'QLoRA'],
+] as const)
+  test(`the guide ends in: ${title}`, async ({ page }) => {
+    await openPage(page, '/train');
+    await page.getByText('Help me choose').click();
+    for (const answer of answers) {
+      await method(page, answer).check();
+      await page.getByRole('button', { name: 'Next', exact: true }).click();
+    }
+    await expect(page.getByRole('group', { name: title })).toBeVisible();
+    if (title === 'QLoRA') {
+      await expect(page.getByText(/keeps the base in four bits/).first()).toBeVisible();
+      await page.getByRole('button', { name: 'Fill in the recipe' }).click();
+      await expect(method(page, 'LoRA')).toBeChecked();
+      await expect(page.getByLabel('All linear layers')).toBeChecked();
+      await page.getByText('Everything else').click();
+      const fourBit = page.getByRole('checkbox', { name: /load_in_4bit/ });
+      await expect(fourBit).toBeChecked();
+      await method(page, 'Full fine-tuning').check();
+      await expect(fourBit).toBeHidden();
+      await method(page, 'IA3').check();
+      await expect(fourBit).toBeChecked();
+    } else {
+      await page.getByRole('link', { name: 'Try prompts in Chat' }).click();
+      await expect(page.getByLabel('Write your question')).toBeVisible();
+    }
+  });
+
+test('presets set what they name and leave the rest', async ({ page }) => {
+  await openPage(page, '/train');
+  const preset = (name: string) => page.getByRole('button', { name, exact: true });
+  await expect(preset('Balanced')).toHaveAttribute('aria-pressed', 'true');
+  await rate(page).fill('3e-4');
+  await preset('Quality').click();
+  await expect(page.getByRole('textbox', { name: /^Rank/ })).toHaveValue('32');
+  await expect(page.getByRole('textbox', { name: /^Epochs/ })).toHaveValue('5');
+  await expect(page.getByLabel('All linear layers')).toBeChecked();
+  await expect(rate(page)).toHaveValue('3e-4');
+  await page.getByText('Everything else').click();
+  await expect(page.getByLabel(/^Learning rate schedule/)).toHaveValue('cosine');
+  await preset('Quick').click();
+  await expect(preset('Quick')).toHaveAttribute('aria-pressed', 'true');
+  await expect(page.getByRole('textbox', { name: /^Rank/ })).toHaveValue('8');
+  await page.getByRole('button', { name: 'Back to the common recipe' }).click();
+  await expect(preset('Balanced')).toHaveAttribute('aria-pressed', 'true');
+  await expect(rate(page)).toHaveValue('2e-4');
+});
+
+test('a method has its own fields, remembers them, and only suggests a rate that was edited', async ({
+  page,
+}) => {
+  await openPage(page, '/train');
+  const line = page.getByText(/^trainable params: /);
+  const rank = page.getByRole('textbox', { name: /^Rank/ });
+  await rank.fill('12');
+  await method(page, 'Prefix tuning').check();
+  await expect(rank).toBeHidden();
+  await expect(rate(page)).toHaveValue('0.01');
+  await page.getByRole('textbox', { name: /^Virtual tokens/ }).fill('7');
+  await method(page, 'Full fine-tuning').check();
+  await expect(rate(page)).toHaveValue('2e-5');
+  await expect(line).toContainText('trainable%: 100.0000');
+  await rate(page).fill('1e-3');
+  await expect(page.getByText(/usually begins at a learning rate of 2e-5/)).toBeVisible();
+  await expectAccessible(page);
+  await method(page, 'DoRA').check();
+  await expect(rank).toHaveValue('12');
+  await expect(rate(page)).toHaveValue('1e-3');
+  await method(page, 'Prefix tuning').check();
+  await expect(page.getByRole('textbox', { name: /^Virtual tokens/ })).toHaveValue('7');
+  await page.getByRole('button', { name: 'Use 0.01' }).click();
+  await expect(rate(page)).toHaveValue('0.01');
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(page.getByText('Training is finished')).toBeVisible({ timeout: 20_000 });
+  await page
+    .locator('#history')
+    .getByRole('button', { name: /^Show: Medical questions/ })
+    .click();
+  await page
+    .locator('#history')
+    .getByLabel(/^Compare: Medical questions/)
+    .check();
+  await page
+    .locator('#history')
+    .getByLabel(/^Compare: 医学问答样例/)
+    .check();
+  await expect(page.getByRole('row', { name: /num_virtual_tokens 7/ })).toBeVisible();
+});
+
+test('while it runs: curves with tables, a talk in a pause, a word after a long absence', async ({
+  page,
+}) => {
+  await page.clock.install();
+  await openPage(page, '/train', { width: 390 });
+  await page.clock.resume();
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(page.getByText(/^Step (4[1-9]|5\d) of 120/).first()).toBeVisible();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.evaluate(() => {
+    const show = (hidden: boolean) => {
+      Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    };
+    show(true);
+    const later = Date.now() + 90_000;
+    Date.now = () => later;
+    show(false);
+  });
+  await expect(page.getByText(/in the background for 1 min 30 sec/)).toBeVisible();
+  for (const title of ['Loss curve', 'Learning rate', 'Gradient norm', 'Speed'])
+    await expect(page.getByRole('img', { name: new RegExp(`^${title}: `) })).toBeVisible();
+  await page.getByLabel('Logarithmic axis').check();
+  const loss = page.locator('#run figure').filter({ hasText: 'Loss curve' });
+  await loss.getByText('Show as a table').click();
+  await expect(loss.getByRole('columnheader', { name: 'evaluation loss' })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole('link', { name: 'Talk to it as of step 40' }).click();
+  await expect(page).toHaveURL(/\/chat\?model=nano-lm&adapter=adapter-\d+-step-40/);
+});
+
+for (const [locale, theme, width] of [
+  ['en', 'light', 1280],
+  ['zh-CN', 'night', 390],
+] as const)
+  test(`two runs compared, and a card saved: ${locale}, ${theme}, ${width} px`, async ({
+    page,
+  }) => {
+    await openPage(page, '/train', { locale, theme, width });
+    const history = page.locator('#history');
+    const zh = locale === 'zh-CN';
+    await expect(
+      history.getByText(zh ? /勾选两到四次训练/ : /^Tick two to four runs/),
+    ).toBeVisible();
+    for (const box of await history.getByRole('checkbox').all()) await box.check();
+    const differing = history.getByRole('row', { name: /learning_rate/ });
+    await expect(differing).toContainText('2e-4');
+    await expect(differing).toContainText('1e-4');
+    await expect(history.getByRole('row', { name: /max_length/ })).toHaveCount(0);
+    await expectAccessible(page);
+    await history.getByRole('button', { name: zh ? '不再比较' : 'Stop comparing' }).click();
+    await expect(differing).toBeHidden();
+    await history.getByRole('button', { name: zh ? /^查看：?.*医学/ : /^Show: 医学/ }).click();
+    await expectAccessible(page);
+    const saved = page.waitForEvent('download');
+    await history
+      .getByRole('button', { name: zh ? /^保存训练卡片/ : /^Save the run’s card/ })
+      .click();
+    const card = JSON.parse(await readFile(await (await saved).path(), 'utf8'));
+    expect(card).toMatchObject({
+      kind: 'inkstone-run-card',
+      model: { id: 'nano-lm' },
+      data: { sha256: 'a'.repeat(64) },
+      device: { adapterName: 'Apple M2' },
+    });
+  });
