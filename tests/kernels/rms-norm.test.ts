@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PlanBuilder, reshaped, type DType, type Gpu } from '$lib/gpu';
 import { KernelError } from '$lib/kernels/errors';
-import { rmsNormBackward, rmsNormForward } from '$lib/kernels/rms-norm';
+import {
+  rmsNormBackward,
+  rmsNormForward,
+  rmsNormVariants,
+  type RmsNormVariant,
+} from '$lib/kernels/rms-norm';
 import { requestTestGpu } from '../dawn';
 import {
   asStored,
@@ -28,7 +33,11 @@ describe('rms-norm', () => {
   afterAll(() => gpu.dispose());
 
   async function compare(N: number, C: number, dtype: DType = 'f32') {
-    const options = { epsilon: C === 1 ? epsilonOfOne : epsilon };
+    for (const variant of rmsNormVariants(gpu)) await compareVariant(variant, N, C, dtype);
+  }
+
+  async function compareVariant(variant: RmsNormVariant, N: number, C: number, dtype: DType) {
+    const options = { epsilon: C === 1 ? epsilonOfOne : epsilon, variant };
     const x = uniform(N * C, 1);
     const weight = asStored(uniform(C, 2, 0.5, 1.5), dtype);
     const dOut = uniform(N * C, 3);
@@ -43,14 +52,14 @@ describe('rms-norm', () => {
       (plan) => {
         const forward = rmsNormForward(plan, { label: '/norm', ...tensors, ...options });
         const { rstd } = forward;
-        const dX = rmsNormBackward(plan, { label: '/norm', ...tensors, rstd, dWeight });
+        const dX = rmsNormBackward(plan, { label: '/norm', ...tensors, rstd, dWeight, variant });
         return [forward.out, rstd, dX, dWeight];
       },
       1,
     );
     const forward = rmsNorm(x, weight, options.epsilon);
     const gradients = rmsNormGradients(dOut, x, weight, options.epsilon);
-    const what = `of (${N}, ${C}) ${dtype}`;
+    const what = `of (${N}, ${C}) ${dtype}, ${variant}`;
     expect(relativeError(out, forward.out), `out ${what}`).toBeLessThan(TOLERANCE);
     expect(relativeError(rstd, forward.rstd), `rstd ${what}`).toBeLessThan(TOLERANCE);
     expect(relativeError(dX, gradients.dX), `dX ${what}`).toBeLessThan(TOLERANCE);

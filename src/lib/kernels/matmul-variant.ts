@@ -3,6 +3,7 @@
  * remembered. The choice never changes a result: all variants add in the same order and give the same bits.
  */
 import type { Gpu } from '../gpu';
+import { hasEightLanes } from './subgroup-lanes';
 
 /** Named by idea: `register` and `subgroup` for adapters that run on a CPU, `tiled` for real GPUs. */
 export type MatmulVariant = 'register' | 'subgroup' | 'tiled';
@@ -15,9 +16,6 @@ export const MATMUL_FORMS: readonly MatmulForm[] = ['a-bt', 'a-b', 'at-b'];
 export function matmulForm(transposeA: boolean, transposeB: boolean): MatmulForm {
   return transposeA ? 'at-b' : transposeB ? 'a-bt' : 'a-b';
 }
-
-/** Lanes that `matmul-subgroup` is written for. */
-const SUBGROUP_LANES = 8;
 
 const chosen = new WeakMap<Gpu, Map<MatmulForm, MatmulVariant>>();
 
@@ -39,12 +37,7 @@ export function candidateMatmulVariants(gpu: Gpu): MatmulVariant[] {
 
 /** Variants that this device can run. */
 export function availableMatmulVariants(gpu: Gpu): MatmulVariant[] {
-  const { subgroupMinSize, subgroupMaxSize } = gpu.device.adapterInfo;
-  const eightLanes =
-    gpu.features.subgroups &&
-    subgroupMinSize === SUBGROUP_LANES &&
-    subgroupMaxSize === SUBGROUP_LANES;
-  return eightLanes ? ['register', 'subgroup', 'tiled'] : ['register', 'tiled'];
+  return hasEightLanes(gpu) ? ['register', 'subgroup', 'tiled'] : ['register', 'tiled'];
 }
 
 /** The variant in use for a form: the one chosen, or a guess from the adapter's name until one is. */

@@ -2,7 +2,7 @@
  * Root-mean-square normalisation with a learned scale (Zhang and Sennrich 2019, as LlamaRMSNorm has it).
  * Also serves the norms of queries and keys: the caller reads (N, H*D) as (N*H, D).
  */
-import { read, update, write, type PlanBuilder, type Tensor } from '../gpu';
+import { read, update, write, type Gpu, type PlanBuilder, type Tensor } from '../gpu';
 import {
   foldGrid,
   matrixShape,
@@ -13,13 +13,24 @@ import {
 } from './add-elementwise';
 import { WEIGHT_DTYPES, weightPrelude } from './embedding-weights';
 import { KernelError } from './errors';
+import SUBGROUP_SUM_WGSL from './rms-norm-sum-subgroup.wgsl?raw';
+import SUM_WGSL from './rms-norm-sum.wgsl?raw';
 import RMS_NORM_WEIGHT_WGSL from './rms-norm-weight.wgsl?raw';
 import RMS_NORM_WGSL from './rms-norm.wgsl?raw';
+import { hasEightLanes, SUBGROUP_LANES } from './subgroup-lanes';
 
 const WORKGROUP = 64;
 /** The weight's gradient is summed in at most this many slices, of at least MIN_SLICE_ROWS rows. */
 const MAX_SLICES = 256;
 const MIN_SLICE_ROWS = 16;
+
+/** `subgroup` on adapters whose subgroups have exactly 8 lanes, which are CPUs; `workgroup` everywhere. */
+export type RmsNormVariant = 'subgroup' | 'workgroup';
+
+/** Variants that this device can run, the fastest first. They add in different orders. */
+export function rmsNormVariants(gpu: Gpu): RmsNormVariant[] {
+  return hasEightLanes(gpu) ? ['subgroup', 'workgroup'] : ['workgroup'];
+}
 
 export interface RmsNormOptions {
   label: string;
@@ -30,14 +41,16 @@ export interface RmsNormOptions {
   epsilon: number;
   /** (N, C), written; a tensor of the plan when left out. */
   out?: Tensor;
+  /** For tests; the fastest when left out. */
+  variant?: RmsNormVariant;
 }
 
 /** @returns out (N, C) and rstd (N), which backward needs. @throws KernelError */
 export function rmsNormForward(
   plan: PlanBuilder,
-  { label, x, weight, epsilon, out }: RmsNormOptions,
+  { label, x, weight, epsilon, out, variant }: RmsNormOptions,
 ): { out: Tensor; rstd: Tensor } {
-  const { N, C, geometry } = check(label, x, weight);
+  const { N, C, geometry } = check(plan.gpu, label, x, weight, variant);
   if (out) requireTensor(`${label} (rms-norm)`, 'out', out, [N, C]);
   const result = out ?? plan.tensor(`${label}/out`, [N, C]);
   const rstd = plan.tensor(`${label}/rstd`, [N]);
@@ -71,13 +84,15 @@ export interface RmsNormBackwardOptions {
   accumulate?: boolean;
   /** (C) f32, accumulates; left out when the weight is frozen. */
   dWeight?: Tensor;
+  /** For tests; the fastest when left out. */
+  variant?: RmsNormVariant;
 }
 
 /** @returns dX (N, C). @throws KernelError */
 export function rmsNormBackward(plan: PlanBuilder, options: RmsNormBackwardOptions): Tensor {
   const { label, dOut, x, weight, rstd, dWeight } = options;
   const where = `${label} (rms-norm)`;
-  const { N, C, geometry } = check(label, x, weight);
+  const { N, C, geometry } = check(plan.gpu, label, x, weight, options.variant);
   requireTensor(where, 'dOut', dOut, [N, C]);
   requireTensor(where, 'rstd', rstd, [N]);
   if (options.dX) requireTensor(where, 'dX', options.dX, [N, C]);
@@ -101,7 +116,13 @@ export function rmsNormBackward(plan: PlanBuilder, options: RmsNormBackwardOptio
   return dX;
 }
 
-function check(label: string, x: Tensor, weight: Tensor) {
+function check(
+  gpu: Gpu,
+  label: string,
+  x: Tensor,
+  weight: Tensor,
+  variant = rmsNormVariants(gpu)[0],
+) {
   const where = `${label} (rms-norm)`;
   const [N, C] = matrixShape(where, 'x', x);
   requireCount(where, 'N', N);
@@ -109,19 +130,25 @@ function check(label: string, x: Tensor, weight: Tensor) {
   requireTensor(where, 'x', x, [N, C]);
   requireTensor(where, 'weight', weight, [C], WEIGHT_DTYPES);
   const width = packWidth(C);
-  // Few lanes a row: one barrier and a short serial sum cost less than a tree on every adapter.
-  let lanes = 4;
-  while (lanes < WORKGROUP && lanes * 4 * width < C) lanes *= 2;
-  const rows = WORKGROUP / lanes;
+  const isSubgroup = variant === 'subgroup';
+  const lanes = isSubgroup ? SUBGROUP_LANES : lanesOf(C / width);
+  const rows = isSubgroup ? 1 : WORKGROUP / lanes;
+  const text = packPrelude(width) + weightPrelude(weight.dtype, width) + RMS_NORM_WGSL;
   const geometry = {
-    kernel: {
-      name: 'rms-norm',
-      wgsl: packPrelude(width) + weightPrelude(weight.dtype, width) + RMS_NORM_WGSL,
-    },
+    kernel: isSubgroup
+      ? { name: 'rms-norm-subgroup', wgsl: `enable subgroups;\n${text}${SUBGROUP_SUM_WGSL}` }
+      : { name: 'rms-norm', wgsl: text + SUM_WGSL },
     constants: { C, LANES: lanes, ROWS: rows },
     grid: foldGrid(Math.ceil(N / rows)),
   };
   return { N, C, geometry };
+}
+
+/** Few lanes a row: one barrier and a short serial sum cost less than a tree on every GPU. */
+function lanesOf(packs: number): number {
+  let lanes = 4;
+  while (lanes < WORKGROUP && lanes * 4 < packs) lanes *= 2;
+  return lanes;
 }
 
 function weightGradient(

@@ -1,4 +1,4 @@
-// RMSNorm, forward and backward. LANES threads a row, ROWS rows a workgroup; sums in f32, in the order of lanes.
+// RMSNorm, forward and backward. LANES threads a row, ROWS rows a workgroup; sums in f32. After this text: rowSum.
 // x, out, dOut, dX: (N, C)   weight: (C)   rstd: (N), 1 / sqrt(mean(x^2) + EPSILON)
 // out and rstd are overwritten; dX is overwritten, or added to where ACCUMULATE.
 override C: u32;
@@ -13,17 +13,6 @@ struct Sizes {
 
 @group(0) @binding(0) var<storage, read> x: array<Pack>;
 @group(0) @binding(1) var<storage, read> weight: array<WeightWord>;
-
-var<workgroup> partial: array<f32, LANES * ROWS>;
-
-// The sum over the row of what each of its lanes holds, the same in every lane.
-fn rowSum(mine: f32, lane: vec3<u32>) -> f32 {
-  partial[lane.y * LANES + lane.x] = mine;
-  workgroupBarrier();
-  var sum = 0.0;
-  for (var i = 0u; i < LANES; i++) { sum += partial[lane.y * LANES + i]; }
-  return sum;
-}
 
 @group(0) @binding(2) var<storage, read_write> out: array<Pack>;
 @group(0) @binding(3) var<storage, read_write> rstd: array<f32>;
