@@ -24,7 +24,7 @@ test('a checkpoint in the middle of a run can be talked to, kept and deleted', a
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByText('Training is finished')).toBeVisible({ timeout: 300_000 });
   const run = page.locator('#run');
-  await expect(run.getByText(/^Step \d/)).toHaveText([/^Step 4/, /^Step 2/]);
+  await expect(run.getByRole('link', { name: /^Talk to it: Step/ })).toHaveCount(2);
 
   await run.getByRole('link', { name: /^Talk to it: Step 2/ }).click();
   await expect(page.getByLabel('Adapter')).toHaveValue(/^adapter-.*-step-2$/);
