@@ -245,7 +245,7 @@ describe('matmul', () => {
 
   it('gives the same bits twice, and the same bits in every variant', async () => {
     for (const dtype of ['f32', 'f16', 'bf16'] as DType[])
-      for (const [M, K, N] of SIZES) {
+      for (const [M, K, N] of dtype === 'f32' ? SIZES : SIZES.slice(-4)) {
         const b = keep(upload(gpu, 'b', roundedTo(randomMatrix(N, K, 11), dtype), dtype));
         const a = keep(upload(gpu, 'a', randomMatrix(M, K, 10)));
         const run = async (variant: MatmulVariant) =>
