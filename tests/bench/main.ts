@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Gpu } from '$lib/gpu';
 import { chooseMatmulVariants } from '$lib/kernels/matmul-choose';
-import { isSoftwareAdapter } from '$lib/kernels/matmul-variant';
 import { loraProblem, type Contender } from './contender';
 import { measureLora, measureRates, openMatmuls, type Rates } from './measure';
 import { openOurs } from './ours';
@@ -35,7 +34,7 @@ export async function main(options: BenchOptions): Promise<number> {
   const variants = Object.entries(await chooseMatmulVariants(gpu));
   say(`Adapter: ${gpu.adapterName}.`);
   say(`Our matrix kernels: ${variants.map(([form, name]) => `${form} ${name}`).join(', ')}.`);
-  const isSoftware = isSoftwareAdapter(gpu);
+  const isSoftware = gpu.isSoftware;
   const contenders = [openOurs(gpu)];
   let missing = 0;
   for (const open of options.peers) {

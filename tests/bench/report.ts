@@ -24,15 +24,18 @@ export function recordsOf(
 ): BenchRecord[] {
   const ours = figures.get('ours');
   if (ours === undefined) return [];
-  return [...figures]
-    .filter(([peer]) => peer !== 'ours')
-    .map(([peer, theirs]) => {
-      const ratio = LESS_IS_BETTER.has(metric) ? theirs / ours : ours / theirs;
-      return {
-        ...{ name, metric, ours: rounded(ours), peer, theirs: rounded(theirs) },
-        ...{ ratio: rounded(ratio), adapter, date },
-      };
-    });
+  return (
+    [...figures]
+      // Compilation is a difference of two times: what is lost in their noise, or cached on disk, has no ratio.
+      .filter(([peer, theirs]) => peer !== 'ours' && theirs > 0 && ours > 0)
+      .map(([peer, theirs]) => {
+        const ratio = LESS_IS_BETTER.has(metric) ? theirs / ours : ours / theirs;
+        return {
+          ...{ name, metric, ours: rounded(ours), peer, theirs: rounded(theirs) },
+          ...{ ratio: rounded(ratio), adapter, date },
+        };
+      })
+  );
 }
 
 export function formatTable(records: readonly BenchRecord[]): string {

@@ -20,15 +20,10 @@ import {
   writeCheckpoint,
   type Checkpoint,
   type CheckpointFiles,
-  type TokenRow,
 } from '$lib/training';
 import { requestTestGpu } from '../dawn';
 import { openGolden } from '../goldens';
-
-const ROWS: TokenRow[] = Array.from({ length: 10 }, (_, i) => {
-  const ids = Int32Array.from({ length: 6 + ((i * 5) % 9) }, (_, t) => (i * 31 + t * 17) % 97);
-  return { inputIds: ids, labels: ids };
-});
+import { RAGGED_ROWS as ROWS } from './rows';
 
 const ARGS: TrainingArguments = {
   ...DEFAULT_TRAINING_ARGUMENTS,

@@ -1,4 +1,4 @@
-/** Rows of a golden's dataset.jsonl. */
+/** Rows to train on: those of a golden's dataset.jsonl, and ten of made-up tokens. */
 import { readFileSync } from 'node:fs';
 import type { TokenRow } from '$lib/training';
 
@@ -9,3 +9,9 @@ export function readRows(file: string): TokenRow[] {
     return { inputIds: Int32Array.from(input_ids), labels: Int32Array.from(labels) };
   });
 }
+
+/** Six to fourteen tokens below 97, all of them targets. */
+export const RAGGED_ROWS: readonly TokenRow[] = Array.from({ length: 10 }, (_, i) => {
+  const ids = Int32Array.from({ length: 6 + ((i * 5) % 9) }, (_, t) => (i * 31 + t * 17) % 97);
+  return { inputIds: ids, labels: ids };
+});

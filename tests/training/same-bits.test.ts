@@ -4,20 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_TRAINING_ARGUMENTS, readLoraConfig, type TrainingArguments } from '$lib/config';
 import { adaptedModel, ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
-import {
-  readCheckpoint,
-  Trainer,
-  writeCheckpoint,
-  type Checkpoint,
-  type TokenRow,
-} from '$lib/training';
+import { readCheckpoint, Trainer, writeCheckpoint, type Checkpoint } from '$lib/training';
 import { requestTestGpu } from '../dawn';
 import { openGolden } from '../goldens';
-
-const ROWS: TokenRow[] = Array.from({ length: 10 }, (_, i) => {
-  const ids = Int32Array.from({ length: 6 + ((i * 5) % 9) }, (_, t) => (i * 31 + t * 17) % 97);
-  return { inputIds: ids, labels: ids };
-});
+import { RAGGED_ROWS as ROWS } from './rows';
 
 const ARGS: TrainingArguments = {
   ...DEFAULT_TRAINING_ARGUMENTS,

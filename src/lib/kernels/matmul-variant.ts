@@ -19,19 +19,13 @@ export function matmulForm(transposeA: boolean, transposeB: boolean): MatmulForm
 
 const chosen = new WeakMap<Gpu, Map<MatmulForm, MatmulVariant>>();
 
-/** Drivers that run shaders on the CPU. */
-export function isSoftwareAdapter(gpu: Gpu): boolean {
-  return CPU_ADAPTER.test(gpu.adapterName);
-}
-const CPU_ADAPTER = /llvmpipe|lavapipe|swiftshader|microsoft basic render/i;
-
 /**
  * Variants worth measuring. Where one is known to win in every form it is the only one, since a CPU adapter
  * compiles a candidate for longer than the choice could save: `tiled` loses on all of them, and `subgroup`
- * is three times as fast as `register` where it runs (tests/bench/LOG.md).
+ * was ahead of `register` in every comparison where it runs (tests/bench/LOG.md).
  */
 export function candidateMatmulVariants(gpu: Gpu): MatmulVariant[] {
-  if (!isSoftwareAdapter(gpu)) return ['tiled', 'register'];
+  if (!gpu.isSoftware) return ['tiled', 'register'];
   return availableMatmulVariants(gpu).includes('subgroup') ? ['subgroup'] : ['register'];
 }
 

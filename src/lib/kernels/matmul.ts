@@ -9,12 +9,7 @@ import { floatBits } from './add-elementwise';
 import { finishBindings, finishTimes, reducePlanes, type MatmulFinish } from './matmul-finish';
 import { betterSwapped, matmulKernel, swapped } from './matmul-kernel';
 import type { Product } from './matmul-loads';
-import {
-  isSoftwareAdapter,
-  matmulForm,
-  matmulVariantOf,
-  type MatmulVariant,
-} from './matmul-variant';
+import { matmulForm, matmulVariantOf, type MatmulVariant } from './matmul-variant';
 
 /** A number of rows that is known only when the plan runs; rows after it cost almost nothing. */
 export interface MatmulRows {
@@ -102,7 +97,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   if (swap) product = swapped(product);
   const [left, right] = swap ? [b, a] : [a, b];
 
-  const parts = splitCount(M, N, K, isSoftwareAdapter(plan.gpu));
+  const parts = splitCount(M, N, K, plan.gpu.isSoftware);
   const splitLength = parts === 1 ? K : Math.ceil(K / parts / SPLIT_UNIT) * SPLIT_UNIT;
   const planes = Math.ceil(K / splitLength);
   const isSplit = planes > 1;

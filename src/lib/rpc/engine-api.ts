@@ -1,6 +1,7 @@
 /**
  * The engine worker: one GPU device on which models are opened, trained, talked to, evaluated,
- * merged and exported. Long calls report progress and stop at their AbortSignal.
+ * merged and exported. Long calls report progress and stop at their AbortSignal. One long file, because it
+ * is one contract: what a page may ask, and every shape that crosses the worker's border.
  */
 import type { Architecture } from '../config/model-config';
 import type { LoraConfig } from '../config/lora-config';
