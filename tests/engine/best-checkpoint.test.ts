@@ -44,6 +44,11 @@ describe('a run that evaluates itself', () => {
     expect(evaluated.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
     const losses = evaluated.map(({ evalLoss }) => evalLoss);
     expect([...losses].sort((a, b) => b - a)).toEqual(losses);
+    // The record keeps them between the steps, as the Trainer's log_history does.
+    expect(run.log.flatMap((entry) => ('eval_loss' in entry ? [entry.eval_loss] : []))).toEqual(
+      losses,
+    );
+    expect(run.log.map(({ step }) => step)).toEqual([1, 1, 2, 2, 3, 3, 4, 4]);
     // The newest, to go on from, and the best.
     expect(run.checkpoints.map(({ step }) => step)).toEqual([1, 4]);
     expect(run).toMatchObject({ status: 'finished', step: 4, bestStep: 1 });

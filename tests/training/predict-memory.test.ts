@@ -9,6 +9,7 @@ import {
   DEFAULT_TRAINING_ARGUMENTS,
   readLoraConfig,
   readPeftConfig,
+  readTrainingArguments,
   type LoraConfig,
 } from '$lib/config';
 import { adaptedModel, ModelWeights, type WeightStorage } from '$lib/decoder';
@@ -17,7 +18,9 @@ import {
   findFit,
   predictMemory,
   predictStorage,
+  rowsShape,
   runShape,
+  trainedShape,
   Trainer,
   withChange,
   writeCheckpoint,
@@ -61,7 +64,11 @@ describe('the memory of a run', () => {
     const before = [gpu.liveBufferCount, gpu.liveBytes];
     const shared = { config, peft: lora(options), args };
     const dtypeOf = (tensor: string) => weights.get(tensor).dtype;
-    const predicted = await predictMemory({ ...shared, rowCount, longestRow, dtypeOf, gpu });
+    const predicted = await predictMemory({
+      ...shared,
+      trained: { count: rowCount, longest: longestRow },
+      ...{ dtypeOf, gpu },
+    });
     expect([gpu.liveBufferCount, gpu.liveBytes]).toEqual(before);
     const rows = rowsOf(rowCount, longestRow);
     const trainer = await Trainer.create({ ...shared, gpu, weights, rows });
@@ -86,7 +93,11 @@ describe('the memory of a run', () => {
     const { config, weights } = await open('llama-tied');
     const args = { ...DEFAULT_TRAINING_ARGUMENTS, save_total_limit: 1 };
     const shared = { config, peft: readPeftConfig(options, 'test'), args };
-    const predicted = await predictMemory({ ...shared, rowCount: 3, longestRow: 20, gpu });
+    const predicted = await predictMemory({
+      ...shared,
+      trained: { count: 3, longest: 20 },
+      gpu,
+    });
     const trainer = await Trainer.create({ ...shared, gpu, weights, rows: rowsOf(3, 20) });
     expect(predicted.total).toBe(gpu.liveBytes);
     expect(predicted).toMatchObject(trainer.memory);
@@ -102,10 +113,36 @@ describe('the memory of a run', () => {
     await gpu.idle();
   });
 
+  it.each([
+    { eval_strategy: 'epoch', per_device_eval_batch_size: 4 },
+    { gradient_checkpointing: true },
+    { optim: 'adamw_8bit' },
+    { packing: true, max_length: 48, per_device_train_batch_size: 2 },
+  ])('%j: to the byte', async (options) => {
+    const { config, weights } = await open('llama-tied');
+    const args = readTrainingArguments(options, 'test');
+    const shared = { config, peft: lora({ r: 2 }), args };
+    const [rows, evalRows] = [rowsOf(9, 24), rowsOf(5, 40)];
+    const predicted = await predictMemory({
+      ...shared,
+      trained: trainedShape(rows, args, args.max_length),
+      evaluated: rowsShape(evalRows),
+      gpu,
+    });
+    const trainer = await Trainer.create({ ...shared, gpu, weights, rows, evalRows });
+    expect(predicted.total).toBe(gpu.liveBytes);
+    trainer.dispose();
+    weights.dispose();
+    await gpu.idle();
+  });
+
   const sizes = async (longestRow: number, batchSize: number) => {
     const { config } = await openGolden('llama-tied');
     const args = { ...DEFAULT_TRAINING_ARGUMENTS, per_device_train_batch_size: batchSize };
-    return { config, settings: { peft: lora({ r: 8 }), args, rowCount: 100, longestRow } };
+    return {
+      config,
+      settings: { peft: lora({ r: 8 }), args, trained: { count: 100, longest: longestRow } },
+    };
   };
 
   it('is told without any device, and holds limits to the byte', async () => {

@@ -78,11 +78,10 @@ test('a logarithmic axis leaves zero out and marks powers', () => {
   expect(logAxis([0], 4).marks.length).toBeGreaterThan(1);
 });
 
-test('losses of evaluations are read from a record, beside the others or alone', () => {
-  const alone = { step: 50, epoch: 1, eval_loss: 0.7 } as unknown as RunSummary['log'][number];
-  const log = [...RUNS[0].log, alone];
-  expect(pointsOf(log)).toHaveLength(RUNS[0].log.length);
-  expect(evalPointsOf(log).map(({ step }) => step)).toEqual([40, 80, 120, 50]);
+test('losses of steps and of evaluations are told apart in a record', () => {
+  const { log } = RUNS[0];
+  expect(pointsOf(log)).toHaveLength(log.length - 3);
+  expect(evalPointsOf(log).map(({ step }) => step)).toEqual([40, 80, 120]);
 });
 
 test('settings that differ are named as outside, and absent ones stay absent', () => {

@@ -1,6 +1,7 @@
 /** `train --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR` */
 import { join } from 'node:path';
 import {
+  evaluatesItself,
   parseJsonObject,
   readPeftConfig,
   readTrainingArguments,
@@ -44,7 +45,7 @@ export async function train(options: TrainOptions): Promise<void> {
   const encoding = { maxLength: args.max_length, trainOnPrompt: args.train_on_prompt };
   const rows = await readRows(options.dataset, options.model, encoding);
   const evalFile = options['eval-dataset'];
-  if (!evalFile && (args.eval_strategy !== 'no' || args.eval_on_start))
+  if (!evalFile && evaluatesItself(args))
     throw new CliError(
       'usage',
       `${options.config}: eval_strategy is ${args.eval_strategy}, but there are no rows to evaluate on. Give them with --eval-dataset, or set eval_strategy to no.`,

@@ -183,3 +183,10 @@ function isMultiple(saveSteps: number, evalSteps: number): boolean {
   const scale = saveSteps < 1 ? 1e6 : 1;
   return Math.round(saveSteps * scale) % Math.round(evalSteps * scale) === 0;
 }
+
+/** Whether a run evaluates itself at all. */
+export const evaluatesItself = ({
+  eval_strategy,
+  eval_on_start,
+}: Pick<EvaluationArguments, 'eval_strategy' | 'eval_on_start'>): boolean =>
+  eval_strategy !== 'no' || eval_on_start;

@@ -25,6 +25,7 @@ export {
 export {
   EVAL_STRATEGIES,
   evalStepsOf,
+  evaluatesItself,
   followsBest,
   requireConsistentEvaluation,
   SAVE_STRATEGIES,

@@ -157,12 +157,13 @@ export class LoadedModel {
         session: await this.talk(),
         adapter: await gpuInputs(gpu, this.folder.config, gpuWeights, state),
       };
-    await this.forgetAdapter(IN_TRAINING);
+    await this.forgetTraining();
     return this.speakerOf(IN_TRAINING, await loaded());
   }
 
-  hasAdapter(id: string): boolean {
-    return this.adapters.has(id);
+  /** Frees what `speakerInTraining` holds. */
+  forgetTraining(): Promise<void> {
+    return this.forgetAdapter(IN_TRAINING);
   }
 
   async forgetAdapter(id: string): Promise<void> {

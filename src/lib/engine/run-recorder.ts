@@ -1,7 +1,7 @@
 /** Keeps a run's record on disk true while the run goes on. */
 import { InkstoneError } from '../config';
 import type { TrainRequest } from '../rpc/engine-api';
-import type { StepReport, Trainer } from '../training';
+import type { EvalReport, StepReport, Trainer } from '../training';
 import { newId } from './context';
 import { isStorageFull } from './errors';
 import type { RunFacts, RunLibrary } from './run-library';
@@ -59,6 +59,12 @@ export class RunRecorder {
     if (this.recentMs.length > RECENT_STEPS) this.recentMs.shift();
     // What cannot be written now is written with the next checkpoint, which says so if it cannot either.
     if (performance.now() - this.savedAt > SAVE_INTERVAL_MS) this.save({}).catch(() => undefined);
+  }
+
+  /** One a step: an evaluation that a killed run had made and not kept is made again. */
+  evaluation({ epoch, eval_loss, step }: EvalReport): void {
+    const others = this.run.log.filter((entry) => !('eval_loss' in entry) || entry.step !== step);
+    this.run = { ...this.run, log: [...others, { epoch, eval_loss, step }] };
   }
 
   sample(step: number, prompt: string, text: string): void {

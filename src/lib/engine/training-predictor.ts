@@ -6,10 +6,13 @@ import type { TrainingPrediction, TrainSettings } from '../rpc/engine-api';
 import {
   predictMemory,
   predictStorage,
+  rowsShape,
   runShape,
   suggestFit,
+  trainedShape,
   writeFitChange,
   type PredictMemoryOptions,
+  type RowsShape,
 } from '../training';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
@@ -21,6 +24,9 @@ interface RowSizes {
   readonly trainRows: number;
   readonly cutRows: number;
   readonly longestRow: number;
+  /** As the run's batches have them. */
+  readonly trained: RowsShape;
+  readonly evaluated: RowsShape;
 }
 
 export interface PredictorParts {
@@ -43,15 +49,14 @@ export class TrainingPredictor {
     const gpu = await this.parts.context.device.requireGpu();
     const model = await this.parts.open(request.modelId, call);
     const { config } = model.folder;
-    const sizes = await this.sizesOf(request, model);
+    const { trained, evaluated, ...sizes } = await this.sizesOf(request, model);
     const { peft, training: args } = request;
     const options: PredictMemoryOptions = {
       ...{ config, peft, args, gpu },
-      rowCount: sizes.trainRows,
-      longestRow: sizes.longestRow,
+      ...{ trained, evaluated },
       dtypeOf: model.trainedDtype,
     };
-    const shape = runShape(sizes.trainRows, args);
+    const shape = runShape(trained.count, args);
     return {
       ...(await memoryOf(options)),
       totalSteps: shape.totalSteps,
@@ -62,10 +67,10 @@ export class TrainingPredictor {
 
   private sizesOf(request: TrainSettings, model: LoadedModel): Promise<RowSizes> {
     const { datasetId, evalShare, evalDatasetId, training } = request;
-    const { max_length, train_on_prompt, seed } = training;
+    const { max_length, train_on_prompt, seed, packing } = training;
     const key = JSON.stringify([
       ...[model.summary.id, datasetId, evalShare, evalDatasetId],
-      ...[max_length, train_on_prompt, seed],
+      ...[max_length, train_on_prompt, seed, packing],
     ]);
     if (this.known?.key === key) return this.known.sizes;
     const sizes = this.measure(request, model);
@@ -77,13 +82,20 @@ export class TrainingPredictor {
 
   private async measure(request: TrainSettings, model: LoadedModel): Promise<RowSizes> {
     const { config, tokenizer } = model.folder;
-    const { trainRows } = await rowsOfRun(this.parts.datasets, request);
-    const { rows, cutRows } = encodeDataset(trainRows, tokenizer, {
+    const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
+    const encoding = {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
-    });
-    const longestRow = rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 0);
-    return { trainRows: rows.length, cutRows, longestRow };
+    };
+    const { rows, cutRows } = encodeDataset(trainRows, tokenizer, encoding);
+    const held = evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
+    return {
+      trainRows: rows.length,
+      cutRows,
+      longestRow: rowsShape(rows).longest,
+      trained: trainedShape(rows, request.training, encoding.maxLength),
+      evaluated: rowsShape(held),
+    };
   }
 }
 

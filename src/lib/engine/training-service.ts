@@ -3,12 +3,12 @@
  * The run's record and checkpoint are always on disk, so that a killed tab loses at most the steps
  * since the last checkpoint.
  */
-import { DEFAULT_TRAINING_ARGUMENTS } from '../config';
+import { DEFAULT_TRAINING_ARGUMENTS, evaluatesItself } from '../config';
 import { adaptedModel } from '../decoder';
 import type { CallContext } from '../rpc/protocol';
 import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
-import { Trainer, writeCheckpoint, type StepReport } from '../training';
+import { rowsShape, Trainer, trainedShape, writeCheckpoint, type StepReport } from '../training';
 import { CheckpointSaver } from './checkpoint-saver';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
@@ -110,27 +110,28 @@ export class TrainingService {
     const before = asked.resumeRunId ? await runs.get(asked.resumeRunId) : undefined;
     const request = before ? { ...asked, ...settingsOf(before) } : asked;
     const gpu = await this.parts.context.device.requireGpu();
-    const model = await open(request.modelId, current.stop, request.training.load_in_4bit);
+    // A record of an older version lacks what came later.
+    const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...request.training };
+    const model = await open(request.modelId, current.stop, args.load_in_4bit);
     current.holdsModel = true;
     const { config, tokenizer } = model.folder;
     const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
-    // A record of an older version lacks what came later.
-    const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...request.training };
     const encoding = {
       maxLength: Math.min(args.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: args.train_on_prompt,
     };
     const encoded = encodeDataset(trainRows, tokenizer, encoding);
-    const evaluates = args.eval_strategy !== 'no' || args.eval_on_start;
     const heldBack =
-      evaluates && evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
+      evaluatesItself(args) && evalRows.length > 0
+        ? encodeDataset(evalRows, tokenizer, encoding).rows
+        : [];
     const checkpoint = before && (await runs.checkpoints.load(before.id, request.peft, config));
     const settings = { gpu, config, peft: request.peft, args };
     const explained = (error: unknown) =>
       withSuggestion(error, {
         ...settings,
-        rowCount: encoded.rows.length,
-        longestRow: encoded.rows.reduce((max, { inputIds }) => Math.max(max, inputIds.length), 0),
+        trained: trainedShape(encoded.rows, args, encoding.maxLength),
+        evaluated: rowsShape(heldBack),
         dtypeOf: model.trainedDtype,
       });
     const trainer = await Trainer.create({
@@ -180,8 +181,10 @@ export class TrainingService {
           record.step(report);
           current.emit(stepEvent(report, record.secondsLeft(report), gpu.liveBytes));
         },
-        onEvaluate: ({ step, eval_loss }) =>
-          current.emit({ kind: 'evaluation', step, evalLoss: eval_loss }),
+        onEvaluate: (report) => {
+          record.evaluation(report);
+          current.emit({ kind: 'evaluation', step: report.step, evalLoss: report.eval_loss });
+        },
         onCheckpoint: (at) => saver.save(at),
         loadCheckpoint: (step) =>
           runs.checkpoints.loadValues(record.run.id, step, request.peft, config),
@@ -199,6 +202,7 @@ export class TrainingService {
       throw await explained(error);
     } finally {
       trainer.dispose();
+      await model.forgetTraining();
     }
   }
 

@@ -225,6 +225,13 @@ export interface LogEntry {
   learning_rate: number;
 }
 
+/** Of an evaluation in the run, by the Trainer's own names. */
+export interface EvalLogEntry {
+  step: number;
+  epoch: number;
+  eval_loss: number;
+}
+
 /** A moment of a run that is kept: its adapter can be talked to, evaluated and taken away. */
 export interface CheckpointSummary {
   step: number;
@@ -253,7 +260,7 @@ export interface RunSummary {
   allParams: number;
   peft: PeftConfig;
   training: TrainingArguments;
-  log: readonly LogEntry[];
+  log: readonly (LogEntry | EvalLogEntry)[];
   samples: readonly { step: number; prompt: string; text: string }[];
   elapsedMs: number;
   /** Oldest first. */

@@ -1,5 +1,5 @@
 /** A run's log, or its events, as points of curves; the two are read alike. */
-import type { LogEntry } from '../rpc/engine-api';
+import type { EvalLogEntry, LogEntry } from '../rpc/engine-api';
 
 export interface Point {
   step: number;
@@ -15,12 +15,11 @@ export interface EvalPoint {
   evalLoss: number;
 }
 
-/** A record may hold the losses of evaluations too, in entries of their own or beside the others. */
-type Logged = LogEntry & { eval_loss?: number };
+type Logged = LogEntry | EvalLogEntry;
 
 export const pointsOf = (log: readonly Logged[]): Point[] =>
   log
-    .filter((entry) => typeof entry.loss === 'number')
+    .filter((entry) => 'loss' in entry)
     .map(({ step, loss, grad_norm, learning_rate }) => ({
       step,
       loss,
@@ -30,5 +29,5 @@ export const pointsOf = (log: readonly Logged[]): Point[] =>
 
 export const evalPointsOf = (log: readonly Logged[]): EvalPoint[] =>
   log
-    .filter(({ eval_loss }) => typeof eval_loss === 'number')
-    .map(({ step, eval_loss }) => ({ step, evalLoss: eval_loss! }));
+    .filter((entry) => 'eval_loss' in entry)
+    .map(({ step, eval_loss }) => ({ step, evalLoss: eval_loss }));

@@ -2,7 +2,7 @@
  * A checkpoint as files: PEFT's adapter, `optimizer.safetensors` with both moments (`exp_avg`, `exp_avg_sq`; those
  * of 8 bits as `.codes` and `.absmax` beside them), `trainer_state.json`.
  */
-import { parseJsonObject, type LoraConfig, type PeftConfig } from '../config';
+import { parseJsonObject, type PeftConfig } from '../config';
 import { Fields } from '../config/fields';
 import {
   findNonFinite,
@@ -14,15 +14,13 @@ import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
   fromPlainLora,
-  layoutAdapter,
-  plainLoraConfig,
   readAdapter,
   writeAdapter,
   type AdaptedModel,
   type AdapterLayout,
   type LoadedAdapter,
 } from '../peft';
-import { adapterOf, isFactored } from './adapter-of';
+import { adapterOf, isFactored, keptLayout } from './adapter-of';
 import { TrainingError } from './errors';
 import type { OptimizerState } from './moments-8bit';
 import { parseTrainerState, TRAINER_STATE_FILE, writeTrainerState } from './trainer-state';
@@ -161,13 +159,13 @@ export function readCheckpointValues(
   const adapter = readAdapter({ configJson, weights: need(files, ADAPTER_WEIGHTS_FILE) }, model);
   requireLayout(adapter, config, model);
   return isFactored(config)
-    ? fromPlainLora(config, model, requireRank(adapter, config))
+    ? fromPlainLora(config, model, adapter.values)
     : { values: adapter.values, initial: undefined };
 }
 
 /** The files' own config tells what they hold; a run goes on only with the parameters that it has. */
 function requireLayout({ layout }: LoadedAdapter, config: PeftConfig, model: AdaptedModel): void {
-  const kept = layoutAdapter(model, isFactored(config) ? plainLoraConfig(config) : config);
+  const kept = keptLayout(config, model);
   const describe = ({ parameters }: AdapterLayout) =>
     parameters.map(({ key, shape }) => `${key} ${shape}`).join('\n');
   if (describe(layout) === describe(kept)) return;
@@ -176,15 +174,6 @@ function requireLayout({ layout }: LoadedAdapter, config: PeftConfig, model: Ada
     'The checkpoint holds other parameters than the run trains. Resume with the settings that it was made with.',
     { details: { found: layout.trainableCount, allowed: kept.trainableCount } },
   );
-}
-
-function requireRank({ config: found, values }: LoadedAdapter, config: LoraConfig): Float32Array {
-  if (found.peft_type !== 'LORA' || found.r !== 2 * config.r)
-    throw new TrainingError(
-      'wrong-checkpoint',
-      `The checkpoint's adapter is not the plain LoRA of rank ${2 * config.r} that a run of rank ${config.r} with ${config.init_lora_weights} leaves. Resume with the settings that it was made with.`,
-    );
-  return values;
 }
 
 function readPendingLoss(text = '{"sum":0,"count":0}'): PendingLoss {

@@ -3,11 +3,13 @@
  * batches (gathered to the same step), then shorter rows, then a smaller rank. Knows no GPU: whether a
  * candidate fits is asked.
  */
-import type { PeftConfig, TrainingArguments } from '../config';
+import { evaluatesItself, type PeftConfig, type TrainingArguments } from '../config';
+import type { RowsShape } from './predict-memory';
 
 /** Only what changes, by the names of TrainingArguments and LoraConfig. */
 export interface FitChange {
   per_device_train_batch_size?: number;
+  per_device_eval_batch_size?: number;
   gradient_accumulation_steps?: number;
   max_length?: number;
   r?: number;
@@ -17,9 +19,8 @@ export interface FitChange {
 export interface FitSettings {
   readonly peft: PeftConfig;
   readonly args: TrainingArguments;
-  readonly rowCount: number;
-  /** Tokens, after the cut at `max_length`. */
-  readonly longestRow: number;
+  readonly trained: RowsShape;
+  readonly evaluated?: RowsShape;
 }
 
 /** Shares of the longest row that are tried; shorter ones would hardly leave an answer. */
@@ -40,7 +41,11 @@ export async function findFit(
 
 export function withChange(settings: FitSettings, change: FitChange): FitSettings {
   const { r, lora_alpha, ...training } = change;
-  const { peft, args, longestRow } = settings;
+  const { peft, args, trained, evaluated } = settings;
+  const cut = ({ count, longest }: RowsShape): RowsShape => ({
+    count,
+    longest: Math.min(longest, change.max_length ?? longest),
+  });
   return {
     ...settings,
     peft:
@@ -48,7 +53,8 @@ export function withChange(settings: FitSettings, change: FitChange): FitSetting
         ? { ...peft, r, lora_alpha: lora_alpha ?? peft.lora_alpha }
         : peft,
     args: { ...args, ...training },
-    longestRow: Math.min(longestRow, change.max_length ?? longestRow),
+    trained: cut(trained),
+    evaluated: evaluated && cut(evaluated),
   };
 }
 
@@ -72,22 +78,25 @@ function* candidates(settings: FitSettings): Generator<FitChange> {
 }
 
 /** Halved down to 1; as many rows a step as before. */
-function smallerBatches({ args, rowCount }: FitSettings): FitChange[] {
-  const batch = Math.min(rowCount, args.per_device_train_batch_size);
+function smallerBatches({ args, trained }: FitSettings): FitChange[] {
+  const batch = Math.min(trained.count, args.per_device_train_batch_size);
   const rowsAStep = batch * args.gradient_accumulation_steps;
   const changes: FitChange[] = [];
   for (let size = batch >> 1; size >= 1; size >>= 1)
     changes.push({
       per_device_train_batch_size: size,
       gradient_accumulation_steps: Math.ceil(rowsAStep / size),
+      ...(evaluatesItself(args) && args.per_device_eval_batch_size > size
+        ? { per_device_eval_batch_size: size }
+        : {}),
     });
   return changes;
 }
 
-function shorterLengths({ longestRow }: FitSettings): FitChange[] {
+function shorterLengths({ trained: { longest } }: FitSettings): FitChange[] {
   const lengths = LENGTH_SHARES.map(
-    (share) => Math.floor((longestRow * share) / LENGTH_STEP) * LENGTH_STEP,
-  ).filter((length) => length >= SHORTEST && length < longestRow);
+    (share) => Math.floor((longest * share) / LENGTH_STEP) * LENGTH_STEP,
+  ).filter((length) => length >= SHORTEST && length < longest);
   return [...new Set(lengths)].map((max_length) => ({ max_length }));
 }
 

@@ -6,7 +6,14 @@ export { dueAfter, type Due } from './flow';
 export { learningRateAt } from './schedule';
 export { Trainer } from './trainer';
 export type { Checkpoint, EvalReport, RunOptions, StepReport, TrainerOptions } from './run-options';
-export { predictMemory, type PredictMemoryOptions, type RunMemory } from './predict-memory';
+export {
+  predictMemory,
+  rowsShape,
+  trainedShape,
+  type PredictMemoryOptions,
+  type RowsShape,
+  type RunMemory,
+} from './predict-memory';
 export {
   findFit,
   withChange,

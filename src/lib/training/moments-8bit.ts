@@ -149,9 +149,18 @@ export class Moments8bit {
     gpu.upload(tensors.absmax, absmax);
   }
 
+  /** GPU memory of all of it. */
+  get sizeBytes(): number {
+    return this.all().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
   dispose(): void {
+    for (const tensor of this.all()) this.gpu.destroyTensor(tensor);
+  }
+
+  private all(): Tensor[] {
     const { maps, blocks, codes, absmax } = this.tensors ?? {};
-    for (const tensor of [maps, blocks, codes, absmax, this.small?.m, this.small?.v])
-      if (tensor) this.gpu.destroyTensor(tensor);
+    const tensors = [maps, blocks, codes, absmax, this.small?.m, this.small?.v];
+    return tensors.filter((tensor) => tensor !== undefined);
   }
 }

@@ -78,6 +78,14 @@ export class Optimizer {
     }
   }
 
+  /** GPU memory of gradients and moments. */
+  get stateBytes(): number {
+    const { training } = this.adapter;
+    const tensors = [training?.grads, training?.m, training?.v];
+    const own = tensors.reduce((sum, tensor) => sum + (tensor?.sizeBytes ?? 0), 0);
+    return own + (this.moments?.sizeBytes ?? 0);
+  }
+
   /** What a checkpoint keeps. */
   readState(): Promise<OptimizerState> {
     return this.moments ? this.moments.read() : this.adapter.readMoments();

@@ -7,7 +7,30 @@ import { adaptedModel, ModelWeights } from '../decoder';
 import { Gpu, type CountedLimits, type DType } from '../gpu';
 import { MATMUL_FORMS, matmulVariantOf, setMatmulVariant } from '../kernels/matmul-variant';
 import { layoutAdapter } from '../peft';
+import { longestRow, type TokenRow } from './batches';
+import { packRows } from './packing';
 import { Trainer } from './trainer';
+
+/** What memory depends on, of a run's rows. */
+export interface RowsShape {
+  readonly count: number;
+  /** Tokens of the longest, after the cut at `max_length`. */
+  readonly longest: number;
+}
+
+export const rowsShape = (rows: readonly TokenRow[]): RowsShape => ({
+  count: rows.length,
+  longest: longestRow(rows),
+});
+
+/** Of the rows that a run makes its batches of. @param allowed tokens that a packed row may have */
+export function trainedShape(
+  rows: readonly TokenRow[],
+  { packing }: Pick<TrainingArguments, 'packing'>,
+  allowed: number,
+): RowsShape {
+  return rowsShape(packing ? packRows(rows, Math.max(longestRow(rows), allowed)) : rows);
+}
 
 /** Bytes. */
 export interface RunMemory {
@@ -27,9 +50,10 @@ export interface PredictMemoryOptions {
   config: ModelConfig;
   peft: PeftConfig;
   args: TrainingArguments;
-  rowCount: number;
-  /** Tokens of the longest row, after the cut at `max_length`. */
-  longestRow: number;
+  /** Rows to train on, put together where they are packed (`trainedShape`). */
+  trained: RowsShape;
+  /** Rows that are held back; none when left out. */
+  evaluated?: RowsShape;
   /** How each weight lies in GPU memory; f32 when left out. */
   dtypeOf?: (name: string) => DType;
   /** The device that the run is for: its limits are held and kernels chosen as on it. */
@@ -43,25 +67,29 @@ export interface PredictMemoryOptions {
  * @throws GpuError `limit` where one buffer would be larger than the device allows; PeftError `no-target`
  */
 export async function predictMemory(options: PredictMemoryOptions): Promise<RunMemory> {
-  const { config, peft, args, rowCount, longestRow, dtypeOf = () => 'f32' } = options;
+  const { config, peft, args, trained, evaluated, dtypeOf = () => 'f32' } = options;
   const gpu = Gpu.counting(options.gpu, options.limits);
   for (const form of MATMUL_FORMS)
     setMatmulVariant(gpu, matmulVariantOf(options.gpu ?? gpu, form), form);
   const weights = ModelWeights.outline(gpu, config, dtypeOf, args.load_in_4bit);
-  const zeros = new Int32Array(longestRow);
-  const row = { inputIds: zeros, labels: zeros };
-  const batchSize = Math.min(rowCount, args.per_device_train_batch_size);
   const trainer = await Trainer.create({
     gpu,
     config,
     weights,
     peft,
     args,
-    rows: new Array<typeof row>(batchSize).fill(row),
+    rows: rowsOf(trained, args.per_device_train_batch_size),
+    evalRows: evaluated && rowsOf(evaluated, args.per_device_eval_batch_size),
     initialValues: new Float32Array(layoutAdapter(adaptedModel(config), peft).flatCount),
   });
   const total = gpu.liveBytes;
   const parts = { weights: weights.gpuBytes, ...trainer.memory };
   const { adapter, optimizer, activations } = parts;
   return { ...parts, inputs: total - parts.weights - adapter - optimizer - activations, total };
+}
+
+/** The largest batch of rows of this shape. */
+function rowsOf({ count, longest }: RowsShape, batchSize: number): TokenRow[] {
+  const zeros = new Int32Array(longest);
+  return new Array<TokenRow>(Math.min(count, batchSize)).fill({ inputIds: zeros, labels: zeros });
 }

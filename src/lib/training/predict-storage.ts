@@ -1,5 +1,5 @@
 /** Disk space that the checkpoints of a run will take, told before it starts. */
-import { has8bitMoments, type PeftConfig, type TrainingArguments } from '../config';
+import { evalStepsOf, has8bitMoments, type PeftConfig, type TrainingArguments } from '../config';
 import { layoutAdapter, type AdaptedModel } from '../peft';
 import { keptLayout } from './adapter-of';
 import { stepsOf } from './flow';
@@ -17,7 +17,7 @@ export function predictStorage(
   args: TrainingArguments,
   { totalSteps, stepsPerEpoch }: RunShape,
 ): number {
-  const evaluated = args.eval_strategy === 'epoch' ? stepsPerEpoch : evalSteps(args);
+  const evaluated = args.eval_strategy === 'epoch' ? stepsPerEpoch : evalStepsOf(args);
   const every = {
     epoch: stepsPerEpoch,
     steps: stepsOf(args.save_steps, totalSteps),
@@ -33,5 +33,3 @@ export function predictStorage(
   const moments = (has8bitMoments(args) ? 2 : 8) * layoutAdapter(model, peft).flatCount;
   return kept * adapter + moments;
 }
-
-const evalSteps = ({ eval_steps, logging_steps }: TrainingArguments) => eval_steps ?? logging_steps;

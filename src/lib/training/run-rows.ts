@@ -1,5 +1,5 @@
 /** The rows of a run: checked against the model, packed where that is asked. Pure. */
-import { ConfigError } from '../config';
+import { ConfigError, evaluatesItself } from '../config';
 import { checkRows, longestRow, type TokenRow } from './batches';
 import { TrainingError } from './errors';
 import { packRows } from './packing';
@@ -32,7 +32,7 @@ function allowedPositions({ peft, config }: TrainerOptions): number {
 /** Rows to evaluate on in the run, none where it does not. @throws TrainingError `no-eval-rows` and as above */
 export function evaluatedRows(options: TrainerOptions): readonly TokenRow[] {
   const { args, evalRows = [], config } = options;
-  if (args.eval_strategy === 'no' && !args.eval_on_start) return [];
+  if (!evaluatesItself(args)) return [];
   if (evalRows.length === 0)
     throw new TrainingError(
       'no-eval-rows',

@@ -144,10 +144,9 @@ export class Trainer {
 
   /** GPU memory by part; weights, inputs and what the optimiser's own kernels need are not in it. */
   get memory(): { adapter: number; optimizer: number; activations: number } {
-    const { parameterBytes, training } = this.adapter;
     return {
-      adapter: parameterBytes,
-      optimizer: Object.values(training ?? {}).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      adapter: this.adapter.parameterBytes,
+      optimizer: this.optimizer.stateBytes,
       activations: this.plans.activationBytes,
     };
   }

@@ -186,14 +186,16 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
   training: COMMON_RECIPE.training,
   log: steps
     .filter((at) => at <= step)
-    .map((at) => ({
-      step: at,
-      epoch: at / 40,
-      loss: lossAt(at),
-      grad_norm: 1.4 * Math.exp(-at / 60),
-      learning_rate: 2e-4 * (1 - at / 120),
-      ...(at % 40 === 0 ? { eval_loss: lossAt(at) + 0.08 } : {}),
-    })),
+    .flatMap((at) => [
+      {
+        step: at,
+        epoch: at / 40,
+        loss: lossAt(at),
+        grad_norm: 1.4 * Math.exp(-at / 60),
+        learning_rate: 2e-4 * (1 - at / 120),
+      },
+      ...(at % 40 === 0 ? [{ step: at, epoch: at / 40, eval_loss: lossAt(at) + 0.08 }] : []),
+    ]),
   samples: [
     { step: 0, prompt: '感冒发烧应该怎么办？', text: '我不知道。' },
     { step: 40, prompt: '感冒发烧应该怎么办？', text: '多休息，多喝水。' },
@@ -212,7 +214,9 @@ export const RUNS: RunSummary[] = [
   run('run-1', '医学问答样例 · 11月23日 14:02', 'finished', 120),
   {
     ...run('run-2', '门诊问答 · 11月23日 15:20', 'interrupted', 40),
-    log: run('', '', 'interrupted', 40).log.map((at) => ({ ...at, loss: at.loss * 1.15 + 0.1 })),
+    log: run('', '', 'interrupted', 40).log.map((at) =>
+      'loss' in at ? { ...at, loss: at.loss * 1.15 + 0.1 } : at,
+    ),
     peft: { ...COMMON_RECIPE.lora, r: 8 },
     training: { ...COMMON_RECIPE.training, learning_rate: 1e-4, lr_scheduler_type: 'cosine' },
   },

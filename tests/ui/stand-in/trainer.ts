@@ -1,6 +1,11 @@
 /** A run of 120 steps in a few seconds, with pauses, stops and failures at step 30 where a scenario asks. */
 import { InkstoneError } from '../../../src/lib/config/errors';
-import type { RunSummary, TrainEvent, TrainRequest } from '../../../src/lib/rpc/engine-api';
+import type {
+  LogEntry,
+  RunSummary,
+  TrainEvent,
+  TrainRequest,
+} from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
 import { checkpointsAt, lossAt, rowsOf, RUNS } from './fixtures';
 import { wait, type Scenario } from './scenario';
@@ -151,7 +156,7 @@ function fail(scenario: Scenario): void {
     throw new InkstoneError('device-lost', 'The device was lost: destroyed.');
 }
 
-const logAt = (step: number): RunSummary['log'][number] => ({
+const logAt = (step: number): LogEntry => ({
   step,
   epoch: step / 40,
   loss: lossAt(step),
