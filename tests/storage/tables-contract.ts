@@ -71,7 +71,10 @@ export const TABLES_CONTRACT: Case<Tables>[] = [
       };
       await rejects(tables.update<Run>('runs', 'a', refuse), /^(failed|RangeError)$/);
       await rejects(tables.update<Run>('runs', 'b', refuse), /^(failed|RangeError)$/);
-      equal((await tables.list<Run>('runs')).map(({ name }) => name), ['123']);
+      equal(
+        (await tables.list<Run>('runs')).map(({ name }) => name),
+        ['123'],
+      );
     },
   },
   {

@@ -175,7 +175,7 @@ export class AdapterLibrary {
 }
 
 /** Imported ones, and those that older versions kept of deleted runs. */
-const importedFolder = (adapterId: string) => `adapters/${adapterId}`;
+export const importedFolder = (adapterId: string) => `adapters/${adapterId}`;
 
 const toSummary = ({ schemaVersion: _version, ...summary }: AdapterRecord): AdapterSummary =>
   summary;

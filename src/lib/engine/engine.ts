@@ -28,6 +28,7 @@ import {
 } from '../storage';
 import { encodeRow, previewRow } from '../text';
 import { AdapterLibrary } from './adapter-library';
+import { ArchiveService, isArchiving } from './archive-service';
 import { BUNDLED_SAMPLES } from './bundled-models';
 import { EngineDevice, type EngineContext } from './context';
 import { DatasetLibrary, viewRow } from './dataset-library';
@@ -140,6 +141,7 @@ export function createEngine({
   const predictor = new TrainingPredictor({ context, datasets, open });
   const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
+  const archive = new ArchiveService(context, runs, adapters);
 
   async function describeDevice(): Promise<DeviceReport> {
     const device = await context.device.gpu();
@@ -218,6 +220,8 @@ export function createEngine({
     deleteEverything: async () => {
       if (training.active)
         throw new EngineError('busy', 'A training run is going on. Stop it before deleting.');
+      if (await isArchiving())
+        throw new EngineError('busy', 'Everything is being exported or imported. Stop that first.');
       await close(opened);
       opened = openedId = undefined;
       for (const { id } of await tables.list('datasets')) await tables.removeRows(id);
@@ -293,5 +297,7 @@ export function createEngine({
 
     merge: (request, call) => exports.merge(request, call),
     exportModel: (request, call) => exports.export(request, call),
+    exportEverything: ({ page }, call) => archive.export(page, call),
+    importEverything: ({ file }, call) => archive.import(file, call),
   };
 }

@@ -385,6 +385,38 @@ export interface ExportedFile {
   file: File;
 }
 
+// --- everything in one file --------------------------------------------------------------------
+
+export type ArchiveKind = 'models' | 'datasets' | 'runs' | 'adapters' | 'evaluations';
+export type ArchiveCounts = Readonly<Record<ArchiveKind, number>>;
+
+/** What the page keeps for itself, by the keys of its own store; the engine does not look into it. */
+export type PageKeepings = Readonly<Record<string, unknown>>;
+
+export interface ArchiveProgress {
+  /** `read`: the list and the records; `compare`: with what is here already; `copy`: bytes in or out. */
+  stage: 'read' | 'compare' | 'copy';
+  doneBytes: number;
+  totalBytes: number;
+}
+
+export interface EverythingExported extends ExportedFile {
+  counts: ArchiveCounts;
+  /** What is no longer whole on this device, or cannot be read, and why. */
+  leftOut: readonly { name: string; code: string; message: string }[];
+}
+
+export interface EverythingImported {
+  added: ArchiveCounts;
+  /** Were here already, byte for byte. */
+  present: ArchiveCounts;
+  /** Of those added: how many came as a copy, because something else has their id. */
+  copies: number;
+  /** Old id -> new id of the copies. */
+  newIds: Readonly<Record<string, string>>;
+  page: PageKeepings;
+}
+
 /** Settings that suit a bundled sample, to be laid over the common recipe. */
 export interface RecommendedRecipe {
   lora: Partial<LoraConfig>;
@@ -467,4 +499,12 @@ export interface EngineApi {
     CountProgress
   >;
   exportModel: ApiMethod<ExportRequest, ExportedFile, CountProgress>;
+
+  /**
+   * Writes everything that the person made into one zip. Refused while a run is going on.
+   * @param page goes into the file as it is
+   */
+  exportEverything: ApiMethod<{ page: PageKeepings }, EverythingExported, ArchiveProgress>;
+  /** Adds what the file has and this device lacks; overwrites nothing, and does all of it or nothing. */
+  importEverything: ApiMethod<{ file: File }, EverythingImported, ArchiveProgress>;
 }
