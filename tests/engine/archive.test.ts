@@ -184,10 +184,11 @@ describe('everything', () => {
     await other.files.remove(`models/${store.modelId}/model.safetensors`);
     await other.tables.removeRows(store.datasetId);
     const engine = startEngine(other);
-    const { counts, leftOut, file: partial } = await engine.exportEverything(
-      { page: {} },
-      silent(),
-    );
+    const {
+      counts,
+      leftOut,
+      file: partial,
+    } = await engine.exportEverything({ page: {} }, silent());
     expect(counts).toEqual({ ...ALL, models: 1, datasets: 1 });
     expect(leftOut.map(({ name, code }) => [name, code])).toEqual([
       ['small', 'evicted'],
@@ -246,9 +247,9 @@ describe('everything', () => {
         const other = new Disk();
         // What fails once is taken back; what fails for ever is a killed tab, below.
         const once = new FailingOnce(other.files, at);
-        await expect(
-          engineOver(once, other).importEverything({ file }, silent()),
-        ).rejects.toThrow('no such luck');
+        await expect(engineOver(once, other).importEverything({ file }, silent())).rejects.toThrow(
+          'no such luck',
+        );
         expect(await snapshot(other)).toEqual([]);
       }
     });
