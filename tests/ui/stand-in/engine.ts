@@ -2,6 +2,7 @@
 import type { PeftConfig } from '../../../src/lib/config';
 import { InkstoneError } from '../../../src/lib/config/errors';
 import type {
+  ArchiveProgress,
   ChatProgress,
   ChatRequest,
   ChatResult,
@@ -10,8 +11,11 @@ import type {
   DeviceReport,
   EngineApi,
   EvaluateRequest,
+  EverythingExported,
+  EverythingImported,
   LoadProgress,
   ModelSummary,
+  PageKeepings,
   RunSummary,
   TrainEvent,
   TrainingPrediction,
@@ -368,6 +372,76 @@ export class StandIn implements EngineApi {
     }
     const fileName = `nano-lm-${format}.zip`;
     return { fileName, file: new File([new Uint8Array(395_264)], fileName) };
+  }
+
+  async exportEverything(
+    { page }: { page: PageKeepings },
+    { signal, progress }: CallContext<ArchiveProgress>,
+  ): Promise<EverythingExported> {
+    await this.#copy('copy', 24 * MB, signal, progress);
+    if ((await this.#scenario) === 'storage-full')
+      throw new InkstoneError('full', 'There is no room on this device for inkstone.zip.');
+    const fileName = 'inkstone-2026-11-24.zip';
+    return {
+      fileName,
+      file: new File([JSON.stringify(page)], fileName),
+      counts: {
+        models: this.#models.filter(({ origin }) => origin === 'merged').length,
+        datasets: this.#datasets.filter(({ origin }) => origin === 'imported').length,
+        runs: this.#runs.length,
+        adapters: 0,
+        evaluations: this.#evaluations.length,
+      },
+      leftOut:
+        (await this.#scenario) === 'low-space'
+          ? [{ name: 'nano-lm-clinic', code: 'evicted', message: 'It is no longer whole.' }]
+          : [],
+    };
+  }
+
+  /** The file's text says what it is: `again`, `copies`, `damaged`, `newer`, or a page's keepings as JSON. */
+  async importEverything(
+    { file }: { file: File },
+    { signal, progress }: CallContext<ArchiveProgress>,
+  ): Promise<EverythingImported> {
+    const text = await file.text();
+    progress({ stage: 'read', doneBytes: 0, totalBytes: 24 * MB });
+    await wait(60, signal);
+    if (text === 'damaged')
+      throw new InkstoneError(
+        'wrong-archive',
+        `${file.name} cannot be imported: the bytes of models/model-1/files/model.safetensors are not those that were exported. Take the file as Inkstone wrote it; nothing was changed.`,
+        { details: { fileName: file.name } },
+      );
+    if (text === 'newer')
+      throw new InkstoneError(
+        'newer-archive',
+        `${file.name} was written by a newer Inkstone (format 2, this one reads 1). Reload the page to update it; nothing was changed.`,
+        { details: { fileName: file.name } },
+      );
+    await this.#copy('compare', 12 * MB, signal, progress);
+    await this.#copy('copy', 24 * MB, signal, progress);
+    const none = { models: 0, datasets: 0, runs: 0, adapters: 0, evaluations: 0 };
+    const some = { models: 1, datasets: 2, runs: 3, adapters: 1, evaluations: 1 };
+    const page = text.startsWith('{') ? (JSON.parse(text) as PageKeepings) : {};
+    const base = { copies: 0, newIds: {}, page };
+    if (text === 'again') return { ...base, added: none, present: some };
+    return text === 'copies'
+      ? { ...base, added: { ...none, runs: 1, models: 1 }, present: some, copies: 2 }
+      : { ...base, added: some, present: none };
+  }
+
+  async #copy(
+    stage: ArchiveProgress['stage'],
+    totalBytes: number,
+    signal: AbortSignal,
+    progress: (update: ArchiveProgress) => void,
+  ): Promise<void> {
+    const pauseMs = (await this.#scenario) === 'slow' ? 600 : 20;
+    for (let part = 1; part <= 12; part++) {
+      await wait(pauseMs, signal);
+      progress({ stage, doneBytes: (totalBytes * part) / 12, totalBytes });
+    }
   }
 
   async countParameters({ peft }: { peft: PeftConfig }) {

@@ -64,6 +64,8 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'model-in-use': asWritten,
   bundled: asWritten,
   evicted: asWritten,
+  'wrong-archive': asWritten,
+  'newer-archive': asWritten,
   'bad-adapter': asWritten,
   'no-rows': () => 'Not a single row was found; check that the file is not empty.',
   'no-eval-rows': () =>
