@@ -7,6 +7,7 @@ import {
   type Ia3Config,
   type LinearModule,
   type LoraConfig,
+  type LrSchedulerKwargs,
   type PrefixTuningConfig,
   type TrainingArguments,
 } from '../config';
@@ -14,6 +15,8 @@ import type { DatasetSummary, ModelSummary } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
 import { peftOf, RATES, usesLora, type Method, type MethodOptions } from './methods';
 import type { ChoiceOption, SwitchOption } from './recipe-groups';
+import { findConflict, type Conflict } from './recipe-conflicts';
+import { fitSchedule, shownSchedule, withScheduleOption } from './recipe-schedule';
 import { presetOf, withPreset, type Preset } from './presets';
 import {
   isAllowed,
@@ -63,6 +66,20 @@ const partsOf = ({ lora, training }: RecipeParts): Parts => ({
   training: { ...training },
 });
 
+/** A choice whose value is null in the recipe. */
+const NOTHING = 'null';
+/** Values of choices that are no text in the recipe. */
+const MEANINGS: Readonly<Record<string, string | boolean>> = {
+  'init_lora_weights.true': true,
+  'metric_for_best_model.none': NOTHING,
+  'greater_is_better.auto': NOTHING,
+  'greater_is_better.true': true,
+  'greater_is_better.false': false,
+};
+
+const SCHEDULE_OPTIONS = shownSchedule({ lr_scheduler_type: 'linear', lr_scheduler_kwargs: null });
+const isOfSchedule = (name: string): name is keyof LrSchedulerKwargs => name in SCHEDULE_OPTIONS;
+
 class Recipe {
   #parts = $state.raw<Parts>(partsOf(COMMON_RECIPE));
   /** An edited recipe is the person's own and is never replaced unasked. */
@@ -96,10 +113,14 @@ class Recipe {
     ...this.prefix,
     ...this.training,
     ...shownNumbers(this.training),
+    ...shownSchedule(this.training),
   });
   readonly choices: Readonly<Record<ChoiceOption | SwitchOption, unknown>> = $derived({
     ...this.lora,
+    ...shownSchedule(this.training),
     ...this.training,
+    metric_for_best_model: this.training.metric_for_best_model ?? 'none',
+    greater_is_better: this.training.greater_is_better ?? 'auto',
   });
   /** Layers that the method is put on; none where it has no such choice. */
   readonly targets: readonly LinearModule[] | undefined = $derived(
@@ -111,7 +132,9 @@ class Recipe {
   );
   readonly valid = $derived(
     this.targets?.length !== 0 &&
-      optionsOf(this.method).every((name) => isAllowed(name, this.numbers[name])),
+      optionsOf(this.method, this.training.lr_scheduler_type).every((name) =>
+        isAllowed(name, this.numbers[name]),
+      ),
   );
   /** A rate that suits the method, where the one in the field lies outside its range. */
   readonly suggestedRate: number | undefined = $derived.by(() => {
@@ -159,6 +182,7 @@ class Recipe {
   setNumber(name: NumberOption, value: number): void {
     if (name in this.lora) this.setLora({ [name]: value });
     else if (name in this.prefix) this.setPrefix({ [name]: value });
+    else if (isOfSchedule(name)) this.#setScheduleOption(name, value);
     else if (isNullAtZero(name)) this.setTraining({ [name]: value === 0 ? null : value });
     else this.setTraining({ [name]: value });
   }
@@ -173,9 +197,25 @@ class Recipe {
   }
 
   setChoice(name: ChoiceOption | SwitchOption, value: string | boolean): void {
-    const found = name === 'init_lora_weights' && value === 'true' ? true : value;
+    const found = MEANINGS[`${name}.${value}`] ?? value;
     if (name in this.lora) this.setLora({ [name]: found });
-    else this.setTraining({ [name]: found });
+    else if (isOfSchedule(name)) this.#setScheduleOption(name, String(value));
+    else this.setTraining({ [name]: found === NOTHING ? null : found });
+  }
+
+  /** @param heldBack whether rows are held back to evaluate on */
+  conflict(heldBack: boolean): Conflict | undefined {
+    return findConflict(this.training, heldBack);
+  }
+
+  mend({ fix }: Conflict): void {
+    if (fix.training)
+      this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...fix.training } });
+    if (fix.evalShare !== undefined) this.evalShare = fix.evalShare;
+  }
+
+  #setScheduleOption(name: keyof LrSchedulerKwargs, value: number | string): void {
+    this.setTraining({ lr_scheduler_kwargs: withScheduleOption(this.training, name, value) });
   }
 
   /** @param modules the method's `target_modules`; a new one is scaled where PEFT scales it */
@@ -238,7 +278,7 @@ class Recipe {
   }
 
   #edit(parts: Parts): void {
-    this.#parts = parts;
+    this.#parts = { ...parts, training: fitSchedule(parts.training) };
     this.origin = 'edited';
   }
 }

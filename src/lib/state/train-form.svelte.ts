@@ -39,6 +39,10 @@ class TrainForm {
       training: recipe.training,
     };
   });
+  /** Choices that do not go together, with what would mend them. */
+  readonly conflict = $derived(
+    recipe.conflict((this.useHeldBack && this.heldBack !== undefined) || recipe.evalShare > 0),
+  );
   /** Opening a model to look at it is cheap: it is the bundled one, or open already. */
   readonly isCheap = $derived(
     this.model !== undefined &&
