@@ -394,7 +394,14 @@ export class StandIn implements EngineApi {
       },
       leftOut:
         (await this.#scenario) === 'low-space'
-          ? [{ name: 'nano-lm-clinic', code: 'evicted', message: 'It is no longer whole.' }]
+          ? [
+              {
+                name: 'nano-lm-clinic',
+                code: 'evicted',
+                message:
+                  'nano-lm-clinic is no longer whole on this device: the browser has cleared files of it. Delete it and import it again.',
+              },
+            ]
           : [],
     };
   }
