@@ -37,7 +37,7 @@ class Everything {
       : undefined,
   );
 
-  async export(): Promise<void> {
+  async takeAlong(): Promise<void> {
     // The file of the last export is replaced.
     takeAway.exported = undefined;
     await this.#run('export', async (api, call) => {
@@ -53,7 +53,7 @@ class Everything {
     if (this.exported) saveFile(this.exported.file, this.exported.fileName);
   }
 
-  async import(file: File): Promise<void> {
+  async bringBack(file: File): Promise<void> {
     await this.#run('import', async (api, call) => {
       const imported = await api.importEverything({ file }, call);
       this.imported = imported;
