@@ -148,6 +148,7 @@ describe('everything', () => {
     expect(await refusalOf(engine.deleteEverything(undefined, silent()))).toMatchObject({
       code: 'busy',
     });
+    expect(await refusalOf(engine.train(store.request, silent()))).toMatchObject({ code: 'busy' });
     const { counts, leftOut, fileName } = await first;
     expect({ counts, leftOut }).toEqual({ counts: ALL, leftOut: [] });
     expect(fileName).toMatch(/^inkstone-\d{4}-\d\d-\d\d\.zip$/);

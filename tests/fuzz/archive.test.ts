@@ -115,7 +115,8 @@ function mutate(random: Xoshiro128): Uint8Array {
   const [path, bytes] = pick(random, ENTRIES);
   const others = ENTRIES.filter(([other]) => other !== path);
   if (chance(random, 12)) return zip(others);
-  if (chance(random, 8)) return zip([...others, [mutateText(random, path) || 'x', bytes]]);
+  if (chance(random, 8))
+    return zip([...others, [mutateText(random, path).slice(0, 2000) || 'x', bytes]]);
   const changed =
     path.endsWith('.json') && !chance(random, 8)
       ? mutateJson(random, JSON.parse(path.includes('/files/') ? '{}' : decode(bytes)))
@@ -134,7 +135,7 @@ describe('hostile archives', () => {
         const { items, page } = await readItems(await readEntries(zipped, 'a.zip'), 'a.zip');
         const found: DatasetRow[] = [];
         for (const item of items) {
-          for (const file of item.files.values()) for await (const _ of file.read());
+          for (const file of item.files.values()) for await (const chunk of file.read()) void chunk;
           if (!item.rows) continue;
           for await (const row of readRowLines(item.rows.read(), item.rows.path)) found.push(row);
         }

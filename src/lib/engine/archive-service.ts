@@ -24,6 +24,15 @@ import type { RunLibrary } from './run-library';
 
 export const isArchiving = (): Promise<boolean> => isLockHeld(ARCHIVE_LOCK);
 
+/** @throws EngineError `busy` while everything is being exported or imported, in any tab */
+export async function refuseWhileArchiving(): Promise<void> {
+  if (await isArchiving())
+    throw new EngineError(
+      'busy',
+      'Everything is being exported or imported. Wait for its end, or stop it, then try again.',
+    );
+}
+
 export class ArchiveService {
   private readonly stored: ArchiveItems;
 

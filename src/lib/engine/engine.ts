@@ -28,7 +28,7 @@ import {
 } from '../storage';
 import { encodeRow, previewRow } from '../text';
 import { AdapterLibrary } from './adapter-library';
-import { ArchiveService, isArchiving } from './archive-service';
+import { ArchiveService, refuseWhileArchiving } from './archive-service';
 import { BUNDLED_SAMPLES } from './bundled-models';
 import { EngineDevice, type EngineContext } from './context';
 import { DatasetLibrary, viewRow } from './dataset-library';
@@ -226,8 +226,7 @@ export function createEngine({
     deleteEverything: async () => {
       if (training.active)
         throw new EngineError('busy', 'A training run is going on. Stop it before deleting.');
-      if (await isArchiving())
-        throw new EngineError('busy', 'Everything is being exported or imported. Stop that first.');
+      await refuseWhileArchiving();
       await close(opened);
       opened = openedId = undefined;
       for (const { id } of await tables.list('datasets')) await tables.removeRows(id);
@@ -273,6 +272,7 @@ export function createEngine({
     predictTime: (request, call) => predictor.predictTime(request, call),
     train: async (request, call) => {
       await meter.stop();
+      await refuseWhileArchiving();
       return training.train(request, call);
     },
     pauseTraining: async () => training.pause(),
