@@ -9,7 +9,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ArchiveProgress, RunSummary } from '$lib/rpc/engine-api';
 import { createEngine } from '$lib/engine';
-import { MemoryFiles } from '$lib/storage';
+import { MemoryFiles, storageFull } from '$lib/storage';
 import { refusalOf, startEngine, takeAdapter } from './engines';
 import { FailingFiles } from './failing-files';
 import { FailingGpu } from './failing-gpu';
@@ -254,6 +254,20 @@ describe('everything', () => {
         expect(await snapshot(other)).toEqual([]);
       }
     });
+  });
+
+  it('a table that refuses its records leaves everything as it was', async () => {
+    for (const refusing of ['models', 'datasets', 'runs', 'adapters', 'evaluations'] as const) {
+      const other = new Disk();
+      const put = other.tables.put.bind(other.tables);
+      other.tables.put = (table, ...records) =>
+        table === refusing ? Promise.reject(storageFull(table)) : put(table, ...records);
+      expect(await refusalOf(importAll(other, file))).toMatchObject({ code: 'full' });
+      expect(await snapshot(other)).toEqual([]);
+      expect(await other.tables.countRows(store.datasetId)).toBe(0);
+      other.tables.put = put;
+      expect(await importAll(other, file)).toMatchObject({ added: ALL });
+    }
   });
 
   it('killed at any moment leaves items that are whole, and once more brings the rest', async () => {

@@ -14,6 +14,8 @@ const VERSION = 1;
 const MAX_MANIFEST_BYTES = 16 << 20;
 /** Lies in memory as a whole: the log of a run of a hundred thousand steps is 12 MB. */
 export const MAX_JSON_BYTES = 64 << 20;
+/** All records of an archive, which lie in memory together while it is compared with what is here. */
+export const MAX_RECORDS_BYTES = 512 << 20;
 /** `inkstone.json` is an entry too. */
 export const MAX_FILES = MAX_ENTRIES - 1;
 

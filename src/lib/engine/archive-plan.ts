@@ -8,7 +8,12 @@ import { Sha256 } from '../formats/sha256';
 import { adapterIdOf, runPointOf } from './adapter-id';
 import type { ArchiveItems, StoredFile, StoredItem } from './archive-items';
 import { ADAPTER_FILES, KINDS, prefixOf, wrongArchive } from './archive-layout';
-import { readJsonEntry, readStream, type ArchiveEntry } from './archive-manifest';
+import {
+  MAX_RECORDS_BYTES,
+  readJsonEntry,
+  readStream,
+  type ArchiveEntry,
+} from './archive-manifest';
 import { readRecord, type AnyRecord, type RecordOf } from './archive-records';
 import { COMPLETE } from './checkpoint-store';
 import { newId, type EngineContext } from './context';
@@ -39,6 +44,12 @@ export async function readItems(
   type Parts = Record<'record' | 'rows', ArchiveEntry | undefined> & {
     readonly files: Map<string, ArchiveEntry>;
   };
+  const recordsBytes = entries.reduce(
+    (sum, { place, sizeBytes }) => sum + (place.part === 'record' ? sizeBytes : 0),
+    0,
+  );
+  if (recordsBytes > MAX_RECORDS_BYTES)
+    throw wrongArchive(fileName, `its records have more than ${MAX_RECORDS_BYTES} bytes`);
   const groups = new Map<string, { kind: ArchiveKind; id: string } & Parts>();
   let page: Fields | undefined;
   for (const entry of entries) {

@@ -7,6 +7,7 @@ import { filePath, MANIFEST, PAGE, recordPath, rowsPath } from './archive-layout
 import {
   MAX_FILES,
   MAX_JSON_BYTES,
+  MAX_RECORDS_BYTES,
   readStream,
   writeManifest,
   type ManifestFile,
@@ -25,6 +26,7 @@ const GUESSED_ROW_BYTES = 300;
 export class ArchiveWriter {
   private readonly listed: ManifestFile[] = [];
   private doneBytes = 0;
+  private jsonBytes = 0;
   private readonly totalBytes: number;
 
   constructor(
@@ -66,10 +68,11 @@ export class ArchiveWriter {
 
   private json(path: string, value: unknown): ZipInput {
     const bytes = new TextEncoder().encode(JSON.stringify(value));
-    if (bytes.byteLength > MAX_JSON_BYTES)
+    this.jsonBytes += bytes.byteLength;
+    if (bytes.byteLength > MAX_JSON_BYTES || this.jsonBytes > MAX_RECORDS_BYTES)
       throw new EngineError(
         'bad-files',
-        `${path} would have ${bytes.byteLength} bytes, ${MAX_JSON_BYTES} can be imported again. Delete what it describes, or export it alone.`,
+        `With ${path} the records would be larger than can be imported again. Delete runs or reports that you no longer need, then try again.`,
         { details: { found: bytes.byteLength, allowed: MAX_JSON_BYTES } },
       );
     return this.entry(path, [bytes]);
