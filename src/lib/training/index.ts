@@ -24,7 +24,8 @@ export {
 export { predictStorage } from './predict-storage';
 export { suggestFit } from './suggest-fit';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
-export { adapterOf } from './adapter-of';
+export { adapterOf, keptConfig } from './adapter-of';
+export { lengthHistogram, type LengthBin, type LengthHistogram } from './length-histogram';
 export { surplusCheckpoints } from './checkpoint-rotation';
 export {
   CHECKPOINT_FILES,
