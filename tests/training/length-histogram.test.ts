@@ -28,8 +28,7 @@ describe('a histogram of lengths', () => {
     const lengths = Array.from({ length: longest }, (_, i) => i + 1);
     const { bins } = histogram(lengths, maxLength);
     expect(bins.map(({ to }) => to)).toContain(maxLength);
-    for (const { from, rows, cutRows } of bins)
-      expect(cutRows).toBe(from > maxLength ? rows : 0);
+    for (const { from, rows, cutRows } of bins) expect(cutRows).toBe(from > maxLength ? rows : 0);
   });
 
   it('puts a long tail of few rows into one open bar', () => {

@@ -30,6 +30,7 @@ import { encodeRow, previewRow } from '../text';
 import { AdapterLibrary } from './adapter-library';
 import { BUNDLED_SAMPLES } from './bundled-models';
 import { EngineDevice, type EngineContext } from './context';
+import { DatasetInspector } from './dataset-inspector';
 import { DatasetLibrary, viewRow } from './dataset-library';
 import { EngineError } from './errors';
 import { EvaluationService } from './evaluation-service';
@@ -136,8 +137,9 @@ export function createEngine({
     for (const id of adapterIds) await model?.forgetAdapter(id);
   }
 
-  const training = new TrainingService({ context, datasets, runs, open });
-  const predictor = new TrainingPredictor({ context, datasets, open });
+  const training = new TrainingService({ context, datasets, runs, adapters, open });
+  const predictor = new TrainingPredictor({ context, datasets, adapters, open });
+  const inspector = new DatasetInspector({ datasets, open });
   const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
 
@@ -255,6 +257,7 @@ export function createEngine({
     readRows: async ({ datasetId, start, count }) =>
       (await datasets.rows(datasetId, start, count)).map(viewRow),
     previewRow: preview,
+    inspectData: (request, call) => inspector.inspect(request, call),
     deleteDataset: ({ datasetId }) => datasets.delete(datasetId),
     recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
     countParameters: ({ modelId, peft }, { signal }) => countTrainable(modelId, peft, signal),

@@ -14,6 +14,7 @@ import {
   type PredictMemoryOptions,
   type RowsShape,
 } from '../training';
+import type { AdapterLibrary } from './adapter-library';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
@@ -32,6 +33,7 @@ interface RowSizes {
 export interface PredictorParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
+  readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
 }
 
@@ -50,7 +52,10 @@ export class TrainingPredictor {
     const model = await this.parts.open(request.modelId, call);
     const { config } = model.folder;
     const { trained, evaluated, ...sizes } = await this.sizesOf(request, model);
-    const { peft, training: args } = request;
+    const { initAdapterId, training: args } = request;
+    const start =
+      initAdapterId === undefined ? request : await this.parts.adapters.get(initAdapterId);
+    const { peft } = start;
     const options: PredictMemoryOptions = {
       ...{ config, peft, args, gpu },
       ...{ trained, evaluated },
@@ -66,10 +71,10 @@ export class TrainingPredictor {
   }
 
   private sizesOf(request: TrainSettings, model: LoadedModel): Promise<RowSizes> {
-    const { datasetId, evalShare, evalDatasetId, training } = request;
+    const { datasetId, evalShare, evalDatasetId, leaveOut, training } = request;
     const { max_length, train_on_prompt, seed, packing } = training;
     const key = JSON.stringify([
-      ...[model.summary.id, datasetId, evalShare, evalDatasetId],
+      ...[model.summary.id, datasetId, evalShare, evalDatasetId, leaveOut],
       ...[max_length, train_on_prompt, seed, packing],
     ]);
     if (this.known?.key === key) return this.known.sizes;
@@ -87,7 +92,10 @@ export class TrainingPredictor {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
     };
-    const { rows, cutRows } = encodeDataset(trainRows, tokenizer, encoding);
+    const { rows, cutRows } = encodeDataset(trainRows, tokenizer, {
+      ...encoding,
+      leaveOutCut: request.leaveOut?.includes('cut'),
+    });
     const held = evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
     return {
       trainRows: rows.length,

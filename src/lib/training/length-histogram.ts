@@ -38,7 +38,8 @@ export function lengthHistogram(
 ): LengthHistogram {
   if (rows.length === 0) return { bins: [], hasTail: false, longest: 0, median: 0 };
   const sorted = rows.map(({ tokens }) => tokens).sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
+  const at = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
   const longest = sorted[sorted.length - 1];
   const plain = Math.max(TAIL_FROM * maxLength, at(0.95));
   const width = binWidth(Math.min(longest, plain), maxLength);
@@ -60,7 +61,9 @@ export function lengthHistogram(
 
 /** Round, or a power of two as lengths often are; one that divides `max_length` where that lies within. */
 function binWidth(span: number, maxLength: number): number {
-  const round = Array.from({ length: 7 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power));
+  const round = Array.from({ length: 7 }, (_, power) =>
+    [1, 2, 5].map((digit) => digit * 10 ** power),
+  );
   const binary = Array.from({ length: 20 }, (_, power) => 2 ** power);
   const widths = [...new Set([...round.flat(), ...binary])].sort((a, b) => a - b);
   const wideEnough = widths.filter((width) => width * MOST_BINS >= span);
