@@ -26,7 +26,7 @@ import {
   type FileStore,
   type Tables,
 } from '../storage';
-import { encodeRow, previewRow } from '../text';
+import { cutsAnswer, measureRow, previewRow } from '../text';
 import { AdapterLibrary } from './adapter-library';
 import { BUNDLED_SAMPLES } from './bundled-models';
 import { EngineDevice, type EngineContext } from './context';
@@ -177,18 +177,23 @@ export function createEngine({
   }
 
   async function preview(
-    input: { modelId: string; datasetId: string; index: number; maxLength: number },
+    input: Parameters<EngineApi['previewRow']>[0],
     { signal }: Signal,
   ): Promise<RowPreview> {
     const model = await open(input.modelId, { signal });
     const [row] = await datasets.rows(input.datasetId, input.index, 1);
     if (!row) throw new EngineError('not-found', `The data set has no row ${input.index + 1}.`);
-    const { tokenizer } = model.folder;
-    const options = { template: 'auto', maxLength: input.maxLength, trainOnPrompt: false } as const;
+    const { tokenizer, config } = model.folder;
+    const { trainOnPrompt } = input;
+    const maxLength = Math.min(input.maxLength, config.maxPositionEmbeddings);
+    const options = { template: 'auto', maxLength, trainOnPrompt } as const;
+    const measure = measureRow(row, tokenizer, { template: 'auto', trainOnPrompt });
     return {
       ...viewRow(row),
       tokens: previewRow(row, tokenizer, options).map(({ text, hasLoss }) => ({ text, hasLoss })),
-      truncated: encodeRow(row, tokenizer, options).truncated,
+      truncated: measure.tokens > maxLength,
+      fullLength: measure.tokens,
+      answerCut: cutsAnswer(measure, maxLength),
     };
   }
 

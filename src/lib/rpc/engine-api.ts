@@ -118,6 +118,10 @@ export interface TokenView {
 export interface RowPreview extends DatasetRowView {
   tokens: readonly TokenView[];
   truncated: boolean;
+  /** Tokens before the cut. */
+  fullLength: number;
+  /** Part of the answer was cut off. */
+  answerCut: boolean;
 }
 
 /**
@@ -492,7 +496,13 @@ export interface EngineApi {
   >;
   readRows: ApiMethod<{ datasetId: string; start: number; count: number }, DatasetRowView[]>;
   previewRow: ApiMethod<
-    { modelId: string; datasetId: string; index: number; maxLength: number },
+    {
+      modelId: string;
+      datasetId: string;
+      index: number;
+      maxLength: number;
+      trainOnPrompt: boolean;
+    },
     RowPreview
   >;
   /** Opens the model for its tokenizer. What is known already is not measured again. */

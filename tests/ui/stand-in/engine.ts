@@ -7,9 +7,11 @@ import type {
   ChatResult,
   CountProgress,
   DatasetReport,
+  DataInspection,
   DeviceReport,
   EngineApi,
   EvaluateRequest,
+  InspectRequest,
   LoadProgress,
   ModelSummary,
   RunSummary,
@@ -20,6 +22,7 @@ import type {
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
 import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
+import { inspect } from './inspection';
 import { wait, type Scenario } from './scenario';
 import { answerOf, ScriptedTrainer } from './trainer';
 
@@ -195,18 +198,35 @@ export class StandIn implements EngineApi {
     datasetId: string;
     index: number;
     maxLength: number;
+    trainOnPrompt: boolean;
   }) {
     const row = rowsOf(input.datasetId)[input.index % 5];
     const split = (text: string, hasLoss: boolean) =>
       (text.match(/[\p{Script=Han}]{1,2}|[\w]+|\s+|./gu) ?? []).map((text) => ({ text, hasLoss }));
+    const tokens = [
+      ...split(`### 指令:\n${row.instruction}\n\n### 输出:\n`, input.trainOnPrompt),
+      ...split(row.output, true),
+    ];
     return {
       ...row,
-      tokens: [
-        ...split(`### 指令:\n${row.instruction}\n\n### 输出:\n`, false),
-        ...split(row.output, true),
-      ],
-      truncated: input.maxLength < 32,
+      tokens: tokens.slice(0, input.maxLength),
+      truncated: tokens.length > input.maxLength,
+      fullLength: tokens.length,
+      answerCut: tokens.length > input.maxLength,
     };
+  }
+
+  async inspectData(
+    request: InspectRequest,
+    { signal, progress }: CallContext<CountProgress>,
+  ): Promise<DataInspection> {
+    const slow = (await this.#scenario) === 'slow';
+    const { rowCount } = this.#datasets.find(({ id }) => id === request.datasetId)!;
+    for (let part = 1; part <= 4; part++) {
+      await wait(slow ? 150 : 20, signal);
+      progress({ done: (rowCount * part) / 4, total: rowCount });
+    }
+    return inspect(request, rowCount);
   }
 
   async deleteDataset({ datasetId }: { datasetId: string }) {
