@@ -18,14 +18,20 @@ class Inspection {
 
   /** @param request undefined where there is nothing to look at */
   ask(request: InspectRequest | undefined): void {
-    clearTimeout(this.#timer);
-    this.#stop?.abort();
-    this.#stop = this.progress = undefined;
+    this.stop();
     if (request?.datasetId !== this.of?.datasetId || request?.modelId !== this.of?.modelId)
       this.value = this.of = undefined;
     this.error = undefined;
     this.looking = request !== undefined;
     if (request) this.#timer = setTimeout(() => void this.#look(request), PAUSE_MS);
+  }
+
+  /** What is known stays; the worker is free for something else. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#stop?.abort();
+    this.#stop = this.progress = undefined;
+    this.looking = false;
   }
 
   async #look(request: InspectRequest): Promise<void> {

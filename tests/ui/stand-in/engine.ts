@@ -223,7 +223,7 @@ export class StandIn implements EngineApi {
     const slow = (await this.#scenario) === 'slow';
     const { rowCount } = this.#datasets.find(({ id }) => id === request.datasetId)!;
     for (let part = 1; part <= 4; part++) {
-      await wait(slow ? 150 : 20, signal);
+      await wait(slow ? 1500 : 20, signal);
       progress({ done: (rowCount * part) / 4, total: rowCount });
     }
     return inspect(request, rowCount);

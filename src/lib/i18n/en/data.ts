@@ -3,6 +3,8 @@ import type { data as zh } from '../zh/data';
 const n = (value: number) => value.toLocaleString('en');
 const rows = (value: number) => `${n(value)} ${value === 1 ? 'row' : 'rows'}`;
 
+const short = (text: string) => (text.length > 120 ? `${text.slice(0, 120)}…` : text);
+
 export const data: typeof zh = {
   title: 'Look before you train',
   look: 'Look at this data',
@@ -44,7 +46,7 @@ export const data: typeof zh = {
     cut: (count, maxLength) =>
       `${rows(count)} ${count === 1 ? 'has an answer that goes' : 'have answers that go'} beyond the maximum length of ${n(maxLength)}: the end is not learned, nor where to stop.`,
     leaked: (count) =>
-      `${n(count)} evaluation ${count === 1 ? 'question is' : 'questions are'} also learned from, apart from case, width and blanks: scores would look better than they are.`,
+      `${n(count)} evaluation ${count === 1 ? 'question is' : 'questions are'} in the training data too, but for case, width or blanks: scores would look better than they are.`,
   },
   none: {
     duplicates: 'No duplicates',
@@ -75,7 +77,7 @@ export const data: typeof zh = {
   rowsShown: (shown, all) => `The first ${n(shown)} of ${n(all)}.`,
   ofEvaluation: 'evaluation question',
   sameAs: (row) => `the same as row ${n(row)}`,
-  asksLike: (row) => `row ${n(row)} of the training data asks the same`,
+  asksLike: (row, question) => `row ${n(row)} of the training data asks: ${short(question)}`,
   tokensOf: (tokens, maxLength) => `${n(tokens)} tokens, only the first ${n(maxLength)} are used`,
   seeTokens: 'See its tokens',
   seeTokensOf: (row) => `See the tokens of row ${n(row)}`,

@@ -1,6 +1,9 @@
 /** Looking at data before training: lengths, findings, and what to leave out. */
 const n = (value: number) => value.toLocaleString('zh-CN');
 
+/** A question in a remark: long ones are cut. */
+const short = (text: string) => (text.length > 80 ? `${text.slice(0, 80)}…` : text);
+
 export const data = {
   title: '训练前看一看',
   look: '看一看这份数据',
@@ -70,7 +73,7 @@ export const data = {
   rowsShown: (shown: number, all: number) => `列出前 ${n(shown)} 条，共 ${n(all)} 条。`,
   ofEvaluation: '评测题',
   sameAs: (row: number) => `与第 ${n(row)} 条相同`,
-  asksLike: (row: number) => `训练数据第 ${n(row)} 条问的是同一件事`,
+  asksLike: (row: number, question: string) => `训练数据第 ${n(row)} 条也问：${short(question)}`,
   tokensOf: (tokens: number, maxLength: number) => `${n(tokens)} 个词元，只用前 ${n(maxLength)} 个`,
   seeTokens: '看它的词元',
   seeTokensOf: (row: number) => `看第 ${n(row)} 条的词元`,
