@@ -54,7 +54,9 @@ export class DatasetInspector {
     request: InspectRequest,
     call: CallContext<CountProgress>,
   ): Promise<DataInspection> {
-    const { folder } = await this.parts.open(request.modelId, call);
+    // Others may be waiting for the same model: to look no longer does not stop its opening.
+    const { folder } = await this.parts.open(request.modelId, new AbortController());
+    call.signal.throwIfAborted();
     const { train, rowCount, evalRows, findings } = await this.sidesOf(request, call.signal);
     const measures = await this.measure(rowCount, folder.tokenizer, request, call);
     const allowed = folder.config.maxPositionEmbeddings;

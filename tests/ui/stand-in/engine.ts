@@ -22,7 +22,7 @@ import type {
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
 import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
-import { inspect } from './inspection';
+import { inspect, preview, type PreviewInput } from './inspection';
 import { wait, type Scenario } from './scenario';
 import { answerOf, ScriptedTrainer } from './trainer';
 
@@ -193,27 +193,8 @@ export class StandIn implements EngineApi {
     return Array.from({ length: input.count }, (_, i) => rows[(input.start + i) % rows.length]);
   }
 
-  async previewRow(input: {
-    modelId: string;
-    datasetId: string;
-    index: number;
-    maxLength: number;
-    trainOnPrompt: boolean;
-  }) {
-    const row = rowsOf(input.datasetId)[input.index % 5];
-    const split = (text: string, hasLoss: boolean) =>
-      (text.match(/[\p{Script=Han}]{1,2}|[\w]+|\s+|./gu) ?? []).map((text) => ({ text, hasLoss }));
-    const tokens = [
-      ...split(`### 指令:\n${row.instruction}\n\n### 输出:\n`, input.trainOnPrompt),
-      ...split(row.output, true),
-    ];
-    return {
-      ...row,
-      tokens: tokens.slice(0, input.maxLength),
-      truncated: tokens.length > input.maxLength,
-      fullLength: tokens.length,
-      answerCut: tokens.length > input.maxLength,
-    };
+  async previewRow(input: PreviewInput) {
+    return preview(input);
   }
 
   async inspectData(

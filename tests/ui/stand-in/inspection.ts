@@ -1,5 +1,14 @@
 /** A look at made-up data: the samples are clean, a person's own data has something of everything. */
-import type { DataInspection, InspectRequest, LeaveOut } from '../../../src/lib/rpc/engine-api';
+import type {
+  DataInspection,
+  EngineApi,
+  InspectRequest,
+  LeaveOut,
+  RowPreview,
+} from '../../../src/lib/rpc/engine-api';
+import { rowsOf } from './fixtures';
+
+export type PreviewInput = Parameters<EngineApi['previewRow']>[0];
 
 const HELD_BACK = 60;
 
@@ -53,5 +62,22 @@ export function inspect(request: InspectRequest, rowCount: number): DataInspecti
       cut: finding(cut),
       leaked: finding(leaked),
     },
+  };
+}
+
+/** A row in made-up tokens: two Chinese characters, a word, a sign. */
+export function preview({ datasetId, index, maxLength, trainOnPrompt }: PreviewInput): RowPreview {
+  const row = rowsOf(datasetId)[index % 5];
+  const split = (text: string, hasLoss: boolean) =>
+    (text.match(/[\p{Script=Han}]{1,2}|[\w]+|\s+|./gu) ?? []).map((text) => ({ text, hasLoss }));
+  const tokens = [
+    ...split(`### 指令:\n${row.instruction}\n\n### 输出:\n`, trainOnPrompt),
+    ...split(row.output, true),
+  ];
+  const truncated = tokens.length > maxLength;
+  return {
+    ...row,
+    ...{ tokens: tokens.slice(0, maxLength), truncated, answerCut: truncated },
+    fullLength: tokens.length,
   };
 }
