@@ -165,6 +165,8 @@ export class Decoder {
         ids: batch.ids,
         dOut: dH,
         dWeight: table,
+        // As transformers' models have it; what a tied head adds to that row stays.
+        paddingId: this.input.config.padTokenId,
       });
   }
 

@@ -1,5 +1,6 @@
 /** Names and shapes of a decoder's tensors as its checkpoint has them, and of a LoRA over them. */
-import type { LinearModule, ModelConfig } from '../config';
+import { LINEAR_MODULES, type LinearModule, type ModelConfig } from '../config';
+import { NF4_BLOCK } from '../formats';
 
 export interface LinearShape {
   readonly module: LinearModule;
@@ -50,6 +51,15 @@ export const LORA_SCALE = 'lora_scale';
 
 export const loraKey = (path: string, factor: 'A' | 'B') =>
   `base_model.model.${path}.lora_${factor}.weight`;
+
+/** Magnitudes of a weight in 4 bits. */
+export const absmaxKey = (weight: string) => `${weight}.absmax`;
+
+/**
+ * Whether MatMulBnb4 reads this model's linear layers as QLoRA quantises them: rows must end where blocks end.
+ */
+export const hasWholeNf4Rows = (config: ModelConfig): boolean =>
+  LINEAR_MODULES.every((module) => linearShape(config, 0, module).inFeatures % NF4_BLOCK === 0);
 
 /** Graph input that multiplies what comes out of a layer, (out), or what goes in, (in). */
 export const factorKey = (path: string, side: 'rows' | 'columns') => `${path}.${side}`;
