@@ -3,13 +3,18 @@
  * adapters target. On WebGPU the weights are the trainer's own buffers; on the CPU the one session
  * takes an adapter for every module, of zeros where none is in use.
  */
-import { ropeTables, type JsonObject, type LinearModule, type ModelConfig } from '../config';
+import {
+  linearSite,
+  ropeTables,
+  type JsonObject,
+  type LinearModule,
+  type ModelConfig,
+} from '../config';
 import { serializeOnnx } from '../formats';
 import type { Gpu, Tensor } from '../gpu';
 import {
   externalData,
   factorInputs,
-  linearShape,
   LORA_SCALE,
   loraInputs,
   planDecoder,
@@ -132,7 +137,7 @@ export class ModelSessions {
   /** The linear layers are QLoRA's, in NF4. */
   private get fourBit(): boolean {
     const { gpu, config } = this.source;
-    const { path } = linearShape(config, 0, 'q_proj');
+    const { path } = linearSite(config, 0, 'q_proj');
     return gpu?.weights.get(`${path}.weight`)?.dtype === 'u32';
   }
 

@@ -3,17 +3,9 @@
  * grown cache out, as transformers.js and Optimum name them. Rows of activations are (N, C), N =
  * batch * sequence, for Gemm; attention alone sees (batch, sequence, C). Batches are padded right.
  */
-import type { LinearModule, ModelConfig } from '../config';
+import { layerPath, linearSite, type LinearModule, type ModelConfig } from '../config';
 import { NF4_BLOCK, type OnnxModel } from '../formats';
-import {
-  EMBEDDING,
-  FINAL_NORM,
-  hasWholeNf4Rows,
-  HEAD,
-  layerPath,
-  linearShape,
-  LORA_SCALE,
-} from './decoder-weights';
+import { EMBEDDING, FINAL_NORM, hasWholeNf4Rows, HEAD, LORA_SCALE } from './decoder-weights';
 import {
   checkHeadSize,
   emitAttention,
@@ -123,7 +115,7 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
   for (let layer = 0; layer < config.layerCount; layer++) {
     const node = `/model/layers.${layer}`;
     const linear = (module: LinearModule, x: string) => {
-      const { path, ...shape } = linearShape(config, layer, module);
+      const { path, ...shape } = linearSite(config, layer, module);
       const added = {
         lora: adapter?.targets.includes(module) ?? false,
         rows: adapter?.rows?.includes(module) ? rowFactors : undefined,

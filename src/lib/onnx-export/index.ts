@@ -2,7 +2,6 @@ export { ExportError, type ExportErrorCode } from './errors';
 export {
   factorInputs,
   hasWholeNf4Rows,
-  linearShape,
   LORA_SCALE,
   loraInputs,
   type LoraInput,

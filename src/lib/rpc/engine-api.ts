@@ -49,6 +49,8 @@ export interface ModelSummary {
   sizeBytes: number;
   licence: string;
   languages: readonly string[];
+  /** The repository's commit, of a model that was downloaded. */
+  revision?: string;
 }
 
 export interface OpenModel extends ModelSummary {

@@ -1,6 +1,7 @@
 /** How long a row is before any cut, and where in it learning takes place: enough to tell what a length would cut. */
+import type { DatasetRow } from '../config';
 import { encodeRow, IGNORED_LABEL, type EncodeRowOptions } from './encode-row';
-import type { TextRow } from './row';
+
 import type { Tokenizer } from './tokenizer';
 
 export interface RowMeasure {
@@ -13,7 +14,7 @@ export interface RowMeasure {
 
 /** @throws TextError as encodeRow */
 export function measureRow(
-  row: TextRow,
+  row: DatasetRow,
   tokenizer: Tokenizer,
   options: Omit<EncodeRowOptions, 'maxLength'>,
 ): RowMeasure {
