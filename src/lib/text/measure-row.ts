@@ -1,7 +1,6 @@
 /** How long a row is before any cut, and where in it learning takes place: enough to tell what a length would cut. */
 import type { DatasetRow } from '../config';
 import { encodeRow, IGNORED_LABEL, type EncodeRowOptions } from './encode-row';
-
 import type { Tokenizer } from './tokenizer';
 
 export interface RowMeasure {
