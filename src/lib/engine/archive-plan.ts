@@ -226,6 +226,12 @@ function renamed(
         modelId: now(run.modelId),
         datasetId: now(run.datasetId),
         ...(run.evalDatasetId !== undefined && { evalDatasetId: now(run.evalDatasetId) }),
+        ...(run.startedFrom && {
+          startedFrom: {
+            ...run.startedFrom,
+            adapterId: adapterNow(run.startedFrom.adapterId, newIds),
+          },
+        }),
       };
     }
     case 'adapters': {

@@ -15,6 +15,7 @@ import type {
   DatasetSummary,
   EvaluationReport,
   EvaluationScore,
+  LeaveOut,
   ModelSummary,
   RunStatus,
 } from '../rpc/engine-api';
@@ -40,6 +41,7 @@ const SCHEMAS = [
   ...(['alpaca', 'prompt-completion', 'messages', 'sharegpt', 'text', 'tokenised'] as const),
   'unknown' as const,
 ];
+const LEAVE_OUT: readonly LeaveOut[] = ['duplicates', 'empty', 'cut', 'leaked'];
 const STATUSES: readonly RunStatus[] = [
   ...(['running', 'paused', 'finished', 'stopped', 'interrupted', 'failed'] as const),
 ];
@@ -70,6 +72,7 @@ const READERS: { readonly [Kind in ArchiveKind]: (fields: Fields, id: string) =>
         if (typeof value !== 'string') throw fields.wrong(`languages[${i}]`, value, 'a text');
         return value;
       }),
+      ...(fields.has('revision') && { revision: name(fields, 'revision') }),
       schemaVersion: 1,
     }),
     datasets: (fields, id) => ({
@@ -91,6 +94,7 @@ function readRun(fields: Fields, id: string): RunRecord {
   const status = fields.oneOf('status', STATUSES, undefined);
   const error = fields.nested('error');
   const savedAt = fields.nested('savedAt');
+  const origin = fields.nested('startedFrom');
   return {
     id,
     name: name(fields, 'name'),
@@ -98,6 +102,14 @@ function readRun(fields: Fields, id: string): RunRecord {
     datasetId: name(fields, 'datasetId'),
     evalShare: fields.number('evalShare', 0, { min: 0, max: 0.99 }),
     ...(fields.has('evalDatasetId') && { evalDatasetId: name(fields, 'evalDatasetId') }),
+    ...(fields.has('leaveOut') && { leaveOut: readLeaveOut(fields) }),
+    ...(origin && {
+      startedFrom: {
+        adapterId: name(origin, 'adapterId'),
+        name: name(origin, 'name'),
+        ...(origin.has('step') && { step: origin.integer('step', undefined, COUNT) }),
+      },
+    }),
     // Nobody is going on with it: it was not running when it was written, or the tab had been killed.
     status: status === 'running' || status === 'paused' ? 'interrupted' : status,
     createdAt: fields.number('createdAt', undefined, COUNT),
@@ -131,6 +143,13 @@ function readRun(fields: Fields, id: string): RunRecord {
     schemaVersion: 1,
   };
 }
+
+const readLeaveOut = (fields: Fields): LeaveOut[] =>
+  list(fields, 'leaveOut').map((value, i) => {
+    const known = LEAVE_OUT.find((one) => one === value);
+    if (!known) throw fields.wrong(`leaveOut[${i}]`, value, `one of ${LEAVE_OUT.join(', ')}`);
+    return known;
+  });
 
 function readLogEntry(entry: Fields): RunRecord['log'][number] {
   const step = entry.integer('step', undefined, COUNT);

@@ -1,6 +1,6 @@
 /** Keeps a run's record on disk true while the run goes on. */
 import { InkstoneError } from '../config';
-import type { TrainRequest } from '../rpc/engine-api';
+import type { AdapterOrigin, TrainRequest } from '../rpc/engine-api';
 import type { EvalReport, StepReport, Trainer } from '../training';
 import { newId } from './context';
 import { isStorageFull } from './errors';
@@ -14,6 +14,11 @@ const RECENT_STEPS = 20;
 /** A lost device, and memory or storage that others have taken. */
 const PASSING: ReadonlySet<string> = new Set(['device-lost', 'out-of-memory', 'full']);
 
+export interface RecordedRequest extends TrainRequest {
+  /** The adapter that the run began with. */
+  readonly startedFrom?: AdapterOrigin;
+}
+
 export class RunRecorder {
   run: RunFacts;
   private savedAt = 0;
@@ -24,7 +29,7 @@ export class RunRecorder {
 
   constructor(
     private readonly runs: RunLibrary,
-    request: TrainRequest,
+    request: RecordedRequest,
     private readonly trainer: Trainer,
     before: RunFacts | undefined,
   ) {
@@ -37,6 +42,8 @@ export class RunRecorder {
       datasetId: request.datasetId,
       evalShare: request.evalShare,
       evalDatasetId: request.evalDatasetId,
+      leaveOut: request.leaveOut,
+      startedFrom: request.startedFrom,
       status: 'running',
       createdAt: before?.createdAt ?? Date.now(),
       step: trainer.step,

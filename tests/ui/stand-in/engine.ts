@@ -11,11 +11,13 @@ import type {
   ChatResult,
   CountProgress,
   DatasetReport,
+  DataInspection,
   DeviceReport,
   EngineApi,
   EvaluateRequest,
   EverythingExported,
   EverythingImported,
+  InspectRequest,
   LoadProgress,
   ModelSummary,
   PageKeepings,
@@ -28,6 +30,7 @@ import type {
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
 import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
+import { inspect, preview, type PreviewInput } from './inspection';
 import { wait, type Scenario } from './scenario';
 import { answerOf, ScriptedTrainer } from './trainer';
 
@@ -198,23 +201,21 @@ export class StandIn implements EngineApi {
     return Array.from({ length: input.count }, (_, i) => rows[(input.start + i) % rows.length]);
   }
 
-  async previewRow(input: {
-    modelId: string;
-    datasetId: string;
-    index: number;
-    maxLength: number;
-  }) {
-    const row = rowsOf(input.datasetId)[input.index % 5];
-    const split = (text: string, hasLoss: boolean) =>
-      (text.match(/[\p{Script=Han}]{1,2}|[\w]+|\s+|./gu) ?? []).map((text) => ({ text, hasLoss }));
-    return {
-      ...row,
-      tokens: [
-        ...split(`### 指令:\n${row.instruction}\n\n### 输出:\n`, false),
-        ...split(row.output, true),
-      ],
-      truncated: input.maxLength < 32,
-    };
+  async previewRow(input: PreviewInput) {
+    return preview(input);
+  }
+
+  async inspectData(
+    request: InspectRequest,
+    { signal, progress }: CallContext<CountProgress>,
+  ): Promise<DataInspection> {
+    const slow = (await this.#scenario) === 'slow';
+    const { rowCount } = this.#datasets.find(({ id }) => id === request.datasetId)!;
+    for (let part = 1; part <= 4; part++) {
+      await wait(slow ? 1500 : 20, signal);
+      progress({ done: (rowCount * part) / 4, total: rowCount });
+    }
+    return inspect(request, rowCount);
   }
 
   async deleteDataset({ datasetId }: { datasetId: string }) {

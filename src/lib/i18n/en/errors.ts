@@ -78,6 +78,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'too-long': asWritten,
   'wrong-token': asWritten,
   'bad-row': asWritten,
+  'bad-token-id': asWritten,
   unencodable: asWritten,
   'chat-template': asWritten,
   diverged: (d) =>
