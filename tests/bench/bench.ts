@@ -21,7 +21,7 @@ export class Bench {
     private readonly only: string | undefined,
   ) {}
 
-  /** Whether rows of this name are asked for; prefixes count both ways, so that a group is entered for one of its rows. */
+  /** Whether one of these rows is asked for. */
   wanted(...names: readonly string[]): boolean {
     const { only = '' } = this;
     return names.some((name) => name.startsWith(only));
@@ -32,7 +32,6 @@ export class Bench {
   }
 
   keep(name: string, metric: string, figures: ReadonlyMap<string, number>): void {
-    if (!this.wanted(name)) return;
     const found = recordsOf(name, metric, figures, this.where);
     this.records.push(...found);
     for (const { ours, peer, theirs, ratio } of found)

@@ -74,7 +74,7 @@ export async function main(options: BenchOptions): Promise<number> {
     name: 'smollm2-135m',
     configFile: smollm2,
     batch: { B: 2, T: 64 },
-    effort: { compared: 2, rounds: 3, steps: 1 },
+    effort: { compared: 2, rounds: 3, steps: 1, alone: true },
   });
 
   const { records } = bench;

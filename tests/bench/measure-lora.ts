@@ -11,6 +11,8 @@ export interface LoraEffort {
   readonly rounds: number;
   /** Of one contender in a round. */
   readonly steps: number;
+  /** One contender after the other, each freed before the next: for models of which a few would fill the memory. */
+  readonly alone?: boolean;
 }
 
 export interface LoraFigures {
@@ -45,49 +47,78 @@ interface Running {
 export async function measureLora(
   contenders: readonly Contender[],
   problem: LoraProblem,
-  { compared, rounds, steps }: LoraEffort,
+  effort: LoraEffort,
   watch: GpuWatch,
   say: (line: string) => void,
 ): Promise<Map<string, LoraFigures>> {
-  const { batches, config } = problem;
-  const batchOf = (step: number) => batches[step % batches.length];
-  const running: Running[] = [];
-  for (const contender of contenders) {
+  const done: Running[] = [];
+  const groups = effort.alone ? contenders.map((contender) => [contender]) : [contenders];
+  const figures = new Map<string, LoraFigures>();
+  for (const group of groups) {
+    const running: Running[] = [];
     try {
-      const opened = await open(contender, problem, compared, watch);
-      running.push(opened);
-      const list = opened.losses.map((loss) => loss.toFixed(5)).join(' ');
-      say(`${contender.name}: losses ${list}; first step ${Math.round(opened.firstMs)} ms`);
-    } catch (error) {
-      if (running.length === 0) throw error;
-      say(`${contender.name} cannot do it: ${(error as Error).message}`);
+      for (const contender of group) {
+        const opened = await tryOpen(contender, problem, effort.compared, watch, say);
+        if (opened) running.push(opened);
+        else if (contender === contenders[0]) throw new Error('There is nothing to compare with.');
+      }
+      done.push(...running);
+      refuseDifferent(done);
+      for (const [name, found] of await timeSteps(running, problem, effort, watch))
+        figures.set(name, found);
+    } finally {
+      for (const { stepper } of running) await stepper.dispose();
     }
   }
+  return figures;
+}
+
+async function tryOpen(
+  contender: Contender,
+  problem: LoraProblem,
+  compared: number,
+  watch: GpuWatch,
+  say: (line: string) => void,
+): Promise<Running | undefined> {
   try {
-    refuseDifferent(running);
-    for (let round = 0; round < rounds; round++)
-      for (const { stepper, ms, processorMs } of running)
-        for (let i = 0; i < steps; i++) {
-          const batch = batchOf(compared + round * steps + i);
-          const found = await elapsed(() => stepper.step(batch));
-          ms.push(found.ms);
-          processorMs.push(found.processorMs);
-        }
-    const figures = new Map<string, LoraFigures>();
-    for (const { name, stepper, ms, processorMs, firstMs, peakBytes } of running) {
-      const rateOf = (times: readonly number[]) => (config.B * config.T * 1000) / median(times);
-      const work = await watch.count(() => stepper.step(batchOf(compared + rounds * steps)));
-      figures.set(name, {
-        tokensPerSecond: rateOf(ms),
-        processorTokensPerSecond: rateOf(processorMs),
-        compileSeconds: (firstMs - Math.min(...ms)) / 1000,
-        ...{ peakBytes, work },
-      });
-    }
-    return figures;
-  } finally {
-    for (const { stepper } of running) await stepper.dispose();
+    const opened = await open(contender, problem, compared, watch);
+    const list = opened.losses.map((loss) => loss.toFixed(5)).join(' ');
+    say(`${contender.name}: losses ${list}; first step ${Math.round(opened.firstMs)} ms`);
+    return opened;
+  } catch (error) {
+    say(`${contender.name} cannot do it: ${(error as Error).message}`);
+    return undefined;
   }
+}
+
+/** In rounds, then one more step of each that is only counted. */
+async function timeSteps(
+  running: readonly Running[],
+  { batches, config }: LoraProblem,
+  { compared, rounds, steps }: LoraEffort,
+  watch: GpuWatch,
+): Promise<Map<string, LoraFigures>> {
+  const batchOf = (step: number) => batches[step % batches.length];
+  for (let round = 0; round < rounds; round++)
+    for (const { stepper, ms, processorMs } of running)
+      for (let i = 0; i < steps; i++) {
+        const batch = batchOf(compared + round * steps + i);
+        const found = await elapsed(() => stepper.step(batch));
+        ms.push(found.ms);
+        processorMs.push(found.processorMs);
+      }
+  const figures = new Map<string, LoraFigures>();
+  for (const { name, stepper, ms, processorMs, firstMs, peakBytes } of running) {
+    const rateOf = (times: readonly number[]) => (config.B * config.T * 1000) / median(times);
+    const work = await watch.count(() => stepper.step(batchOf(compared + rounds * steps)));
+    figures.set(name, {
+      tokensPerSecond: rateOf(ms),
+      processorTokensPerSecond: rateOf(processorMs),
+      compileSeconds: (firstMs - Math.min(...ms)) / 1000,
+      ...{ peakBytes, work },
+    });
+  }
+  return figures;
 }
 
 async function open(
