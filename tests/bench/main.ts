@@ -73,8 +73,8 @@ export async function main(options: BenchOptions): Promise<number> {
   await benchLora(bench, {
     name: 'smollm2-135m',
     configFile: smollm2,
-    batch: { B: 2, T: 64 },
-    effort: { compared: 2, rounds: 3, steps: 1, alone: true },
+    batch: { B: 1, T: 64 },
+    effort: { compared: 2, rounds: 2, steps: 1, alone: true },
   });
 
   const { records } = bench;
