@@ -84,6 +84,15 @@ test('ONNX Runtime and our own forward agree over one copy of the weights', asyn
   }
 });
 
+test('and over one copy in 4 bits', async ({ page }) => {
+  for (const result of await run(page, 'ownForwardAgrees', 'nano-lm', [21, 33], 'nf4')) {
+    const { length, difference, generated, expected } = result;
+    console.log('nano-lm in 4 bits', length, difference);
+    expect(difference, `${length} tokens`).toBeLessThan(REFERENCE_TOLERANCE);
+    expect(generated, `${length} tokens`).toEqual(expected);
+  }
+});
+
 for (const length of [21, 33, 128])
   test(`the bundled model: both backends agree over ${length} tokens and 24 greedy steps`, async ({
     page,

@@ -10,7 +10,8 @@
  * Tolerance 1e-5 of the root mean square: a few f32 products in a row, each within 1e-6 or so.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LinearSite, ModelWeights } from '$lib/decoder';
+import type { LinearSite } from '$lib/config';
+import type { ModelWeights } from '$lib/decoder';
 import type { LayerContext } from '$lib/decoder/layer-context';
 import { backwardLinear, forwardLinear } from '$lib/decoder/linear-layer';
 import type { Adapter, LoraPair } from '$lib/decoder/trainable';

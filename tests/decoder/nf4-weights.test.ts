@@ -6,14 +6,8 @@
  * That those values and the run are bitsandbytes' and PEFT's: the case `qlora` of training/methods.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_TRAINING_ARGUMENTS, readPeftConfig } from '$lib/config';
-import {
-  linearSites,
-  ModelWeights,
-  parameterShapes,
-  type TensorSource,
-  type WeightStorage,
-} from '$lib/decoder';
+import { DEFAULT_TRAINING_ARGUMENTS, linearSites, readPeftConfig } from '$lib/config';
+import { ModelWeights, parameterShapes, type TensorSource, type WeightStorage } from '$lib/decoder';
 import { tensorToFloat32 } from '$lib/formats';
 import type { Gpu } from '$lib/gpu';
 import { Trainer, type TokenRow } from '$lib/training';

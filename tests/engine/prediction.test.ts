@@ -80,6 +80,33 @@ describe('before a run', () => {
     expect(Math.abs(predicted.storageBytes / stored - 1)).toBeLessThan(0.05);
   });
 
+  it('the time is measured once and told for as many rows, and not while a run is going on', async () => {
+    const { engine, datasetId } = await startOn(gpu);
+    const request = withTraining(datasetId, { max_steps: 4, save_strategy: 'no' });
+    const time = (await engine.predictTime(request, silent()))!;
+    expect(time.secondsPerStep).toBeGreaterThan(0);
+    expect(time.totalSeconds).toBeCloseTo(4 * time.secondsPerStep, 9);
+    const longer = withTraining(datasetId, { max_steps: 8, save_strategy: 'no' });
+    expect((await engine.predictTime(longer, silent()))!.totalSeconds).toBe(2 * time.totalSeconds);
+    let during: unknown = 'not asked';
+    await engine.train(request, {
+      ...silent(),
+      progress: (event) => {
+        if (event.kind === 'step') during = engine.predictTime(request, silent());
+      },
+    });
+    expect(await during).toBeUndefined();
+  });
+
+  it('a measurement gives way to the run that is started', async () => {
+    const { engine, datasetId } = await startOn(gpu);
+    const request = withTraining(datasetId, { max_steps: 1, save_strategy: 'no' });
+    const measuring = engine.predictTime(request, silent()).catch((error: Error) => error.name);
+    const run = await engine.train(request, silent());
+    expect(run.status).toBe('finished');
+    expect(['AbortError', undefined]).toContain(await measuring);
+  });
+
   const readChange = (suggestion: string) =>
     Object.fromEntries(
       suggestion.split(', ').map((pair) => {

@@ -87,6 +87,32 @@ describe('embedding', () => {
     expect(sameBits(sums.buffer, (await once()).buffer)).toBe(true);
   });
 
+  it('gives the row of padding no gradient, and every other row its own', async () => {
+    const [N, V, C] = [40, 5, 8];
+    const ids = idsOf(N, V);
+    expect(ids).toContain(2);
+    const gradients = uniform(N * C, 2);
+    const before = uniform(V * C, 3);
+    const tensor = upload(gpu, 'ids', [N], ids, 'i32');
+    const dOut = upload(gpu, 'dOut', [N, C], gradients);
+    const dWeight = upload(gpu, 'dWeight', [V, C], before);
+    const [sums] = await runPlan(
+      gpu,
+      (plan) => {
+        embeddingBackward(plan, { label: '/embed', ids: tensor, dOut, dWeight, paddingId: 2 });
+        return [dWeight];
+      },
+      1,
+    );
+    const expected = Float64Array.from(before);
+    addEmbeddingGradient(ids, gradients, expected, C);
+    expected.set(before.subarray(2 * C, 3 * C), 2 * C);
+    expect(relativeError(sums, expected)).toBeLessThan(1e-5);
+    expect(Array.from(sums.subarray(2 * C, 3 * C))).toEqual(
+      Array.from(before.subarray(2 * C, 3 * C)),
+    );
+  });
+
   it('refuses other shapes and types by name', () => {
     const plan = new PlanBuilder(gpu, 'refused');
     const ids = gpu.createTensor('ids', [6], 'i32');

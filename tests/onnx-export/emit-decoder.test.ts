@@ -5,6 +5,7 @@
  * - inputs, outputs and the cache's dimensions are what transformers.js reads; weight inputs are the
  *   checkpoint's names and shapes, LoRA inputs PEFT's saved keys with a symbolic rank
  * - architectures differ where they should: biases, head norms, window, rotation, tied head
+ * - weights in 4 bits are inputs as bitsandbytes packs them
  * - a head size that no attention operator takes, and options that contradict, are refused
  */
 import { describe, expect, it } from 'vitest';
@@ -154,6 +155,27 @@ describe('refusals', () => {
     expect(twelve.headDim).toBe(12);
     expect(codeOf(() => emitDecoder(twelve, { weights: 'inputs' }))).toBe('unsupported-model');
     expect(codeOf(() => emitDecoder(config, { weights: 'inputs' }))).toBe('no error');
+  });
+
+  it('4 bits where a row is no whole block, or with external weights; the control has no other product', () => {
+    const wide = { ...config, hiddenSize: 128, intermediateSize: 192, headCount: 2, headDim: 64 };
+    expect(codeOf(() => emitDecoder(wide, { weights: 'external', fourBit: true }))).toBe(
+      'invalid-option',
+    );
+    const odd = { ...wide, intermediateSize: 200 };
+    expect(codeOf(() => emitDecoder(odd, { weights: 'inputs', fourBit: true }))).toBe(
+      'unsupported-model',
+    );
+    const { graph } = emitDecoder(wide, { weights: 'inputs', fourBit: true });
+    const products = graph.nodes.filter(({ opType }) => /^MatMul|^Gemm/.test(opType));
+    expect(products.map(({ opType }) => opType)).toEqual([
+      ...new Array<string>(7 * config.layerCount).fill('MatMulBnb4'),
+      'Gemm',
+    ]);
+    const down = 'model.layers.0.mlp.down_proj.weight';
+    const given = new Map(graph.inputs.map(({ name, shape }) => [name, shape]));
+    expect(given.get(down)).toEqual([(128 * 192) / 2]);
+    expect(given.get(`${down}.absmax`)).toEqual([(128 * 192) / 64]);
   });
 
   it('half precision with weights or adapters as inputs', () => {

@@ -9,7 +9,6 @@ import {
   type ChatMessage,
   type EncodedRow,
   type EncodeRowOptions,
-  type TextRow,
   type Tokenizer,
 } from '$lib/text';
 import { byteLevel, expectTextError, metaspace, readFixture, withTemplate } from './fixtures';
@@ -18,8 +17,13 @@ const templates = (readFixture('chats.json') as { templates: Record<string, stri
 const usual: EncodeRowOptions = { template: 'auto', maxLength: 4096, trainOnPrompt: false };
 const plain = withTemplate(byteLevel, undefined);
 
-const row: TextRow = { kind: 'instruction', instruction: '翻译', input: '你好', output: 'Hello' };
-const chat = (...messages: [ChatMessage['role'], string][]): TextRow => ({
+const row: DatasetRow = {
+  kind: 'instruction',
+  instruction: '翻译',
+  input: '你好',
+  output: 'Hello',
+};
+const chat = (...messages: [ChatMessage['role'], string][]): DatasetRow => ({
   kind: 'chat',
   messages: messages.map(([role, content]) => ({ role, content })),
 });
@@ -35,8 +39,11 @@ function targets({ inputIds, labels }: EncodedRow, tokenizer: Tokenizer): string
   });
   return spans.map((ids) => tokenizer.decode(ids)).join('|');
 }
-const encode = (value: TextRow, tokenizer = byteLevel, options: Partial<EncodeRowOptions> = {}) =>
-  encodeRow(value, tokenizer, { ...usual, ...options });
+const encode = (
+  value: DatasetRow,
+  tokenizer = byteLevel,
+  options: Partial<EncodeRowOptions> = {},
+) => encodeRow(value, tokenizer, { ...usual, ...options });
 
 describe('rows in the instruction template', () => {
   it('Chinese: the loss is on the answer and eos', () => {
@@ -51,7 +58,12 @@ describe('rows in the instruction template', () => {
   });
 
   it('English, without the input block where there is no input', () => {
-    const english: TextRow = { kind: 'instruction', instruction: 'Add.', input: '', output: '3' };
+    const english: DatasetRow = {
+      kind: 'instruction',
+      instruction: 'Add.',
+      input: '',
+      output: '3',
+    };
     expect(encode(english, plain).text).toBe(
       '### Instruction:\nAdd.\n\n### Response:\n3<|im_end|>',
     );
@@ -83,7 +95,7 @@ describe('rows in the instruction template', () => {
   });
 
   it('parts the prompt from the answer where a token would reach over the border', () => {
-    const spaced: TextRow = { kind: 'completion', prompt: 'the quick brown', completion: 'ing' };
+    const spaced: DatasetRow = { kind: 'completion', prompt: 'the quick brown', completion: 'ing' };
     const encoded = encode(spaced, plain);
     const prompt = plain.encode('the quick brown');
     expect([...encoded.inputIds.subarray(0, prompt.length)]).toEqual(prompt);
@@ -92,12 +104,12 @@ describe('rows in the instruction template', () => {
   });
 
   it('does not close an answer twice', () => {
-    const closed: TextRow = { ...row, output: 'Hello<|im_end|>' };
+    const closed: DatasetRow = { ...row, output: 'Hello<|im_end|>' };
     expect([...encode(closed, plain).inputIds]).toEqual([...encode(row, plain).inputIds]);
   });
 
   it('joins prompt and completion as they are', () => {
-    const completion: TextRow = { kind: 'completion', prompt: '1 + 1 =', completion: ' 2' };
+    const completion: DatasetRow = { kind: 'completion', prompt: '1 + 1 =', completion: ' 2' };
     const encoded = encode(completion, plain);
     expect(encoded.text).toBe('1 + 1 = 2<|im_end|>');
     expect(targets(encoded, plain)).toBe(' 2<|im_end|>');
@@ -266,7 +278,7 @@ describe('the prompt that inference sends', () => {
     { role: 'assistant', content: '好' },
     { role: 'user', content: 'and?' },
   ];
-  const answered = (content: string): TextRow => ({
+  const answered = (content: string): DatasetRow => ({
     kind: 'chat',
     messages: [...turns, { role: 'assistant', content }],
   });
@@ -297,7 +309,7 @@ describe('the prompt that inference sends', () => {
 
 describe('preview', () => {
   it('shows every token once, its text whole, and where the loss is', () => {
-    const emoji: TextRow = { ...row, output: '砚😀' };
+    const emoji: DatasetRow = { ...row, output: '砚😀' };
     const tokens = previewRow(emoji, byteLevel, usual);
     const { inputIds, text } = encode(emoji);
     expect(tokens.map(({ id }) => id)).toEqual([...inputIds]);
@@ -311,7 +323,7 @@ describe('preview', () => {
 describe('any row', () => {
   it('keeps ids and labels equally long, labels ids or -100, and the text whole', () => {
     const text = fc.string({ unit: 'grapheme' });
-    const anyRow: fc.Arbitrary<TextRow> = fc.oneof(
+    const anyRow: fc.Arbitrary<DatasetRow> = fc.oneof(
       fc.record({
         kind: fc.constant('instruction' as const),
         instruction: text,
@@ -346,8 +358,8 @@ describe('any row', () => {
   });
 
   it('takes the rows that `formats` reads: the two declarations are one shape', () => {
-    const fromFormats = (value: DatasetRow): TextRow => value;
-    const fromText = (value: TextRow): DatasetRow => value;
+    const fromFormats = (value: DatasetRow): DatasetRow => value;
+    const fromText = (value: DatasetRow): DatasetRow => value;
     expect(fromText(fromFormats({ kind: 'text', text: 'a' }))).toEqual({ kind: 'text', text: 'a' });
   });
 });

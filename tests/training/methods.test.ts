@@ -4,11 +4,16 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readPeftConfig, readTrainingArguments, ropeTables, type JsonObject } from '$lib/config';
+import {
+  linearSites,
+  readPeftConfig,
+  readTrainingArguments,
+  ropeTables,
+  type JsonObject,
+} from '$lib/config';
 import {
   adaptedModel,
   Decoder,
-  linearSites,
   mergedSource,
   ModelWeights,
   NO_ADAPTER,

@@ -172,7 +172,11 @@ describe('the memory of a run', () => {
       0.6,
       /^per_device_train_batch_size=4, gradient_accumulation_steps=2$/,
     ],
-    ['then shorter rows', 0.05, /^per_device_train_batch_size=1, .*, max_length=\d+$/],
+    [
+      'then shorter rows',
+      0.05,
+      /^per_device_train_batch_size=1, .*, gradient_checkpointing=true, load_in_4bit=true, max_length=\d+$/,
+    ],
   ])('the smallest change that fits is found: %s', async (_, share, change) => {
     const { config, settings } = await sizes(128, 8);
     const runOf = async (candidate: FitSettings) => {
@@ -183,6 +187,28 @@ describe('the memory of a run', () => {
     const found = await findFit(settings, async (candidate) => (await runOf(candidate)) <= allowed);
     expect(writeFitChange(found!)).toMatch(change);
     expect(await runOf(withChange(settings, found!))).toBeLessThanOrEqual(allowed);
+  });
+
+  it('layers are computed again where smaller batches are not enough', async () => {
+    const { settings } = await sizes(64, 8);
+    const alone = await findFit(settings, async ({ args }) => args.gradient_checkpointing);
+    expect(writeFitChange(alone!)).toBe('gradient_checkpointing=true');
+    const both = await findFit(
+      settings,
+      async ({ args }) => args.gradient_checkpointing && args.per_device_train_batch_size <= 2,
+    );
+    expect(writeFitChange(both!)).toBe(
+      'per_device_train_batch_size=2, gradient_accumulation_steps=4, gradient_checkpointing=true',
+    );
+  });
+
+  it('a base in 4 bits is offered where the weights are what is too much, and never with full tuning', async () => {
+    const { settings } = await sizes(64, 1);
+    const inFourBits = async ({ args }: FitSettings) => args.load_in_4bit;
+    const found = await findFit(settings, inFourBits);
+    expect(writeFitChange(found!)).toBe('gradient_checkpointing=true, load_in_4bit=true');
+    const full = { ...settings, peft: readPeftConfig({ peft_type: 'FULL' }, 'test') };
+    expect(await findFit(full, inFourBits)).toBeUndefined();
   });
 
   it('a rank that alone is too large is halved, its scale kept; where nothing fits, nothing is said', async () => {

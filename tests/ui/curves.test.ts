@@ -104,13 +104,14 @@ test('settings that differ are named as outside, and absent ones stay absent', (
 test('a card holds the model, the data’s hash, every argument and the log, and survives JSON', () => {
   const [run] = RUNS;
   const context = {
-    model: MODELS[0],
+    model: { ...MODELS[0], revision: 'c0ffee' },
     dataset: DATASETS[0],
     evalDataset: undefined,
     device: undefined,
+    appVersion: '1',
   };
   const card = JSON.parse(JSON.stringify(makeRunCard(run, context)));
-  expect(card.model.id).toBe('nano-lm');
+  expect(card.model).toMatchObject({ id: 'nano-lm', revision: 'c0ffee' });
   expect(card.data.sha256).toBe('a'.repeat(64));
   expect(card.data.evaluation.id).toBe('medical-zh-eval');
   expect(card.peft).toEqual(run.peft);

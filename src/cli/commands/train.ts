@@ -9,15 +9,19 @@ import {
   type PeftConfig,
 } from '$lib/config';
 import { adaptedModel, ModelWeights } from '$lib/decoder';
+import { GpuError, type DType } from '$lib/gpu';
 import { layoutAdapter, PeftError, type LoadedAdapter } from '$lib/peft';
 import {
   checkpointName,
   checkpointStep,
   dueAfter,
   readCheckpointValues,
+  rowsShape,
   surplusCheckpoints,
+  trainedShape,
   TRAINER_STATE_FILE,
   Trainer,
+  withSuggestion,
   writeCheckpoint,
   type Checkpoint,
 } from '$lib/training';
@@ -62,16 +66,20 @@ export async function train(options: TrainOptions): Promise<void> {
       storage: args.load_in_4bit ? 'nf4' : 'stored',
     });
     const initialValues = initial?.values;
+    const settings = { gpu, config, peft, args };
     const trainer = await Trainer.create({
-      gpu,
-      config,
-      weights,
-      peft,
-      args,
-      rows,
-      evalRows,
-      initialValues,
+      ...settings,
+      ...{ weights, rows, evalRows, initialValues },
       outputDir: options.output,
+    }).catch(async (error: unknown) => {
+      throw tellSuggestion(
+        await withSuggestion(error, {
+          ...settings,
+          trained: trainedShape(rows, args, encoding.maxLength),
+          evaluated: evalRows && rowsShape(evalRows),
+          dtypeOf: (name) => storedDtype(weights.get(name).dtype),
+        }),
+      );
     });
     const { trainableCount } = trainer.layout;
     process.stdout.write(`${trainableParameters(trainableCount, trainer.allParams)}\n`);
@@ -141,6 +149,19 @@ const summary = (config: PeftConfig): string =>
   Object.entries(config)
     .map(([name, value]) => `${name} ${String(value)}`)
     .join(', ');
+
+/** Of the weights that a run in 4 bits replaces. */
+const storedDtype = (dtype: DType): DType => (dtype === 'u32' ? 'f32' : dtype);
+
+/** A command line shows the message alone. */
+function tellSuggestion(error: unknown): unknown {
+  if (!(error instanceof GpuError) || error.details.suggestion === undefined) return error;
+  const { code, message, details } = error;
+  return new GpuError(code, `${message} With ${details.suggestion} it should fit.`, {
+    details,
+    cause: error,
+  });
+}
 
 /** As PEFT's `print_trainable_parameters` prints it. */
 export function trainableParameters(trainable: number, all: number): string {

@@ -4,7 +4,7 @@
  *
  *   h ── norm ── q,k,v ── [q/k norm] ── rotary ── attention ── o_proj ──(+h)── norm ── gate,up ── silu*up ── down ──(+)── h'
  */
-import type { LinearModule, ModelConfig } from '../config';
+import { type LinearModule, type ModelConfig, linearSites, type LinearSite } from '../config';
 import { reshaped, type PlanBuilder, type Tensor } from '../gpu';
 import { addForward, addInto } from '../kernels/add';
 import { linearCrossEntropy } from '../kernels/cross-entropy';
@@ -16,7 +16,6 @@ import { swigluBackward, swigluForward } from '../kernels/swiglu';
 import type { WeightMatrix } from '../kernels/weight';
 import type { LayerContext } from './layer-context';
 import { backwardLinear, forwardLinear, type LinearTrace } from './linear-layer';
-import { linearSites, type LinearSite } from './parameters';
 import { attendBackward, attendForward, type AttentionTrace } from './prefix-attention';
 import type { Adapter } from './trainable';
 import type { ModelWeights } from './weights';
@@ -165,6 +164,8 @@ export class Decoder {
         ids: batch.ids,
         dOut: dH,
         dWeight: table,
+        // As transformers' models have it; what a tied head adds to that row stays.
+        paddingId: this.input.config.padTokenId,
       });
   }
 

@@ -6,6 +6,7 @@
  *
  * The norm is a constant in the gradient, so dMagnitude = sum over rows of dOut z / norm.
  */
+import type { LinearSite } from '../config';
 import type { PlanBuilder, Tensor } from '../gpu';
 import { columnDot, columnScale } from '../kernels/column-scale';
 import { doraNorm } from '../kernels/dora-norm';
@@ -22,7 +23,6 @@ import {
   type GradientTarget,
   type LayerContext,
 } from './layer-context';
-import type { LinearSite } from './parameters';
 import type { Adapter, LoraPair } from './trainable';
 import type { ModelWeights } from './weights';
 

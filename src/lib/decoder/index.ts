@@ -1,12 +1,5 @@
 export { DecoderError, type DecoderErrorCode } from './errors';
-export {
-  adaptedModel,
-  countParameters,
-  linearSites,
-  parameterShapes,
-  type LinearSite,
-  type ParameterShape,
-} from './parameters';
+export { adaptedModel, countParameters, parameterShapes, type ParameterShape } from './parameters';
 export { NO_ADAPTER, type Adapter, type LoraPair, type Trained } from './trainable';
 export { prepareAdapter } from './dora-layer';
 export { prefixLength } from './prefix-attention';

@@ -1,9 +1,9 @@
 /** What every kind of linear layer shares: its tensors, its label, and dropout on the low-rank path's input. */
+import type { LinearSite } from '../config';
 import type { PlanBuilder, Tensor } from '../gpu';
 import { dropout } from '../kernels/dropout';
 import { expandNf4 } from '../kernels/expand-nf4';
 import type { WeightMatrix } from '../kernels/weight';
-import type { LinearSite } from './parameters';
 import type { Adapter } from './trainable';
 import type { ModelWeights } from './weights';
 

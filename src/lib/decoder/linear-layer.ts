@@ -3,6 +3,7 @@
  * stretches the rows of the sum (dora-layer.ts); IA3 scales what goes in or comes out; full fine-tuning
  * trains W and b themselves.
  */
+import type { LinearSite } from '../config';
 import type { Tensor } from '../gpu';
 import { columnDot, columnScale } from '../kernels/column-scale';
 import {
@@ -23,7 +24,6 @@ import {
   type GradientTarget,
   type LayerContext,
 } from './layer-context';
-import type { LinearSite } from './parameters';
 import type { LoraPair } from './trainable';
 
 /** What backward needs of a layer's forward pass. */

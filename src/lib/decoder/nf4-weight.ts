@@ -3,7 +3,7 @@
  * before they are uploaded: it saves 0.4 bits a weight where it is stored, but here it would be undone in every
  * pass, and ONNX Runtime's MatMulBnb4 reads f32.
  */
-import type { ModelConfig } from '../config';
+import { type ModelConfig, linearSites } from '../config';
 import {
   dequantizeNf4,
   nestAbsmax,
@@ -15,7 +15,6 @@ import {
 } from '../formats';
 import type { Gpu, Tensor } from '../gpu';
 import type { Nf4Matrix } from '../kernels/expand-nf4';
-import { linearSites } from './parameters';
 import type { TensorSource } from './weights';
 
 /** Where the magnitudes lie beside a weight's codes: bitsandbytes' name in a quantised checkpoint. */

@@ -1,5 +1,5 @@
-/** Which tensors a checkpoint must hold for a config: names, shapes and the linear layers among them. */
-import type { LinearModule, ModelConfig } from '../config';
+/** Which tensors a checkpoint must hold for a config: names and shapes. */
+import { layerPath, linearSites, type ModelConfig } from '../config';
 import type { AdaptedModel } from '../peft';
 
 export interface ParameterShape {
@@ -8,50 +8,13 @@ export interface ParameterShape {
   readonly shape: readonly number[];
 }
 
-/** A linear layer of a block: what an adapter may attach to. */
-export interface LinearSite {
-  /** Module path, such as `model.layers.0.self_attn.q_proj`. */
-  readonly path: string;
-  readonly module: LinearModule;
-  readonly layer: number;
-  readonly inFeatures: number;
-  readonly outFeatures: number;
-  readonly hasBias: boolean;
-}
-
-/** Linear layers in the order of the forward pass. */
-export function linearSites(config: ModelConfig): LinearSite[] {
-  const { hiddenSize: C, intermediateSize: F, headCount, kvHeadCount, headDim } = config;
-  const query = headCount * headDim;
-  const keyValue = kvHeadCount * headDim;
-  const rows: [string, LinearModule, number, number, boolean][] = [
-    ['self_attn', 'q_proj', C, query, config.qkvBias],
-    ['self_attn', 'k_proj', C, keyValue, config.qkvBias],
-    ['self_attn', 'v_proj', C, keyValue, config.qkvBias],
-    ['self_attn', 'o_proj', query, C, config.outputBias],
-    ['mlp', 'gate_proj', C, F, config.mlpBias],
-    ['mlp', 'up_proj', C, F, config.mlpBias],
-    ['mlp', 'down_proj', F, C, config.mlpBias],
-  ];
-  return Array.from({ length: config.layerCount }, (_, layer) =>
-    rows.map(([block, module, inFeatures, outFeatures, hasBias]) => ({
-      path: `model.layers.${layer}.${block}.${module}`,
-      module,
-      layer,
-      inFeatures,
-      outFeatures,
-      hasBias,
-    })),
-  ).flat();
-}
-
 /** Every tensor of the checkpoint; a tied output head is the embedding and not listed. */
 export function parameterShapes(config: ModelConfig): ParameterShape[] {
   const { vocabSize: V, hiddenSize: C, headDim: D } = config;
   const shapes: ParameterShape[] = [{ name: 'model.embed_tokens.weight', shape: [V, C] }];
   for (const site of linearSites(config)) {
     if (site.module === 'q_proj') {
-      const block = `model.layers.${site.layer}`;
+      const block = layerPath(site.layer);
       shapes.push({ name: `${block}.input_layernorm.weight`, shape: [C] });
       shapes.push({ name: `${block}.post_attention_layernorm.weight`, shape: [C] });
       if (config.qkNorm) {

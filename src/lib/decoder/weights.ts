@@ -1,12 +1,12 @@
 /** A checkpoint's tensors on the GPU, each uploaded once and read by training and inference alike. */
-import type { ModelConfig } from '../config';
+import { type ModelConfig, linearSites } from '../config';
 import { findNonFinite, tensorToFloat32 } from '../formats';
 import { elementCount, type DType, type Gpu, type Tensor } from '../gpu';
 import type { Nf4Matrix } from '../kernels/expand-nf4';
 import type { WeightMatrix } from '../kernels/weight';
 import { DecoderError } from './errors';
 import { absmaxName, outlineNf4, readNf4, uploadNf4 } from './nf4-weight';
-import { linearSites, parameterShapes } from './parameters';
+import { parameterShapes } from './parameters';
 
 /** One tensor as its file stores it. */
 export interface StoredTensor {

@@ -2,8 +2,8 @@
  * Adapters of every method as a session for talking reads them: in GPU memory or, for the CPU backend, in
  * main memory.
  */
-import { loraScale, type ModelConfig } from '../config';
-import { linearSites, prepareAdapter, type ModelWeights } from '../decoder';
+import { linearSites, loraScale, type ModelConfig } from '../config';
+import { prepareAdapter, type ModelWeights } from '../decoder';
 import { Arena, PlanBuilder, type Gpu, type Tensor } from '../gpu';
 import type { AdapterInputs, InputTensor, LayerFactors, PrefixCache } from '../inference';
 import {

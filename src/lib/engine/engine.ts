@@ -38,6 +38,7 @@ import { ModelLibrary } from './model-library';
 import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
 import { StorageCleaner } from './storage-cleaner';
+import { TimeMeter } from './time-meter';
 import { TrainingPredictor } from './training-predictor';
 import { TrainingService } from './training-service';
 
@@ -66,6 +67,7 @@ export function createEngine({
   let opened: Promise<LoadedModel> | undefined;
   let openedId: string | undefined;
   let openedInFourBits = false;
+  const meter = new TimeMeter();
 
   const onLost = (_error: GpuError) => {
     opened = undefined;
@@ -121,6 +123,7 @@ export function createEngine({
   }
 
   async function close(model: Promise<LoadedModel> | undefined): Promise<void> {
+    await meter.stop();
     await (await model?.catch(() => undefined))?.close();
   }
 
@@ -137,7 +140,10 @@ export function createEngine({
   }
 
   const training = new TrainingService({ context, datasets, runs, open });
-  const predictor = new TrainingPredictor({ context, datasets, open });
+  const predictor = new TrainingPredictor({
+    ...{ context, datasets, open, meter },
+    isTraining: () => training.active,
+  });
   const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
 
@@ -260,7 +266,11 @@ export function createEngine({
     countParameters: ({ modelId, peft }, { signal }) => countTrainable(modelId, peft, signal),
 
     predictTraining: (request, call) => predictor.predict(request, call),
-    train: (request, call) => training.train(request, call),
+    predictTime: (request, call) => predictor.predictTime(request, call),
+    train: async (request, call) => {
+      await meter.stop();
+      return training.train(request, call);
+    },
     pauseTraining: async () => training.pause(),
     resumeTraining: async () => training.resume(),
     stopTraining: async ({ keep }) => training.stop(keep),

@@ -110,7 +110,8 @@ export class ModelLibrary {
       signal: options.signal,
       onProgress: ({ doneBytes, totalBytes }) => options.onProgress(doneBytes, totalBytes),
     });
-    return this.add({ ...model, present: true, sizeBytes: downloaded.sizeBytes });
+    const { sizeBytes, commit } = downloaded;
+    return this.add({ ...model, present: true, sizeBytes, revision: commit });
   }
 
   /** Takes in a folder's files or one zip of them. Everything is checked before anything is kept. */

@@ -16,6 +16,7 @@ import {
 import { tensorToFloat32 } from '../formats';
 import type { DType, Gpu } from '../gpu';
 import { TextSession, type AdapterInputs } from '../inference';
+import { hasWholeNf4Rows } from '../onnx-export';
 import { AdapterState, type LoadedAdapter } from '../peft';
 import type { Backend, LoadProgress, ModelSummary, OpenModel } from '../rpc/engine-api';
 import { gpuInputs, hostInputs } from './adapter-inputs';
@@ -44,7 +45,10 @@ export function chooseStorage(talksOn: Backend, parameterCount: number): WeightS
 
 export interface OpenOptions {
   talksOn: Backend;
-  /** QLoRA's base: linear layers in NF4. Talked to on the processor, with the values of the 4 bits. */
+  /**
+   * QLoRA's base: linear layers in NF4, read by trainer and session alike. On the processor, and where the rows
+   * of a weight are no whole blocks, the session has a copy in float32 with the values of the 4 bits.
+   */
   fourBit: boolean;
   signal: AbortSignal;
   progress: (update: LoadProgress) => void;
@@ -91,7 +95,7 @@ export class LoadedModel {
     gpu: Gpu | undefined,
     { fourBit, signal, progress, ...options }: OpenOptions,
   ): Promise<LoadedModel> {
-    const talksOn = fourBit ? 'wasm' : options.talksOn;
+    const talksOn = fourBit && !hasWholeNf4Rows(folder.config) ? 'wasm' : options.talksOn;
     const weights =
       gpu &&
       (await ModelWeights.upload(gpu, folder.config, folder.checkpoint.source, {
@@ -138,7 +142,8 @@ export class LoadedModel {
 
   /** Loaded once and kept until the model is closed or the adapter forgotten. */
   async speakerOf(id: string, adapter: LoadedAdapter): Promise<Speaker> {
-    if (adapter.config.peft_type === 'FULL' && this.talksOn === 'wasm')
+    // Its tensors take the place of the base's, which a graph in 4 bits has no place for.
+    if (adapter.config.peft_type === 'FULL' && (this.talksOn === 'wasm' || this.fourBit))
       return { session: await this.talkAs(id, adapter) };
     let entry = this.adapters.get(id);
     if (!entry) {

@@ -2,28 +2,35 @@
 import { adaptedModel } from '../decoder';
 import { GpuError, NO_LIMITS } from '../gpu';
 import type { CallContext } from '../rpc/protocol';
-import type { TrainingPrediction, TrainSettings } from '../rpc/engine-api';
+import type { TimePrediction, TrainingPrediction, TrainSettings } from '../rpc/engine-api';
 import {
   predictMemory,
   predictStorage,
   rowsShape,
+  runLoad,
   runShape,
+  runTime,
   suggestFit,
   trainedShape,
   writeFitChange,
   type PredictMemoryOptions,
   type RowsShape,
+  type TokenRow,
 } from '../training';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
 import type { LoadedModel } from './open-model';
 import { rowsOfRun } from './run-rows';
+import type { TimeMeter } from './time-meter';
 
-interface RowSizes {
-  readonly trainRows: number;
+interface RunRows {
+  readonly rows: readonly TokenRow[];
+  readonly heldBack: readonly TokenRow[];
   readonly cutRows: number;
   readonly longestRow: number;
+  /** Tokens that a row may have. */
+  readonly allowed: number;
   /** As the run's batches have them. */
   readonly trained: RowsShape;
   readonly evaluated: RowsShape;
@@ -33,11 +40,13 @@ export interface PredictorParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
+  readonly meter: TimeMeter;
+  readonly isTraining: () => boolean;
 }
 
 export class TrainingPredictor {
   /** Of the last request: most changes of a recipe leave the rows as they are. */
-  private known: { key: string; sizes: Promise<RowSizes> } | undefined;
+  private known: { key: string; rows: Promise<RunRows> } | undefined;
 
   constructor(private readonly parts: PredictorParts) {}
 
@@ -49,7 +58,8 @@ export class TrainingPredictor {
     const gpu = await this.parts.context.device.requireGpu();
     const model = await this.parts.open(request.modelId, call);
     const { config } = model.folder;
-    const { trained, evaluated, ...sizes } = await this.sizesOf(request, model);
+    const found = await this.rowsOf(request, model);
+    const { trained, evaluated, cutRows, longestRow } = found;
     const { peft, training: args } = request;
     const options: PredictMemoryOptions = {
       ...{ config, peft, args, gpu },
@@ -61,26 +71,50 @@ export class TrainingPredictor {
       ...(await memoryOf(options)),
       totalSteps: shape.totalSteps,
       storageBytes: predictStorage(peft, adaptedModel(config), args, shape),
-      ...sizes,
+      trainRows: found.rows.length,
+      ...{ cutRows, longestRow },
     };
   }
 
-  private sizesOf(request: TrainSettings, model: LoadedModel): Promise<RowSizes> {
+  /** @throws EngineError `no-training`; TrainingError where no row can be learned from; AbortError */
+  async predictTime(
+    request: TrainSettings,
+    call: Pick<CallContext, 'signal'>,
+  ): Promise<TimePrediction | undefined> {
+    const { meter, open, isTraining } = this.parts;
+    if (isTraining()) return undefined;
+    const gpu = await this.parts.context.device.requireGpu();
+    const { peft, training: args } = request;
+    // A base in 4 bits takes as long to within a few per cent: none is made for this.
+    const model = await open(request.modelId, call);
+    const { rows, heldBack, allowed } = await this.rowsOf(request, model);
+    const load = runLoad(rows, heldBack, args, allowed);
+    if (isTraining()) return undefined;
+    const rates = await meter.rates(model.summary.id, {
+      ...{ gpu, peft, args, load },
+      config: model.folder.config,
+      weights: model.weights,
+      signal: call.signal,
+    });
+    return rates && runTime(load, rates);
+  }
+
+  private rowsOf(request: TrainSettings, model: LoadedModel): Promise<RunRows> {
     const { datasetId, evalShare, evalDatasetId, training } = request;
     const { max_length, train_on_prompt, seed, packing } = training;
     const key = JSON.stringify([
       ...[model.summary.id, datasetId, evalShare, evalDatasetId],
       ...[max_length, train_on_prompt, seed, packing],
     ]);
-    if (this.known?.key === key) return this.known.sizes;
-    const sizes = this.measure(request, model);
-    this.known = { key, sizes };
+    if (this.known?.key === key) return this.known.rows;
+    const rows = this.encode(request, model);
+    this.known = { key, rows };
     // Data that could not be read may be there the next time.
-    sizes.catch(() => (this.known = undefined));
-    return sizes;
+    rows.catch(() => (this.known = undefined));
+    return rows;
   }
 
-  private async measure(request: TrainSettings, model: LoadedModel): Promise<RowSizes> {
+  private async encode(request: TrainSettings, model: LoadedModel): Promise<RunRows> {
     const { config, tokenizer } = model.folder;
     const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
     const encoding = {
@@ -88,31 +122,15 @@ export class TrainingPredictor {
       trainOnPrompt: request.training.train_on_prompt,
     };
     const { rows, cutRows } = encodeDataset(trainRows, tokenizer, encoding);
-    const held = evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
+    const heldBack = evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
     return {
-      trainRows: rows.length,
-      cutRows,
+      ...{ rows, heldBack, cutRows },
       longestRow: rowsShape(rows).longest,
+      allowed: encoding.maxLength,
       trained: trainedShape(rows, request.training, encoding.maxLength),
-      evaluated: rowsShape(held),
+      evaluated: rowsShape(heldBack),
     };
   }
-}
-
-/** The same error with `details.suggestion`, where a change of the settings would make the run fit. */
-export async function withSuggestion(
-  error: unknown,
-  options: PredictMemoryOptions,
-): Promise<unknown> {
-  // Whatever goes wrong here, the error itself is what must be told.
-  const change = await suggestFit(error, options).catch(() => undefined);
-  if (!change || !(error instanceof GpuError)) return error;
-  const { code, message, retryable, details } = error;
-  return new GpuError(code, message, {
-    retryable,
-    details: { ...details, suggestion: writeFitChange(change) },
-    cause: error,
-  });
 }
 
 async function memoryOf(

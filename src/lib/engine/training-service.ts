@@ -8,7 +8,14 @@ import { adaptedModel } from '../decoder';
 import type { CallContext } from '../rpc/protocol';
 import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
-import { rowsShape, Trainer, trainedShape, writeCheckpoint, type StepReport } from '../training';
+import {
+  rowsShape,
+  Trainer,
+  trainedShape,
+  withSuggestion,
+  writeCheckpoint,
+  type StepReport,
+} from '../training';
 import { CheckpointSaver } from './checkpoint-saver';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
@@ -19,7 +26,6 @@ import type { RunLibrary } from './run-library';
 import { RunRecorder } from './run-recorder';
 import { rowsOfRun } from './run-rows';
 import { SampleAsker } from './sample-asker';
-import { withSuggestion } from './training-predictor';
 
 /** Waits until the person goes on or stops. */
 interface Pause {

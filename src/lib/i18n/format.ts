@@ -75,6 +75,16 @@ export function createFormat(locale: Locale) {
         )
         .join(locale === 'en' ? ' ' : '');
     },
+    /** Of what is often shorter than a second. */
+    shortDuration(milliseconds: number) {
+      if (milliseconds >= 10_000) return this.duration(milliseconds);
+      return new Intl.NumberFormat(locale, {
+        style: 'unit',
+        unit: 'second',
+        unitDisplay: locale === 'en' ? 'short' : 'long',
+        maximumSignificantDigits: 2,
+      }).format(milliseconds / 1000);
+    },
     dateTime: (milliseconds: number) => dateTime.format(milliseconds),
     clock: (milliseconds: number) => clock.format(milliseconds),
     list: (items: readonly string[]) =>

@@ -3,7 +3,13 @@
  * adapters target. On WebGPU the weights are the trainer's own buffers; on the CPU the one session
  * takes an adapter for every module, of zeros where none is in use.
  */
-import { ropeTables, type JsonObject, type LinearModule, type ModelConfig } from '../config';
+import {
+  linearSite,
+  ropeTables,
+  type JsonObject,
+  type LinearModule,
+  type ModelConfig,
+} from '../config';
 import { serializeOnnx } from '../formats';
 import type { Gpu, Tensor } from '../gpu';
 import {
@@ -37,7 +43,7 @@ export interface ModelSource {
   readonly config: ModelConfig;
   /** config.json as it was read. */
   readonly rawConfig: JsonObject;
-  /** With WebGPU: checkpoint name to our f32 tensor (out, in), which must outlive the session. */
+  /** With WebGPU: checkpoint name to our f32 tensor (out, in), or to NF4 codes with their magnitudes, which must outlive the session. */
   readonly gpu?: { readonly device: Gpu; readonly weights: ReadonlyMap<string, Tensor> };
   /** Without WebGPU: a tensor by its checkpoint name, asked for once, while creating. */
   readonly host?: { readonly weights: WeightSource };
@@ -128,6 +134,13 @@ export class ModelSessions {
     for (const tensor of this.ownTensors.splice(0)) this.source.gpu?.device.destroyTensor(tensor);
   }
 
+  /** The linear layers are QLoRA's, in NF4. */
+  private get fourBit(): boolean {
+    const { gpu, config } = this.source;
+    const { path } = linearSite(config, 0, 'q_proj');
+    return gpu?.weights.get(`${path}.weight`)?.dtype === 'u32';
+  }
+
   private shareWeights({ device, weights }: NonNullable<ModelSource['gpu']>): void {
     const { config } = this.source;
     for (const [name, tensor] of weights)
@@ -170,6 +183,7 @@ export class ModelSessions {
       logits: 'keep',
       maxPositions: this.maxPositions,
       dataFile: DATA_FILE,
+      fourBit: this.fourBit,
       adapter: { ...shape, biasInputs: !gpu },
     });
     const data = gpu ? undefined : await this.readHostWeights(plan);

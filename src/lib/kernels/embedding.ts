@@ -46,7 +46,7 @@ export function embeddingForward(
       name: 'embedding',
       wgsl: packPrelude(width) + weightPrelude(weight.dtype, width) + EMBEDDING_WGSL,
       entryPoint: 'forward',
-      constants: { V, C },
+      constants: { V, C, PADDING: V },
     },
     bindings: [read(ids), read(weight), write(out)],
     uniforms: [N],
@@ -63,12 +63,14 @@ export interface EmbeddingBackwardOptions {
   dOut: Tensor;
   /** (V, C) f32, accumulates */
   dWeight: Tensor;
+  /** Gets no gradient: torch.nn.Embedding's `padding_idx`. */
+  paddingId?: number;
 }
 
 /** Adds dOut's rows to the rows of dWeight that their ids name, in the order of rows. @throws KernelError */
 export function embeddingBackward(
   plan: PlanBuilder,
-  { label, ids, dOut, dWeight }: EmbeddingBackwardOptions,
+  { label, ids, dOut, dWeight, paddingId }: EmbeddingBackwardOptions,
 ): void {
   const where = `${label} (embedding)`;
   const [V, C] = matrixShape(where, 'dWeight', dWeight);
@@ -81,7 +83,7 @@ export function embeddingBackward(
   const kernel = {
     name: 'embedding',
     wgsl: packPrelude(width) + weightPrelude('f32', width) + EMBEDDING_WGSL,
-    constants: { V, C },
+    constants: { V, C, PADDING: paddingId ?? V },
   };
   plan.dispatch({
     label: `${label} backward`,

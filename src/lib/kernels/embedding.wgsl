@@ -2,6 +2,8 @@
 // ids, links: (N)   weight, dWeight: (V, C)   out, dOut: (N, C)
 // out and links are overwritten; dWeight accumulates, row by row in the order of n. An id outside 0..V-1 is 0.
 override V: u32;
+// Its row gets no gradient; V for none.
+override PADDING: u32;
 override C: u32;
 
 struct Sizes {
@@ -62,7 +64,7 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) gr
   let i = (group.y * groups.x + group.x) * 64u + lane;
   var n = i / (C / PACK);
   if (n >= N) { return; }
-  if ((chains[n] & FIRST) == 0u) { return; }
+  if ((chains[n] & FIRST) == 0u || idAt(n) == PADDING) { return; }
   let c = i % (C / PACK);
   let row = idAt(n) * (C / PACK);
   var sum = Pack(0.0);

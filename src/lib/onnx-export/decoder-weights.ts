@@ -1,40 +1,10 @@
 /** Names and shapes of a decoder's tensors as its checkpoint has them, and of a LoRA over them. */
-import type { LinearModule, ModelConfig } from '../config';
-
-export interface LinearShape {
-  readonly module: LinearModule;
-  /** Without `.weight`, such as `model.layers.0.self_attn.q_proj`. */
-  readonly path: string;
-  readonly inFeatures: number;
-  readonly outFeatures: number;
-  readonly hasBias: boolean;
-}
+import { LINEAR_MODULES, linearSite, type LinearModule, type ModelConfig } from '../config';
+import { NF4_BLOCK } from '../formats';
 
 export const EMBEDDING = 'model.embed_tokens.weight';
 export const FINAL_NORM = 'model.norm.weight';
 export const HEAD = 'lm_head';
-
-export const layerPath = (layer: number) => `model.layers.${layer}`;
-
-/** One linear layer of the block. */
-export function linearShape(config: ModelConfig, layer: number, module: LinearModule): LinearShape {
-  const { hiddenSize: C, intermediateSize: I, headCount, kvHeadCount, headDim } = config;
-  const query = headCount * headDim;
-  const cache = kvHeadCount * headDim;
-  const shapes: Record<LinearModule, readonly [number, number, boolean]> = {
-    q_proj: [C, query, config.qkvBias],
-    k_proj: [C, cache, config.qkvBias],
-    v_proj: [C, cache, config.qkvBias],
-    o_proj: [query, C, config.outputBias],
-    gate_proj: [C, I, config.mlpBias],
-    up_proj: [C, I, config.mlpBias],
-    down_proj: [I, C, config.mlpBias],
-  };
-  const [inFeatures, outFeatures, hasBias] = shapes[module];
-  const group = ['q_proj', 'k_proj', 'v_proj', 'o_proj'].includes(module) ? 'self_attn' : 'mlp';
-  const path = `${layerPath(layer)}.${group}.${module}`;
-  return { module, path, inFeatures, outFeatures, hasBias };
-}
 
 export interface LoraInput {
   /** PEFT's saved key. */
@@ -51,6 +21,15 @@ export const LORA_SCALE = 'lora_scale';
 export const loraKey = (path: string, factor: 'A' | 'B') =>
   `base_model.model.${path}.lora_${factor}.weight`;
 
+/** Magnitudes of a weight in 4 bits. */
+export const absmaxKey = (weight: string) => `${weight}.absmax`;
+
+/**
+ * Whether MatMulBnb4 reads this model's linear layers as QLoRA quantises them: rows must end where blocks end.
+ */
+export const hasWholeNf4Rows = (config: ModelConfig): boolean =>
+  LINEAR_MODULES.every((module) => linearSite(config, 0, module).inFeatures % NF4_BLOCK === 0);
+
 /** Graph input that multiplies what comes out of a layer, (out), or what goes in, (in). */
 export const factorKey = (path: string, side: 'rows' | 'columns') => `${path}.${side}`;
 
@@ -62,7 +41,7 @@ export function factorInputs(
 ): { name: string; path: string; module: LinearModule; features: number }[] {
   return Array.from({ length: config.layerCount }, (_, layer) =>
     modules.map((module) => {
-      const { path, inFeatures, outFeatures } = linearShape(config, layer, module);
+      const { path, inFeatures, outFeatures } = linearSite(config, layer, module);
       const features = side === 'rows' ? outFeatures : inFeatures;
       return { name: factorKey(path, side), path, module, features };
     }),
@@ -74,7 +53,7 @@ export function loraInputs(config: ModelConfig, targets: readonly LinearModule[]
   const result: LoraInput[] = [];
   for (let layer = 0; layer < config.layerCount; layer++)
     for (const module of targets) {
-      const { path, inFeatures, outFeatures } = linearShape(config, layer, module);
+      const { path, inFeatures, outFeatures } = linearSite(config, layer, module);
       result.push({ name: loraKey(path, 'A'), module, factor: 'A', features: inFeatures });
       result.push({ name: loraKey(path, 'B'), module, factor: 'B', features: outFeatures });
     }

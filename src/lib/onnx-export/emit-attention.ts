@@ -1,6 +1,5 @@
 /** Self-attention of one layer over GroupQueryAttention, with the cache as inputs and outputs. */
-import type { ModelConfig } from '../config';
-import { layerPath } from './decoder-weights';
+import { layerPath, type ModelConfig } from '../config';
 import { emitRmsNorm } from './emit-norm';
 import { ExportError } from './errors';
 import { float, INT32, MICROSOFT, type GraphBuilder } from './graph-builder';

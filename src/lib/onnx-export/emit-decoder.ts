@@ -3,9 +3,9 @@
  * grown cache out, as transformers.js and Optimum name them. Rows of activations are (N, C), N =
  * batch * sequence, for Gemm; attention alone sees (batch, sequence, C). Batches are padded right.
  */
-import type { LinearModule, ModelConfig } from '../config';
-import type { OnnxModel } from '../formats';
-import { EMBEDDING, FINAL_NORM, HEAD, layerPath, linearShape, LORA_SCALE } from './decoder-weights';
+import { layerPath, linearSite, type LinearModule, type ModelConfig } from '../config';
+import { NF4_BLOCK, type OnnxModel } from '../formats';
+import { EMBEDDING, FINAL_NORM, hasWholeNf4Rows, HEAD, LORA_SCALE } from './decoder-weights';
 import {
   checkHeadSize,
   emitAttention,
@@ -35,6 +35,8 @@ export interface DecoderOptions {
     /** With `external`: biases are graph inputs too, since an adapter may bring its own. */
     biasInputs?: boolean;
   };
+  /** With `inputs`: the linear layers of the blocks are NF4, as QLoRA's base has them. Needs `hasWholeNf4Rows`. */
+  fourBit?: boolean;
   /**
    * Default `all`: (batch, sequence, V). `last`: (batch, 1, V). `keep`: an input `num_logits_to_keep`
    * (int64 scalar, 0 = all), which transformers.js sets by itself.
@@ -67,7 +69,9 @@ export function emitDecoder(config: ModelConfig, options: DecoderOptions): OnnxM
 export function planDecoder(config: ModelConfig, options: DecoderOptions): DecoderPlan {
   checkHeadSize(config);
   checkOptions(options);
+  if (options.fourBit) checkFourBit(config, options);
   const { adapter, dtype = 'fp32', logits = 'all', dataFile = 'model.onnx_data' } = options;
+  const { fourBit = false } = options;
   const maxPositions = options.maxPositions ?? config.maxPositionEmbeddings;
   const graph = new GraphBuilder();
   const weights = new WeightSupply(graph, options.weights, dtype, adapter?.biasInputs ?? false);
@@ -111,14 +115,14 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
   for (let layer = 0; layer < config.layerCount; layer++) {
     const node = `/model/layers.${layer}`;
     const linear = (module: LinearModule, x: string) => {
-      const { path, ...shape } = linearShape(config, layer, module);
+      const { path, ...shape } = linearSite(config, layer, module);
       const added = {
         lora: adapter?.targets.includes(module) ?? false,
         rows: adapter?.rows?.includes(module) ? rowFactors : undefined,
         columns: adapter?.columns?.includes(module) ?? false,
       };
       const name = { node: `/${path.replace(/\.(?=[a-z])/g, '/')}`, weightPath: path };
-      return emitLinear(graph, weights, { ...name, ...shape }, x, added);
+      return emitLinear(graph, weights, { ...name, ...shape, fourBit }, x, added);
     };
     const qkv = [
       linear('q_proj', normed),
@@ -215,6 +219,19 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
     const rowName = logits === 'all' ? 'sequence_length' : logits === 'last' ? 1 : 'kept_length';
     graph.output('logits', FLOAT, ['batch_size', rowName, vocabSize]);
   }
+}
+
+function checkFourBit(config: ModelConfig, { weights }: DecoderOptions): void {
+  if (weights !== 'inputs')
+    throw new ExportError(
+      'invalid-option',
+      '4-bit weights were asked for with external weights; they are allowed as inputs.',
+    );
+  if (!hasWholeNf4Rows(config))
+    throw new ExportError(
+      'unsupported-model',
+      `A linear layer of this model reads a number of features that is no multiple of ${NF4_BLOCK}, which 4-bit products need. Use 32-bit weights.`,
+    );
 }
 
 function checkOptions({ weights, dtype = 'fp32', adapter }: DecoderOptions): void {

@@ -1,6 +1,7 @@
 /** One linear layer, plain or with what an adapter adds to it, over rows of activations. */
 import { FLOAT, MICROSOFT, type GraphBuilder } from './graph-builder';
 import { factorKey, LORA_SCALE, loraKey } from './decoder-weights';
+import { NF4_BLOCK } from '../formats';
 import { Q4_BLOCK } from './quantize-q4';
 import type { WeightSupply } from './weight-supply';
 
@@ -12,6 +13,8 @@ export interface LinearNode {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly hasBias: boolean;
+  /** The weight is NF4, given as two graph inputs. */
+  readonly fourBit?: boolean;
 }
 
 /** What an adapter adds to a layer, each part a graph input. */
@@ -23,6 +26,9 @@ export interface LinearAdapter {
   /** Factors on what goes in: IA3's on the feed-forward. */
   readonly columns: boolean;
 }
+
+/** MatMulBnb4's `quant_type`; 0 is FP4. */
+const NF4 = 1;
 
 export const NO_ADDITION: LinearAdapter = { lora: false, rows: undefined, columns: false };
 
@@ -75,8 +81,20 @@ function emitLora(
 }
 
 function emitBase(graph: GraphBuilder, weights: WeightSupply, linear: LinearNode, x: string) {
-  const { node, weightPath, inFeatures, outFeatures, hasBias } = linear;
+  const { node, weightPath, inFeatures, outFeatures, hasBias, fourBit } = linear;
   const bias = hasBias ? [weights.tensor(`${weightPath}.bias`, [outFeatures])] : [];
+  const sizes = { K: inFeatures, N: outFeatures };
+  const withBias = (product: string) =>
+    hasBias ? graph.node(`${node}/Add`, 'Add', [product, ...bias]) : product;
+  if (fourBit) {
+    const packed = weights.nf4(`${weightPath}.weight`, outFeatures, inFeatures);
+    return withBias(
+      graph.node(`${node}/MatMulBnb4`, 'MatMulBnb4', [x, ...packed], {
+        domain: MICROSOFT,
+        attributes: { ...sizes, block_size: NF4_BLOCK, quant_type: NF4 },
+      }),
+    );
+  }
   if (weights.dtype !== 'q4') {
     const weight = weights.tensor(`${weightPath}.weight`, [outFeatures, inFeatures]);
     return graph.node(`${node}/Gemm`, 'Gemm', [x, weight, ...bias], { attributes: { transB: 1 } });
@@ -84,7 +102,7 @@ function emitBase(graph: GraphBuilder, weights: WeightSupply, linear: LinearNode
   const packed = weights.quantized(`${weightPath}.weight`, outFeatures, inFeatures);
   const product = graph.node(`${node}/MatMulNBits`, 'MatMulNBits', [x, ...packed], {
     domain: MICROSOFT,
-    attributes: { K: inFeatures, N: outFeatures, bits: 4, block_size: Q4_BLOCK, accuracy_level: 0 },
+    attributes: { ...sizes, bits: 4, block_size: Q4_BLOCK, accuracy_level: 0 },
   });
-  return hasBias ? graph.node(`${node}/Add`, 'Add', [product, ...bias]) : product;
+  return withBias(product);
 }

@@ -1,5 +1,11 @@
 export { ExportError, type ExportErrorCode } from './errors';
-export { factorInputs, LORA_SCALE, loraInputs, type LoraInput } from './decoder-weights';
+export {
+  factorInputs,
+  hasWholeNf4Rows,
+  LORA_SCALE,
+  loraInputs,
+  type LoraInput,
+} from './decoder-weights';
 export { emitDecoder, planDecoder, type DecoderOptions, type DecoderPlan } from './emit-decoder';
 export { externalData, type WeightSource } from './external-data';
 export type { ExportDtype } from './weight-supply';

@@ -2,8 +2,9 @@
  * Where a graph's weights come from: graph inputs under their checkpoint names, or tensors of an
  * external data file, each with the recipe that makes its bytes from the checkpoint.
  */
-import { float32ToF16 } from '../formats';
+import { float32ToF16, NF4_BLOCK } from '../formats';
 import { FLOAT, FLOAT16, UINT8, type ExternalTensor, type GraphBuilder } from './graph-builder';
+import { absmaxKey } from './decoder-weights';
 import { Q4_BLOCK } from './quantize-q4';
 
 export type ExportDtype = 'fp32' | 'fp16' | 'q4';
@@ -82,6 +83,18 @@ export class WeightSupply {
       this.graph.externalTensor(tensor.name, tensor.elementType, tensor.dims);
     }
     return [values.name, scales.name];
+  }
+
+  /**
+   * 4 bits in NF4 as bitsandbytes packs them, row after row, and a magnitude for each block: what MatMulBnb4
+   * reads. Graph inputs under the checkpoint's name and bitsandbytes' name for the magnitudes.
+   */
+  nf4(weight: string, outFeatures: number, inFeatures: number): [string, string] {
+    const count = outFeatures * inFeatures;
+    return [
+      this.graph.input(weight, UINT8, [count / 2]),
+      this.graph.input(absmaxKey(weight), FLOAT, [count / NF4_BLOCK]),
+    ];
   }
 
   private get halfOrSingle(): 'f16' | 'f32' {

@@ -49,6 +49,8 @@ export interface ModelSummary {
   sizeBytes: number;
   licence: string;
   languages: readonly string[];
+  /** The repository's commit, of a model that was downloaded. */
+  revision?: string;
 }
 
 export interface OpenModel extends ModelSummary {
@@ -211,8 +213,15 @@ export interface TrainingPrediction {
   cutRows: number;
   /** Tokens, after the cut. */
   longestRow: number;
-  /** Undefined until a step of this kind has been measured on this device. */
-  secondsPerStep?: number;
+}
+
+/** Measured on this very GPU. */
+export interface TimePrediction {
+  secondsPerStep: number;
+  /** Of one evaluation in the run; 0 where it has none. */
+  secondsPerEvaluation: number;
+  /** Of all steps and evaluations; sample answers come on top. */
+  totalSeconds: number;
 }
 
 export type RunStatus = 'running' | 'paused' | 'finished' | 'stopped' | 'interrupted' | 'failed';
@@ -432,6 +441,11 @@ export interface EngineApi {
 
   /** Opens the model, reads the rows, and allocates nothing for the run. */
   predictTraining: ApiMethod<TrainSettings, TrainingPrediction>;
+  /**
+   * Takes a few steps on a few of the model's layers, which also compiles what the run will need. Undefined
+   * where that cannot be done now: a run is going on, or even these steps do not fit.
+   */
+  predictTime: ApiMethod<TrainSettings, TimePrediction | undefined>;
   /**
    * An error `limit` or `out-of-memory` carries in `details.suggestion` the smallest change that would
    * fit, as TrainingPrediction has it; after `out-of-memory` it is a guess from what was asked for.

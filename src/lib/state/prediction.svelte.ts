@@ -1,5 +1,5 @@
 /** What the run on the form would take, asked anew a moment after the form was changed. */
-import type { TrainingPrediction, TrainSettings } from '../rpc/engine-api';
+import type { TimePrediction, TrainingPrediction, TrainSettings } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
 
 /** Typing a number changes the form with every key. */
@@ -9,27 +9,53 @@ class Prediction {
   /** Of the form as it is or, while the answer is under way, as it was. */
   value = $state.raw<TrainingPrediction>();
   error = $state.raw<unknown>();
-  #asked = 0;
+  /** Of the form as it is; undefined until it is measured, and where it cannot be. */
+  time = $state.raw<TimePrediction>();
+  measuring = $state(false);
+  #asked = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param settings undefined where nothing can be told */
   ask(settings: TrainSettings | undefined): void {
-    clearTimeout(this.#timer);
-    const asked = ++this.#asked;
+    this.drop();
+    this.#asked = new AbortController();
+    const { signal } = this.#asked;
     if (!settings) this.value = this.error = undefined;
-    else this.#timer = setTimeout(() => void this.#answer(settings, asked), PAUSE_MS);
+    else this.#timer = setTimeout(() => void this.#answer(settings, signal), PAUSE_MS);
   }
 
-  async #answer(settings: TrainSettings, asked: number): Promise<void> {
+  /** Nobody looks at it any more: what is being measured stops. */
+  drop(): void {
+    clearTimeout(this.#timer);
+    this.#asked.abort();
+    this.time = undefined;
+    this.measuring = false;
+  }
+
+  async #answer(settings: TrainSettings, signal: AbortSignal): Promise<void> {
     try {
-      const value = await engine.call((api) => api.predictTraining(settings));
-      if (asked !== this.#asked) return;
+      const value = await engine.call((api) => api.predictTraining(settings, { signal }));
+      if (signal.aborted) return;
       this.value = value;
       this.error = undefined;
+      if (!value.exceeds) await this.#measure(settings, signal);
     } catch (error) {
-      if (asked !== this.#asked) return;
+      if (signal.aborted) return;
       this.value = undefined;
       this.error = error;
+    }
+  }
+
+  /** Time is a courtesy: where it cannot be told, nothing is said. */
+  async #measure(settings: TrainSettings, signal: AbortSignal): Promise<void> {
+    this.measuring = true;
+    try {
+      const time = await engine.call((api) => api.predictTime(settings, { signal }));
+      if (!signal.aborted) this.time = time;
+    } catch {
+      // The start of the run tells what is wrong.
+    } finally {
+      if (!signal.aborted) this.measuring = false;
     }
   }
 }

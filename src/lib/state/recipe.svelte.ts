@@ -165,9 +165,11 @@ class Recipe {
 
   /** Takes over what the engine suggests for a run that does not fit: `name=value, name=value`. */
   applySuggestion(suggestion: string): void {
-    for (const [, name, value] of suggestion.matchAll(/(\w+)=([\d.e+-]+)/g)) {
+    for (const [, name, value] of suggestion.matchAll(/(\w+)=(true|[\d.e+-]+)/g)) {
       const option = name as NumberOption;
-      if (option in LIMITS && isAllowed(option, Number(value)))
+      if (value === 'true') {
+        if (isSuggestedSwitch(name)) this.setChoice(name, true);
+      } else if (option in LIMITS && isAllowed(option, Number(value)))
         this.setNumber(option, Number(value));
     }
   }
@@ -249,5 +251,9 @@ export function trainableLine(trainableParams: number, allParams: number): strin
   const share = allParams > 0 ? (100 * trainableParams) / allParams : 0;
   return `trainable params: ${n(trainableParams)} || all params: ${n(allParams)} || trainable%: ${share.toFixed(4)}`;
 }
+
+/** What a suggestion may turn on. */
+const isSuggestedSwitch = (name: string): name is SwitchOption =>
+  name === 'gradient_checkpointing' || name === 'load_in_4bit';
 
 export const recipe = new Recipe();

@@ -12,13 +12,16 @@ export interface CardContext {
   evalDataset: DatasetSummary | undefined;
   /** As it is now, which is where the run was unless its record came from elsewhere. */
   device: DeviceReport | undefined;
+  /** Of the page that writes the card. */
+  appVersion: string;
 }
 
 export function makeRunCard(run: RunSummary, context: CardContext) {
-  const { model, dataset, evalDataset, device } = context;
+  const { model, dataset, evalDataset, device, appVersion } = context;
   return {
     kind: 'inkstone-run-card',
     version: CARD_VERSION,
+    writtenBy: `Inkstone ${appVersion}`,
     name: run.name,
     createdAt: new Date(run.createdAt).toISOString(),
     model: {
@@ -27,6 +30,7 @@ export function makeRunCard(run: RunSummary, context: CardContext) {
       architecture: model?.architecture,
       parameterCount: model?.parameterCount,
       licence: model?.licence,
+      revision: model?.revision,
     },
     data: {
       ...fingerprint(run.datasetId, dataset),

@@ -1,4 +1,5 @@
 /** The history of training runs, and deleting from it. */
+import { version } from '$app/environment';
 import type { AdapterSummary, RunSummary } from '../rpc/engine-api';
 import { adapters } from './adapters.svelte';
 import { Collection } from './collection.svelte';
@@ -45,6 +46,7 @@ class Runs extends Collection<RunSummary> {
       dataset: datasets.byId(run.datasetId),
       evalDataset: datasets.byId(run.evalDatasetId),
       device: engine.device,
+      appVersion: version,
     });
     saveText(JSON.stringify(card, null, 2), cardFileName(run), 'application/json');
   }

@@ -4,13 +4,11 @@
  */
 import { Environment, parse, tokenize } from '@huggingface/jinja';
 import { BoundedInterpreter } from './bounded-interpreter';
+import type { ChatMessage } from '../config';
 import type { SpecialTokens } from './check-tokenizer-files';
 import { TextError } from './errors';
 
-export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant' | 'tool';
-  readonly content: string;
-}
+export type { ChatMessage };
 
 export interface ChatTemplateSource {
   readonly chatTemplate: string | undefined;

@@ -6,7 +6,7 @@ import { renderChat, type ChatMessage } from './chat-template';
 import { encodePieces, prefixIds } from './encode-pieces';
 import { TextError } from './errors';
 import { renderTurns } from './render-row';
-import type { RowTemplate } from './row';
+import type { RowTemplate } from './row-template';
 import type { Tokenizer } from './tokenizer';
 
 export interface EncodePromptOptions {

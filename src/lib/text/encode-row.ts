@@ -5,7 +5,8 @@
 import { encodePieces, prefixIds } from './encode-pieces';
 import { TextError } from './errors';
 import { renderRow } from './render-row';
-import type { RowTemplate, TextRow } from './row';
+import type { DatasetRow } from '../config';
+import type { RowTemplate } from './row-template';
 import { createStreamDecoder } from './stream-decoder';
 import type { Tokenizer } from './tokenizer';
 
@@ -34,7 +35,7 @@ export interface EncodedRow {
 }
 
 export function encodeRow(
-  row: TextRow,
+  row: DatasetRow,
   tokenizer: Tokenizer,
   options: EncodeRowOptions,
 ): EncodedRow {
@@ -67,7 +68,7 @@ export interface PreviewToken {
 
 /** The tokens of a row as they will be trained on, for a page that colours the mask. */
 export function previewRow(
-  row: TextRow,
+  row: DatasetRow,
   tokenizer: Tokenizer,
   options: EncodeRowOptions,
 ): PreviewToken[] {
@@ -85,7 +86,7 @@ export function previewRow(
 }
 
 function passThrough(
-  row: Extract<TextRow, { kind: 'tokens' }>,
+  row: Extract<DatasetRow, { kind: 'tokens' }>,
   tokenizer: Tokenizer,
   { maxLength }: EncodeRowOptions,
 ): EncodedRow {

@@ -24,6 +24,6 @@ export {
   type EncodeRowOptions,
   type PreviewToken,
 } from './encode-row';
-export type { RowTemplate, TextRow } from './row';
+export type { RowTemplate } from './row-template';
 export { characterOrWordTokens, splitSentences, type Sentence } from './segmentation';
 export { encodePrompt, type EncodePromptOptions } from './encode-prompt';

@@ -6,7 +6,8 @@ import { renderChat, type ChatMessage } from './chat-template';
 import { detectLanguage } from './detect-language';
 import { TextError } from './errors';
 import { formatInstruction } from './instruction-template';
-import type { RowTemplate, TextRow } from './row';
+import type { DatasetRow } from '../config';
+import type { RowTemplate } from './row-template';
 import type { Tokenizer } from './tokenizer';
 
 export interface Piece {
@@ -26,7 +27,7 @@ export interface RenderedRow {
 const TRAINING_DATE = new Date(2024, 6, 26);
 
 export function renderRow(
-  row: Exclude<TextRow, { kind: 'tokens' }>,
+  row: Exclude<DatasetRow, { kind: 'tokens' }>,
   tokenizer: Tokenizer,
   template: RowTemplate,
 ): RenderedRow {
@@ -45,7 +46,7 @@ export function renderRow(
 }
 
 /** A row as a conversation that ends with the assistant; turns after its last answer are dropped. */
-export function toMessages(row: Exclude<TextRow, { kind: 'tokens' | 'text' }>): ChatMessage[] {
+export function toMessages(row: Exclude<DatasetRow, { kind: 'tokens' | 'text' }>): ChatMessage[] {
   if (row.kind === 'chat') {
     const last = row.messages.findLastIndex(({ role }) => role === 'assistant');
     if (last === -1) {

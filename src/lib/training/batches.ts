@@ -9,7 +9,11 @@ import { TrainingError } from './errors';
 export const IGNORED = -100;
 
 /** Lengths are padded to a multiple of this many tokens, so that few plans serve all batches. */
-const LENGTH_STEP = 16;
+export const LENGTH_STEP = 16;
+
+/** Tokens of a row of so many once it is padded. */
+export const paddedTokens = (length: number): number =>
+  Math.ceil(length / LENGTH_STEP) * LENGTH_STEP;
 
 export interface TokenRow {
   readonly inputIds: Int32Array;
@@ -56,7 +60,7 @@ export function longestRow(rows: readonly TokenRow[]): number {
 }
 
 export function paddedLength(rows: readonly TokenRow[]): number {
-  return Math.ceil(longestRow(rows) / LENGTH_STEP) * LENGTH_STEP;
+  return paddedTokens(longestRow(rows));
 }
 
 export function collate(rows: readonly TokenRow[]): MicroBatch {

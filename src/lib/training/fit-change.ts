@@ -1,13 +1,16 @@
 /**
- * The smallest change of a run's settings that would make it fit into GPU memory: first smaller
- * batches (gathered to the same step), then shorter rows, then a smaller rank. Knows no GPU: whether a
- * candidate fits is asked.
+ * The smallest change of a run's settings that would make it fit into GPU memory. First what leaves the
+ * result as it is: smaller batches (gathered to the same step), layers computed again. Then the base in
+ * 4 bits, then shorter rows, then a smaller rank. Knows no GPU: whether a candidate fits is asked.
  */
 import { evaluatesItself, type PeftConfig, type TrainingArguments } from '../config';
+import { LENGTH_STEP } from './batches';
 import type { RowsShape } from './predict-memory';
 
 /** Only what changes, by the names of TrainingArguments and LoraConfig. */
 export interface FitChange {
+  gradient_checkpointing?: true;
+  load_in_4bit?: true;
   per_device_train_batch_size?: number;
   per_device_eval_batch_size?: number;
   gradient_accumulation_steps?: number;
@@ -25,8 +28,6 @@ export interface FitSettings {
 
 /** Shares of the longest row that are tried; shorter ones would hardly leave an answer. */
 const LENGTH_SHARES = [3 / 4, 1 / 2, 3 / 8, 1 / 4, 3 / 16, 1 / 8];
-/** Rows are padded to multiples of it, so that other lengths save nothing. */
-const LENGTH_STEP = 16;
 const SHORTEST = 32;
 
 /** @returns undefined where no candidate fits: only a smaller model would */
@@ -66,15 +67,29 @@ export function writeFitChange(change: FitChange): string {
 }
 
 function* candidates(settings: FitSettings): Generator<FitChange> {
-  const batches = smallerBatches(settings);
-  const lengths = shorterLengths(settings);
-  const ranks = smallerRanks(settings);
+  const [batches, recompute] = [smallerBatches(settings), recomputed(settings)];
   yield* batches;
-  const smallest = batches.at(-1) ?? {};
-  for (const length of lengths) yield { ...smallest, ...length };
+  yield* recompute;
+  for (const change of recompute) for (const batch of batches) yield { ...batch, ...change };
+  const free = { ...batches.at(-1), ...recompute.at(-1) };
+  const fourBit = inFourBits(settings);
+  for (const change of fourBit) yield { ...free, ...change };
+  const small = { ...free, ...fourBit.at(-1) };
+  const lengths = shorterLengths(settings);
+  for (const length of lengths) yield { ...small, ...length };
+  const ranks = smallerRanks(settings);
   yield* ranks;
-  const shortest = lengths.at(-1) ?? {};
-  for (const rank of ranks) yield { ...smallest, ...shortest, ...rank };
+  for (const rank of ranks) yield { ...small, ...lengths.at(-1), ...rank };
+}
+
+/** Each layer's forward once more in backward: the same bits, about a third more work. */
+function recomputed({ args }: FitSettings): FitChange[] {
+  return args.gradient_checkpointing ? [] : [{ gradient_checkpointing: true }];
+}
+
+/** Full fine-tuning has no base to round. */
+function inFourBits({ args, peft }: FitSettings): FitChange[] {
+  return args.load_in_4bit || peft.peft_type === 'FULL' ? [] : [{ load_in_4bit: true }];
 }
 
 /** Halved down to 1; as many rows a step as before. */

@@ -22,7 +22,16 @@ export {
   type FitSettings,
 } from './fit-change';
 export { predictStorage } from './predict-storage';
-export { suggestFit } from './suggest-fit';
+export { suggestFit, withSuggestion } from './suggest-fit';
+export {
+  measureRates,
+  runLoad,
+  runTime,
+  type MeasuredRates,
+  type MeasureOptions,
+  type RunLoad,
+  type RunTime,
+} from './predict-time';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
 export { adapterOf } from './adapter-of';
 export { surplusCheckpoints } from './checkpoint-rotation';

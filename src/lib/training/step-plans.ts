@@ -2,11 +2,10 @@
  * GPU plans of a run: one for each batch shape, all in one arena, made when a shape first comes.
  * A plan's inputs are small buffers that are written before it is submitted.
  */
-import type { ModelConfig } from '../config';
+import { linearSites, type ModelConfig } from '../config';
 import { ropeTables } from '../config/rope';
 import {
   Decoder,
-  linearSites,
   prefixLength,
   prepareAdapter,
   type Adapter,

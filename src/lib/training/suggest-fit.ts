@@ -1,6 +1,6 @@
 /** What to change in a run that did not fit into GPU memory. */
-import { GpuError } from '../gpu';
-import { findFit, type FitChange, type FitSettings } from './fit-change';
+import { GpuError, NO_LIMITS } from '../gpu';
+import { findFit, writeFitChange, type FitChange } from './fit-change';
 import { predictMemory, type PredictMemoryOptions } from './predict-memory';
 
 /**
@@ -19,18 +19,31 @@ export async function suggestFit(
 ): Promise<FitChange | undefined> {
   if (!(error instanceof GpuError)) return undefined;
   if (error.code !== 'limit' && error.code !== 'out-of-memory') return undefined;
-  const bytesOf = async (candidate: FitSettings) => {
-    const { total, weights } = await predictMemory({ ...options, ...candidate });
-    return total - weights;
-  };
+  const { total, weights } = await predictMemory({ ...options, limits: NO_LIMITS });
   const allowed =
-    error.code === 'limit' ? Infinity : AFTER_FAILURE_SHARE * (await bytesOf(options));
+    error.code === 'limit' ? Infinity : weights + AFTER_FAILURE_SHARE * (total - weights);
   return findFit(options, async (candidate) => {
     try {
-      return (await bytesOf(candidate)) <= allowed;
+      return (await predictMemory({ ...options, ...candidate })).total <= allowed;
     } catch (reason) {
       if (reason instanceof GpuError && reason.code === 'limit') return false;
       throw reason;
     }
+  });
+}
+
+/** The same error with `details.suggestion`, where a change of the settings would make the run fit. */
+export async function withSuggestion(
+  error: unknown,
+  options: PredictMemoryOptions,
+): Promise<unknown> {
+  // Whatever goes wrong here, the error itself is what must be told.
+  const change = await suggestFit(error, options).catch(() => undefined);
+  if (!change || !(error instanceof GpuError)) return error;
+  const { code, message, retryable, details } = error;
+  return new GpuError(code, message, {
+    retryable,
+    details: { ...details, suggestion: writeFitChange(change) },
+    cause: error,
   });
 }

@@ -1,6 +1,12 @@
 /** ONNX Runtime and our own decoder over the very same weight buffers. */
 import { ropeTables } from '../../../src/lib/config';
-import { Decoder, ModelWeights, NO_ADAPTER, type TensorSource } from '../../../src/lib/decoder';
+import {
+  Decoder,
+  ModelWeights,
+  NO_ADAPTER,
+  type TensorSource,
+  type WeightStorage,
+} from '../../../src/lib/decoder';
 import { Arena, Gpu, PlanBuilder } from '../../../src/lib/gpu';
 import { TextSession } from '../../../src/lib/inference';
 import { indexOfLargest } from '../../../src/lib/inference/sampler';
@@ -9,10 +15,14 @@ import { GREEDY, idsOfLength, openModel, worst } from './comparison';
 import type { TestModel } from './models';
 
 /** ONNX Runtime against our own forward over the same buffers: logits, then the choices of greedy decoding. */
-export async function ownForwardAgrees(name: string, lengths: readonly number[]) {
+export async function ownForwardAgrees(
+  name: string,
+  lengths: readonly number[],
+  storage: WeightStorage = 'f32',
+) {
   const opened = await openModel(name);
   const { vocabSize } = opened.config;
-  const both = await openBoth(opened);
+  const both = await openBoth(opened, storage);
   const results = [];
   for (const length of lengths) {
     const promptIds = idsOfLength(length, vocabSize);
@@ -30,7 +40,7 @@ export async function ownForwardAgrees(name: string, lengths: readonly number[])
 }
 
 /** Both readers of one upload. */
-async function openBoth({ weights: floats, ...model }: TestModel) {
+async function openBoth({ weights: floats, ...model }: TestModel, storage: WeightStorage) {
   const gpu = await Gpu.request(navigator.gpu);
   const source: TensorSource = async (name) => {
     const value = floats.get(name);
@@ -42,7 +52,7 @@ async function openBoth({ weights: floats, ...model }: TestModel) {
       }
     );
   };
-  const weights = await ModelWeights.upload(gpu, model.config, source);
+  const weights = await ModelWeights.upload(gpu, model.config, source, { storage });
   const session = await TextSession.create({
     ...model,
     gpu: { device: gpu, weights: weights.tensors },

@@ -1,4 +1,7 @@
-/** The scripted engine itself. Times are short, numbers plausible, failures on demand. */
+/**
+ * The scripted engine itself. Times are short, numbers plausible, failures on demand. One long file, because it
+ * answers the whole of one contract, EngineApi, and each answer is a few lines.
+ */
 import type { PeftConfig } from '../../../src/lib/config';
 import { InkstoneError } from '../../../src/lib/config/errors';
 import type {
@@ -14,6 +17,7 @@ import type {
   ModelSummary,
   RunSummary,
   TrainEvent,
+  TimePrediction,
   TrainingPrediction,
   TrainRequest,
   TrainSettings,
@@ -234,6 +238,16 @@ export class StandIn implements EngineApi {
       cutRows: max_length < 64 ? 3 : 0,
       longestRow: Math.min(61, max_length),
     };
+  }
+
+  async predictTime(
+    settings: TrainSettings,
+    { signal }: CallContext<never>,
+  ): Promise<TimePrediction> {
+    await wait(300, signal);
+    const { totalSteps } = await this.predictTraining(settings);
+    const secondsPerStep = 0.085 * settings.training.per_device_train_batch_size;
+    return { secondsPerStep, secondsPerEvaluation: 0, totalSeconds: totalSteps * secondsPerStep };
   }
 
   async train(request: TrainRequest, context: CallContext<TrainEvent>): Promise<RunSummary> {

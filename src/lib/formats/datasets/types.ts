@@ -1,32 +1,12 @@
 /** What a dataset file becomes: rows of one of five kinds, and every complaint with its place. */
+import type { ChatMessage, DatasetRow } from '../../config';
+
+export type { ChatMessage, DatasetRow };
 
 /** A record as the file has it, before any meaning is given to its fields. */
 export type DatasetRecord = Readonly<Record<string, unknown>>;
 
-export type ChatRole = 'system' | 'user' | 'assistant' | 'tool';
-
-export interface ChatMessage {
-  readonly role: ChatRole;
-  readonly content: string;
-}
-
-export type DatasetRow =
-  | {
-      readonly kind: 'instruction';
-      readonly instruction: string;
-      /** '' where the instruction needs none. */
-      readonly input: string;
-      readonly output: string;
-    }
-  | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
-  | { readonly kind: 'chat'; readonly messages: readonly ChatMessage[] }
-  | { readonly kind: 'text'; readonly text: string }
-  | {
-      readonly kind: 'tokens';
-      readonly inputIds: readonly number[];
-      /** As long as inputIds; -100 where no loss is taken. */
-      readonly labels: readonly number[];
-    };
+export type ChatRole = ChatMessage['role'];
 
 export type DatasetFormat = 'json' | 'jsonl' | 'csv';
 

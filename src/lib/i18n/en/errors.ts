@@ -4,7 +4,9 @@ import type { errors as zh } from '../zh/errors';
 import { recipe } from './recipe';
 
 const changes = ({ suggestion = '' }: ErrorDetails) =>
-  wordChanges(suggestion, recipe.fields, (label, value) => `${label} ${value}`).join(', ');
+  wordChanges(suggestion, recipe.fields, (label, value) =>
+    value === 'true' ? `turn on “${label}”` : `${label} ${value}`,
+  ).join(', ');
 
 /** The engine's own messages are English sentences already: undefined keeps them. */
 const asWritten = () => undefined;

@@ -96,6 +96,8 @@ export const train: typeof zh = {
   startMissingModel: 'Choose a model first',
   predicted: (memory, steps, storage) =>
     `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${storage} of storage for checkpoints.`,
+  predictedTime: (time, step) => `About ${time} on this device, ${step} a step.`,
+  measuringTime: 'Measuring how long it will take…',
   memoryPartsTitle: 'What takes the memory',
   memoryParts: {
     weights: 'Weights of the model',

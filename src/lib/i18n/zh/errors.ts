@@ -4,7 +4,9 @@ import { recipe } from './recipe';
 
 const at = (d: ErrorDetails) => (d.fileName === undefined ? '' : `${d.fileName}：`);
 const changes = ({ suggestion = '' }: ErrorDetails) =>
-  wordChanges(suggestion, recipe.fields, (label, value) => `把${label}改为 ${value}`).join('、');
+  wordChanges(suggestion, recipe.fields, (label, value) =>
+    value === 'true' ? `打开“${label}”` : `把${label}改为 ${value}`,
+  ).join('、');
 const found = (d: ErrorDetails) => (d.found === undefined ? '' : `现在是 ${d.found}，`);
 
 /** One sentence a code: what was found, what is allowed, what to do. */

@@ -93,6 +93,8 @@ export const train = {
   startMissingModel: '先选一个模型',
   predicted: (memory: string, steps: number, storage: string) =>
     `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${storage} 空间。`,
+  predictedTime: (time: string, step: string) => `在这台设备上约需 ${time}，每步 ${step}。`,
+  measuringTime: '正在测算所需时间…',
   memoryPartsTitle: '显存用在哪里',
   memoryParts: {
     weights: '模型权重',

@@ -1,0 +1,59 @@
+/**
+ * Measures how fast this GPU trains, one measurement at a time, and remembers it for as long as the
+ * device lives. Whoever is about to change the open model, or to train, stops it first.
+ */
+import { GpuError, type Gpu } from '../gpu';
+import { measureRates, type MeasuredRates, type MeasureOptions } from '../training';
+
+export class TimeMeter {
+  private readonly known = new WeakMap<Gpu, Map<string, MeasuredRates>>();
+  private running: { stop: AbortController; done: Promise<unknown> } | undefined;
+
+  /**
+   * @returns undefined where even these few steps do not fit, or something else of the run is wrong, which
+   *   its start will tell
+   * @throws AbortError when the caller, or `stop`, ends it
+   */
+  async rates(modelId: string, options: MeasureOptions): Promise<MeasuredRates | undefined> {
+    const { gpu, signal } = options;
+    const known = this.known.get(gpu) ?? new Map<string, MeasuredRates>();
+    this.known.set(gpu, known);
+    const key = keyOf(modelId, options);
+    const found = known.get(key);
+    if (found) return found;
+    await this.stop();
+    signal?.throwIfAborted();
+    const stop = new AbortController();
+    const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    const measuring = measureRates({ ...options, signal: either });
+    const running = { stop, done: measuring.catch(() => undefined) };
+    this.running = running;
+    try {
+      const rates = await measuring;
+      known.set(key, rates);
+      return rates;
+    } catch (error) {
+      either.throwIfAborted();
+      if (error instanceof GpuError && error.code === 'device-lost') throw error;
+      return undefined;
+    } finally {
+      if (this.running === running) this.running = undefined;
+    }
+  }
+
+  /** Resolves when nothing is being measured any more. */
+  async stop(): Promise<void> {
+    const { running } = this;
+    running?.stop.abort();
+    await running?.done;
+  }
+}
+
+/** What the time of a token depends on; how many there are of them is another matter. */
+function keyOf(modelId: string, { peft, args, load }: MeasureOptions): string {
+  const { gradient_checkpointing, optim, packing, neftune_noise_alpha } = args;
+  return JSON.stringify([
+    ...[modelId, peft, load.B, load.T, Math.round(10 * load.targetShare), load.evaluations > 0],
+    ...[gradient_checkpointing, optim, packing, neftune_noise_alpha !== null],
+  ]);
+}

@@ -1,0 +1,199 @@
+/**
+ * Time that a run will take, measured on the very GPU before it starts: the trainer itself takes a few
+ * steps on a model of one and of a few of its layers, and the rest are multiples of what a layer adds.
+ * What the run needs compiled is compiled by then. Changes nothing that a run reads.
+ */
+import {
+  evaluatesItself,
+  type ModelConfig,
+  type PeftConfig,
+  type TrainingArguments,
+} from '../config';
+import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
+import type { Gpu } from '../gpu';
+import { layoutAdapter } from '../peft';
+import { countTargets, IGNORED, longestRow, paddedTokens, type TokenRow } from './batches';
+import { dueAfter } from './flow';
+import { packRows } from './packing';
+import { epochSteps, runShape } from './progress';
+import { Trainer } from './trainer';
+
+/** What time depends on, of a run's rows. */
+export interface RunLoad {
+  /** Rows of a full micro-batch, put together where they are packed. */
+  readonly B: number;
+  /** Tokens of a typical row, padded as in its batch. */
+  readonly T: number;
+  /** Tokens of an optimiser step, padding included; the mean of an epoch. */
+  readonly tokensPerStep: number;
+  /** Share of the tokens that are targets. */
+  readonly targetShare: number;
+  readonly totalSteps: number;
+  readonly evaluations: number;
+  /** Tokens of one evaluation. */
+  readonly evaluatedTokens: number;
+}
+
+export interface RunTime {
+  readonly secondsPerStep: number;
+  /** Of one evaluation; 0 where the run has none. */
+  readonly secondsPerEvaluation: number;
+  /** Steps and evaluations; sample answers and what is compiled at the start come on top. */
+  readonly totalSeconds: number;
+}
+
+/** Seconds a token on one device, by kind of work. */
+export interface MeasuredRates {
+  readonly trained: number;
+  readonly evaluated: number;
+}
+
+export interface MeasureOptions {
+  gpu: Gpu;
+  config: ModelConfig;
+  weights: ModelWeights;
+  peft: PeftConfig;
+  args: TrainingArguments;
+  load: RunLoad;
+  signal?: AbortSignal;
+}
+
+/** Operations a measured step may take: a blink on a graphics card, half a second on a processor. */
+const OPERATIONS = { card: 5e10, software: 1e9 };
+/** Multiply-adds of a weight and token, forward and backward, each two operations. */
+const OPERATIONS_A_WEIGHT = 6;
+/** Layers of the larger of the two models that are measured. */
+const LAYERS = 3;
+/** The first one compiles; the median of the others counts. */
+const STEPS = 4;
+
+/**
+ * @param rows to train on, as they are encoded
+ * @param allowed tokens that a packed row may have
+ */
+export function runLoad(
+  rows: readonly TokenRow[],
+  evalRows: readonly TokenRow[],
+  args: TrainingArguments,
+  allowed: number,
+): RunLoad {
+  const longest = longestRow(rows);
+  const taken = args.packing ? packRows(rows, Math.max(longest, allowed)) : rows;
+  const lengths = taken.map(({ inputIds }) => inputIds.length);
+  const padded = (indices: readonly number[]) =>
+    indices.length * paddedTokens(Math.max(...indices.map((index) => lengths[index])));
+  const steps = epochSteps(taken.length, args, 0, lengths);
+  const batches = steps.flat();
+  const tokens = batches.reduce((sum, indices) => sum + padded(indices), 0);
+  const targets = taken.reduce((sum, row) => sum + countTargets(row), 0);
+  const shape = runShape(taken.length, args);
+  let evaluations = args.eval_on_start ? 1 : 0;
+  for (let step = 1; step <= shape.totalSteps; step++)
+    if (dueAfter(step, args, shape).evaluate) evaluations++;
+  return {
+    B: Math.min(taken.length, args.per_device_train_batch_size),
+    T: paddedTokens(tokens / batches.reduce((sum, indices) => sum + indices.length, 0)),
+    tokensPerStep: tokens / steps.length,
+    targetShare: targets / tokens,
+    totalSteps: shape.totalSteps,
+    evaluations: evaluatesItself(args) && evalRows.length > 0 ? evaluations : 0,
+    evaluatedTokens: evalRows.reduce((sum, { inputIds }) => sum + paddedTokens(inputIds.length), 0),
+  };
+}
+
+export function runTime(load: RunLoad, rates: MeasuredRates): RunTime {
+  const { totalSteps, evaluations, tokensPerStep, evaluatedTokens } = load;
+  const secondsPerStep = rates.trained * tokensPerStep;
+  const secondsPerEvaluation = evaluations > 0 ? rates.evaluated * evaluatedTokens : 0;
+  const totalSeconds = totalSteps * secondsPerStep + evaluations * secondsPerEvaluation;
+  return { secondsPerStep, secondsPerEvaluation, totalSeconds };
+}
+
+/** @throws AbortError; GpuError where even these steps do not fit */
+export async function measureRates(options: MeasureOptions): Promise<MeasuredRates> {
+  const { config } = options;
+  const few = Math.min(LAYERS, config.layerCount);
+  const one = await measureLayers(options, 1, few);
+  if (few === 1) return one;
+  const more = await measureLayers(options, few, few);
+  const extend = (first: number, second: number) =>
+    first + (Math.max(0, second - first) * (config.layerCount - 1)) / (few - 1);
+  return {
+    trained: extend(one.trained, more.trained),
+    evaluated: extend(one.evaluated, more.evaluated),
+  };
+}
+
+/** Rates of a model of so many layers. @param most layers of the largest that is measured, which sets the batch */
+async function measureLayers(
+  options: MeasureOptions,
+  layers: number,
+  most: number,
+): Promise<MeasuredRates> {
+  const { gpu, weights, load, signal } = options;
+  signal?.throwIfAborted();
+  const args: TrainingArguments = {
+    ...options.args,
+    max_steps: STEPS,
+    gradient_accumulation_steps: 1,
+    group_by_length: false,
+    eval_strategy: load.evaluations > 0 ? 'steps' : 'no',
+    eval_steps: 1,
+    save_strategy: 'no',
+    load_best_model_at_end: false,
+    early_stopping_patience: null,
+  };
+  const { B, T } = measuredBatch(options, most);
+  const config = withLayers(options.config, layers);
+  const row = rowOf(T, load.targetShare, config.vocabSize);
+  const rows = new Array<TokenRow>(B).fill(row);
+  const layout = layoutAdapter(adaptedModel(config), options.peft);
+  const trainer = await Trainer.create({
+    ...{ gpu, config, weights, rows, signal },
+    peft: options.peft,
+    args: { ...args, per_device_train_batch_size: B, per_device_eval_batch_size: B },
+    evalRows: load.evaluations > 0 ? rows : undefined,
+    initialValues: new Float32Array(layout.flatCount),
+  });
+  const trained: number[] = [];
+  const evaluated: number[] = [];
+  try {
+    await trainer.run({
+      signal,
+      onStep: ({ elapsedMs }) => trained.push(elapsedMs),
+      onEvaluate: ({ elapsedMs }) => evaluated.push(elapsedMs),
+    });
+  } finally {
+    trainer.dispose();
+  }
+  signal?.throwIfAborted();
+  const rateOf = (times: readonly number[]) => median(times.slice(1)) / 1000 / (B * T);
+  return { trained: rateOf(trained), evaluated: evaluated.length > 0 ? rateOf(evaluated) : 0 };
+}
+
+/** The run's own batch, or as many of its tokens as can be computed in a moment. */
+function measuredBatch(
+  { gpu, config, load }: MeasureOptions,
+  layers: number,
+): { B: number; T: number } {
+  const operations = OPERATIONS_A_WEIGHT * countParameters(withLayers(config, layers));
+  const tokens = OPERATIONS[gpu.isSoftware ? 'software' : 'card'] / operations;
+  const T = Math.min(load.T, paddedTokens(tokens));
+  return { B: Math.max(1, Math.min(load.B, Math.floor(tokens / T))), T };
+}
+
+const withLayers = (config: ModelConfig, layerCount: number): ModelConfig => ({
+  ...config,
+  layerCount,
+  slidingWindow: config.slidingWindow.slice(0, layerCount),
+});
+
+function rowOf(T: number, targetShare: number, vocabSize: number): TokenRow {
+  const inputIds = Int32Array.from({ length: T }, (_, t) => (t * 7) % vocabSize);
+  const labels = inputIds.slice();
+  const targets = Math.min(T - 1, Math.max(1, Math.round(targetShare * T)));
+  labels.fill(IGNORED, 0, T - targets);
+  return { inputIds, labels };
+}
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
