@@ -1,8 +1,10 @@
 // Started by bench.mjs. Gives the peers the browser's globals that they look for, then runs the bench.
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { create, globals } from 'webgpu';
+import { WebWorker } from './web-worker.mjs';
 import { endWithParent, exitWith } from './dawn-process.mjs';
 import { root } from './run-process.mjs';
 import { openSourceLoader } from './source-loader.mjs';
@@ -14,10 +16,15 @@ const { values } = parseArgs({ options: { log: { type: 'string' }, only: { type:
 /** Dawn's devices die with this object: the global keeps it. */
 const gpu = create([]);
 Object.assign(globalThis, globals, {
+  Worker: WebWorker,
   require: createRequire(join(bench, 'peers', 'package.json')),
 });
 Object.defineProperty(globalThis, 'navigator', {
-  value: { gpu, userAgent: `Node.js/${process.versions.node}`, hardwareConcurrency: 2 },
+  value: {
+    gpu,
+    userAgent: `Node.js/${process.versions.node}`,
+    hardwareConcurrency: availableParallelism(),
+  },
   configurable: true,
 });
 addIteratorHelpers();
@@ -30,9 +37,13 @@ try {
     entry: gpu,
     peers: [
       async () => (await loader.load('/tests/bench/peers/tfjs.mjs')).openTfjs(),
-      async () => (await loader.load('/tests/bench/peers/jax.mjs')).openJax(),
+      async () => (await loader.load('/tests/bench/peers/jax.mjs')).openJax('webgpu'),
+      async () => (await loader.load('/tests/bench/peers/jax.mjs')).openJax('wasm'),
     ],
-    configFile: join(root, 'models', 'nano-lm', 'config.json'),
+    configFiles: {
+      nano: join(root, 'models', 'nano-lm', 'config.json'),
+      smollm2: join(bench, 'shapes', 'smollm2-135m.json'),
+    },
     only: values.only,
     resultsFile: join(bench, 'results.json'),
     log: values.log === undefined ? undefined : { file: join(bench, 'LOG.md'), remark: values.log },

@@ -2,20 +2,21 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Gpu } from '$lib/gpu';
 import { chooseMatmulVariants } from '$lib/kernels/matmul-choose';
-import { loraProblem, type Contender } from './contender';
-import { measureLora, measureRates, openMatmuls, type Rates } from './measure';
+import { Bench } from './bench';
+import type { Contender } from './contender';
+import { GpuWatch } from './gpu-watch';
 import { openOurs } from './ours';
 import { openPeak } from './peak';
-import { FORMS, LORA_PRODUCTS, openProduct, SIZES } from './products';
-import { formatTable, recordsOf, type BenchRecord } from './report';
+import { formatTable } from './report';
+import { benchAttention, benchLora, benchMemory, benchProducts } from './rows';
 
 export interface BenchOptions {
   /** Dawn's entry, which the peers find as `navigator.gpu`. */
   entry: GPU;
   /** Each opens one peer; one that cannot be opened is named and left out. */
   peers: readonly (() => Promise<Contender>)[];
-  /** `config.json` of the model whose shape is trained. */
-  configFile: string;
+  /** `config.json` of the models whose shapes are trained. */
+  configFiles: { readonly nano: string; readonly smollm2: string };
   resultsFile: string;
   /** Measures only what has a name that begins so, and writes nothing. */
   only?: string;
@@ -23,18 +24,17 @@ export interface BenchOptions {
   log?: { file: string; remark: string };
 }
 
-/** Said of a metric that is by processor time: see measure.ts. */
-const PROCESSOR = ' of processor time';
-const LORA_STEP = 'lora-step/nano-lm';
+/** What a run of SmolLM2-135M at batch 4 x 512, rank 16 on all linear layers, is to stay under. */
+const LIMIT_BYTES = 1.2e9;
 
 /** @returns the exit code */
 export async function main(options: BenchOptions): Promise<number> {
   const say = (line: string) => console.log(line);
+  const watch = GpuWatch.open();
   const gpu = await Gpu.request(options.entry);
   const variants = Object.entries(await chooseMatmulVariants(gpu));
   say(`Adapter: ${gpu.adapterName}.`);
   say(`Our matrix kernels: ${variants.map(([form, name]) => `${form} ${name}`).join(', ')}.`);
-  const isSoftware = gpu.isSoftware;
   const contenders = [openOurs(gpu)];
   let missing = 0;
   for (const open of options.peers) {
@@ -46,59 +46,38 @@ export async function main(options: BenchOptions): Promise<number> {
     }
   }
   const where = { adapter: gpu.adapterName, date: new Date().toISOString() };
-  const records: BenchRecord[] = [];
-  const keep = (found: readonly BenchRecord[]) => {
-    records.push(...found);
-    for (const { metric, ours, peer, theirs, ratio } of found)
-      say(`  ${metric}: ours ${ours}, ${peer} ${theirs}, ratio ${ratio}`);
-  };
+  const bench = new Bench(gpu, watch, contenders, await openPeak(gpu), where, options.only);
+  const { nano, smollm2 } = options.configFiles;
+  await benchProducts(bench);
+  await benchAttention(bench);
+  await benchMemory(bench, {
+    name: 'nano-lm-4x64',
+    configFile: nano,
+    batch: { B: 4, T: 64 },
+    storages: ['f32'],
+  });
+  await benchMemory(bench, {
+    name: 'smollm2-135m-4x512-r16-all-linear-checkpointing',
+    configFile: smollm2,
+    batch: { B: 4, T: 512 },
+    checkpointedRank: 16,
+    storages: ['f32', 'stored'],
+    limitBytes: LIMIT_BYTES,
+  });
+  await benchLora(bench, {
+    name: 'nano-lm',
+    configFile: nano,
+    batch: { B: 4, T: 64 },
+    effort: { compared: 4, rounds: 4, steps: 5 },
+  });
+  await benchLora(bench, {
+    name: 'smollm2-135m',
+    configFile: smollm2,
+    batch: { B: 1, T: 64 },
+    effort: { compared: 2, rounds: 2, steps: 1, alone: true },
+  });
 
-  const keepRates = (name: string, rates: ReadonlyMap<string, Rates>) => {
-    keep(recordsOf(name, 'GFLOP/s', pick(rates, 'gflops'), where));
-    if (isSoftware)
-      keep(recordsOf(name, `GFLOP/s${PROCESSOR}`, pick(rates, 'processorGflops'), where));
-  };
-  const wanted = (name: string) => name.startsWith(options.only ?? '');
-  const peak = await openPeak(gpu);
-  for (const size of SIZES) {
-    const name = `matmul/${size.join('x')}`;
-    if (!wanted(name)) continue;
-    say(name);
-    const products = await openMatmuls(contenders, size);
-    keepRates(name, await measureRates(products.set('peak', peak)));
-  }
-  const ofForms = SIZES.flatMap((size) => FORMS.map((form) => ({ size, form })));
-  for (const { size, form } of [...ofForms, ...LORA_PRODUCTS]) {
-    const name = `matmul/${size.join('x')}/${form.name}`;
-    if (!wanted(name)) continue;
-    say(name);
-    const ours = await openProduct(gpu, size, form);
-    const rates = await measureRates(
-      new Map([
-        ['ours', ours],
-        ['peak', peak],
-      ]),
-    );
-    keepRates(name, rates);
-    ours.dispose?.();
-  }
-  if (wanted(LORA_STEP)) {
-    say(`${LORA_STEP} (the peers compile for minutes on a software GPU)`);
-    const problem = await loraProblem(readFileSync(options.configFile, 'utf8'));
-    const figures = await measureLora(contenders, problem, say);
-    keep(recordsOf(LORA_STEP, 'tokens/s', pick(figures, 'tokensPerSecond'), where));
-    if (isSoftware)
-      keep(
-        recordsOf(
-          LORA_STEP,
-          `tokens/s${PROCESSOR}`,
-          pick(figures, 'processorTokensPerSecond'),
-          where,
-        ),
-      );
-    keep(recordsOf(LORA_STEP, 'compile s', pick(figures, 'compileSeconds'), where));
-  }
-
+  const { records } = bench;
   const table = formatTable(records);
   say(`\n${table}`);
   const exitCode = missing === 0 ? 0 : 1;
@@ -110,11 +89,4 @@ export async function main(options: BenchOptions): Promise<number> {
     writeFileSync(file, `${readFileSync(file, 'utf8').trimEnd()}\n\n${entry}`);
   }
   return exitCode;
-}
-
-function pick<Figures>(
-  figures: ReadonlyMap<string, Figures>,
-  key: { [K in keyof Figures]: Figures[K] extends number ? K : never }[keyof Figures],
-): Map<string, number> {
-  return new Map([...figures].map(([name, values]) => [name, values[key] as number]));
 }

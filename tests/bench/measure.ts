@@ -4,7 +4,7 @@
  * would on a quiet machine, whatever else runs; waiting for a straggling thread it does not see.
  */
 import { availableParallelism } from 'node:os';
-import type { Contender, LoraProblem, LoraStepper, Operands, Repeat } from './contender';
+import type { Contender, Operands, Repeat } from './contender';
 
 /** Something that does a known number of operations, as often as asked. */
 export interface Rated {
@@ -14,27 +14,10 @@ export interface Rated {
   readonly dispose?: () => void;
 }
 
-export interface LoraFigures {
-  /** Of the median step. */
-  tokensPerSecond: number;
-  /** The same by processor time. */
-  processorTokensPerSecond: number;
-  /** First step less the fastest one: plans, pipelines, tracing. */
-  compileSeconds: number;
-  /** Of the first steps, all contenders alike. */
-  losses: number[];
-}
-
 /** Of one timing, whichever is more: enough that a submission's own cost does not count. */
 const TIMING_MS = 50;
 const TIMING_OPERATIONS = 1e9;
 const RATE_ROUNDS = 7;
-const LORA_ROUNDS = 4;
-const STEPS_A_ROUND = 5;
-/** Steps whose losses are compared; they also warm up. */
-const COMPARED_STEPS = 4;
-/** f32 sums in another order. */
-export const LOSS_TOLERANCE = 1e-3;
 
 export interface Rates {
   /** 10^9 operations a second by the clock, of the best round. */
@@ -80,80 +63,17 @@ export async function openMatmuls(
   };
   const runs = new Map<string, Rated>();
   for (const contender of contenders)
-    runs.set(contender.name, {
-      operations: 2 * m * k * n,
-      run: await contender.matmul(m, k, n, operands),
-    });
+    if (contender.matmul)
+      runs.set(contender.name, {
+        operations: 2 * m * k * n,
+        run: await contender.matmul(m, k, n, operands),
+      });
   return runs;
 }
 
-/** @throws Error when the losses of the contenders differ */
-export async function measureLora(
-  contenders: readonly Contender[],
-  problem: LoraProblem,
-  say: (line: string) => void,
-): Promise<Map<string, LoraFigures>> {
-  const { batches, config } = problem;
-  const steppers = new Map<string, LoraStepper>();
-  const losses = new Map<string, number[]>();
-  const firstMs = new Map<string, number>();
-  const times = new Map<string, number[]>();
-  const processorTimes = new Map<string, number[]>();
-  for (const contender of contenders) {
-    const found: number[] = [];
-    let stepper: LoraStepper | undefined;
-    const { ms } = await elapsed(async () => {
-      stepper = await contender.loraStep(problem);
-      found.push(await stepper.step(batches[0]));
-    });
-    for (let step = 1; step < COMPARED_STEPS; step++)
-      found.push(await stepper!.step(batches[step % batches.length]));
-    steppers.set(contender.name, stepper!);
-    firstMs.set(contender.name, ms);
-    losses.set(contender.name, found);
-    times.set(contender.name, []);
-    processorTimes.set(contender.name, []);
-    say(`${contender.name}: losses ${found.map((loss) => loss.toFixed(5)).join(' ')}`);
-  }
-  refuseDifferent(losses);
-  for (let round = 0; round < LORA_ROUNDS; round++)
-    for (const [name, stepper] of steppers)
-      for (let i = 0; i < STEPS_A_ROUND; i++) {
-        const step = COMPARED_STEPS + round * STEPS_A_ROUND + i;
-        const batch = batches[step % batches.length];
-        const { ms, processorMs } = await elapsed(() => stepper.step(batch));
-        times.get(name)?.push(ms);
-        processorTimes.get(name)?.push(processorMs);
-      }
-  return new Map(
-    contenders.map(({ name }) => {
-      const rateOf = (steps: Map<string, number[]>) =>
-        (config.B * config.T * 1000) / median(steps.get(name) ?? []);
-      return [
-        name,
-        {
-          tokensPerSecond: rateOf(times),
-          processorTokensPerSecond: rateOf(processorTimes),
-          compileSeconds: ((firstMs.get(name) ?? 0) - Math.min(...(times.get(name) ?? []))) / 1000,
-          losses: losses.get(name) ?? [],
-        },
-      ];
-    }),
-  );
-}
-
-function refuseDifferent(losses: ReadonlyMap<string, readonly number[]>): void {
-  const [[reference, expected], ...others] = [...losses];
-  for (const [name, found] of others)
-    found.forEach((loss, step) => {
-      if (!(Math.abs(loss - expected[step]) <= LOSS_TOLERANCE * Math.abs(expected[step])))
-        throw new Error(
-          `Step ${step + 1}: the loss of ${name} is ${loss}, that of ${reference} ${expected[step]}. They do not compute the same, so their speeds are not compared.`,
-        );
-    });
-}
-
-async function elapsed(work: () => Promise<unknown>): Promise<{ ms: number; processorMs: number }> {
+export async function elapsed(
+  work: () => Promise<unknown>,
+): Promise<{ ms: number; processorMs: number }> {
   const before = process.cpuUsage();
   const start = performance.now();
   await work();
@@ -162,7 +82,7 @@ async function elapsed(work: () => Promise<unknown>): Promise<{ ms: number; proc
   return { ms, processorMs: (user + system) / 1000 / availableParallelism() };
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

@@ -1,9 +1,11 @@
-/** Our side of the bench: the matrix kernel in a plan, and the trainer itself, one step at a call. */
+/** Our side of the bench: the matrix kernel and attention in plans, and the trainer itself, one step at a call. */
 import { Arena, PlanBuilder, type Gpu } from '$lib/gpu';
 import { matmul } from '$lib/kernels/matmul';
-import { ModelWeights, type StoredTensor } from '$lib/decoder';
+import { ModelWeights, type StoredTensor, type WeightStorage } from '$lib/decoder';
 import { Trainer, type TokenRow } from '$lib/training';
-import type { Batch, Contender, LoraProblem, LoraStepper } from './contender';
+import type { Contender, LoraStepper } from './contender';
+import type { Batch, LoraProblem } from './lora-problem';
+import { openAttention } from './ours-attention';
 
 export function openOurs(gpu: Gpu): Contender {
   return {
@@ -20,22 +22,27 @@ export function openOurs(gpu: Gpu): Contender {
         await plan.run();
       };
     },
+    attention: (shape, operands) => openAttention(gpu, shape, operands),
     loraStep: (problem) => prepareTrainer(gpu, problem),
   };
 }
 
-/** The trainer runs by itself; its gate lets one step through at a time. */
-async function prepareTrainer(gpu: Gpu, problem: LoraProblem): Promise<LoraStepper> {
+/** The trainer runs by itself; its gate lets one step through at a time. @param storage of the base: f32, or bf16 */
+export async function prepareTrainer(
+  gpu: Gpu,
+  problem: LoraProblem,
+  storage: Exclude<WeightStorage, 'nf4'> = 'f32',
+): Promise<LoraStepper> {
   const { model, weights: values, loraConfig, training, initialValues, batches, config } = problem;
-  const weights = await ModelWeights.upload(gpu, model, (name) => {
-    const found = values.get(name);
-    const stored: StoredTensor | undefined = found && {
-      dtype: 'F32',
-      shape: found.shape,
-      bytes: new Uint8Array(found.data.buffer),
-    };
-    return Promise.resolve(stored);
-  });
+  const weights = await ModelWeights.upload(
+    gpu,
+    model,
+    (name) => {
+      const found = values.get(name);
+      return Promise.resolve(found && storedTensor(found.shape, found.data, storage === 'stored'));
+    },
+    { storage },
+  );
   const rows = batches.flatMap(({ ids }) => rowsOf(ids, config.T));
   const trainer = await Trainer.create({
     gpu,
@@ -51,8 +58,10 @@ async function prepareTrainer(gpu: Gpu, problem: LoraProblem): Promise<LoraStepp
   let gate = new Promise<void>((resolve) => (open = resolve));
   let report: (loss: number) => void = () => {};
   let fail: (error: unknown) => void = () => {};
-  trainer
+  const stop = new AbortController();
+  const running = trainer
     .run({
+      signal: stop.signal,
       gate: () => gate,
       onStep: ({ loss }) => {
         gate = new Promise<void>((resolve) => (open = resolve));
@@ -68,7 +77,22 @@ async function prepareTrainer(gpu: Gpu, problem: LoraProblem): Promise<LoraStepp
         fail = reject;
         open();
       }),
+    async dispose() {
+      stop.abort();
+      open();
+      await running;
+      trainer.dispose();
+      weights.dispose();
+    },
   };
+}
+
+function storedTensor(shape: readonly number[], data: Float32Array, halved: boolean): StoredTensor {
+  if (!halved) return { dtype: 'F32', shape, bytes: new Uint8Array(data.buffer) };
+  const bits = new Uint32Array(data.buffer);
+  const upper = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) upper[i] = bits[i] >>> 16;
+  return { dtype: 'BF16', shape, bytes: new Uint8Array(upper.buffer) };
 }
 
 function rowsOf(ids: Int32Array, length: number): TokenRow[] {

@@ -14,7 +14,13 @@ export interface BenchRecord {
 }
 
 /** Metrics of which less is better. */
-const LESS_IS_BETTER = new Set(['compile s']);
+const LESS_IS_BETTER = new Set([
+  'compile s',
+  'MB at the peak',
+  'dispatches a step',
+  'command buffers a step',
+  'share of a step',
+]);
 
 export function recordsOf(
   name: string,

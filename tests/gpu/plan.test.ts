@@ -118,9 +118,10 @@ describe('plan', () => {
 });
 
 describe('assignSlots', () => {
+  const tensor = (label: string, sizeBytes: number) =>
+    ({ label, sizeBytes, dtype: 'f32', shape: [sizeBytes / 4], memory: undefined }) as const;
+
   it('never gives two tensors that live together one slot', () => {
-    const tensor = (label: string, sizeBytes: number) =>
-      ({ label, sizeBytes, dtype: 'f32', shape: [sizeBytes / 4], memory: undefined }) as const;
     const lifetimes = Array.from({ length: 200 }, (_, i) => ({
       tensor: tensor(`t${i}`, 4 * (1 + ((i * 37) % 50))),
       first: i,
@@ -133,5 +134,15 @@ describe('assignSlots', () => {
           expect(slotOf.get(a.tensor)).not.toBe(slotOf.get(b.tensor));
     for (const { tensor: t } of lifetimes)
       expect(sizes[slotOf.get(t)!]).toBeGreaterThanOrEqual(t.sizeBytes);
+  });
+
+  it('takes no more than what lives at once where a large tensor comes after a small one', () => {
+    // Layer after layer: a small tensor that stays, and a large one that does not.
+    const lifetimes = Array.from({ length: 20 }, (_, layer) => [
+      { tensor: tensor(`kept${layer}`, 16), first: 2 * layer, last: 100 },
+      { tensor: tensor(`large${layer}`, 400), first: 2 * layer, last: 2 * layer + 1 },
+    ]).flat();
+    const { sizes } = assignSlots(lifetimes);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(20 * 16 + 400);
   });
 });

@@ -21,32 +21,33 @@ export interface SlotPlan {
 }
 
 /**
- * Greedy assignment in order of first use: the smallest free slot that fits, else the largest
- * free slot grown, else a new one. Deterministic in its input.
+ * The largest tensor first, each into the smallest slot that is free for as long as it lives, else into a new one
+ * (greedy by size, Pisarchyk and Lee 2020, arXiv 2001.03288): no slot ever grows. Deterministic in its input.
  */
 export function assignSlots(lifetimes: readonly Lifetime[]): SlotPlan {
   const sizes: number[] = [];
   const slotOf = new Map<Tensor, number>();
-  const busyUntil: number[] = [];
-  const ordered = [...lifetimes].sort((a, b) => a.first - b.first);
-  for (const { tensor, first, last } of ordered) {
-    let best = -1;
-    let largest = -1;
-    for (let slot = 0; slot < sizes.length; slot++) {
-      if (busyUntil[slot] >= first) continue;
-      if (sizes[slot] >= tensor.sizeBytes && (best < 0 || sizes[slot] < sizes[best])) best = slot;
-      if (largest < 0 || sizes[slot] > sizes[largest]) largest = slot;
-    }
-    let slot = best >= 0 ? best : largest;
+  const tenants: Lifetime[][] = [];
+  const ordered = [...lifetimes].sort(
+    (a, b) => b.tensor.sizeBytes - a.tensor.sizeBytes || a.first - b.first,
+  );
+  for (const lifetime of ordered) {
+    // Slots are made in falling order of size, so the last that is free fits best.
+    let slot = sizes.length - 1;
+    while (slot >= 0 && tenants[slot].some((other) => overlaps(other, lifetime))) slot--;
     if (slot < 0) {
       slot = sizes.length;
-      sizes.push(0);
+      sizes.push(lifetime.tensor.sizeBytes);
+      tenants.push([]);
     }
-    sizes[slot] = Math.max(sizes[slot], tensor.sizeBytes);
-    busyUntil[slot] = last;
-    slotOf.set(tensor, slot);
+    tenants[slot].push(lifetime);
+    slotOf.set(lifetime.tensor, slot);
   }
   return { sizes, slotOf };
+}
+
+function overlaps(a: Lifetime, b: Lifetime): boolean {
+  return a.first <= b.last && b.first <= a.last;
 }
 
 export class Arena {

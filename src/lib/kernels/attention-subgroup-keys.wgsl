@@ -20,7 +20,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id
   let batch = group.z;
   let tile = group.x / chunks * TILE;
   let chunk = group.x % chunks;
-  let column = min(chunk * LANES + lane, sizes.quads - 1u);
   let low = keyIndex(batch, tile + lane, kvHead);
   let high = keyIndex(batch, tile + LANES + lane, kvHead);
   let scale = bitcast<f32>(sizes.scale);
@@ -71,29 +70,44 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id
         w[1][g] = s[1][g] * (w[1][g] - mean1);
       }
       for (var j = 0u; j < LANES; j++) {
-        let at0 = queryIndex(batch, start + j, head) + column;
-        let at1 = queryIndex(batch, start + LANES + j, head) + column;
-        let q0 = q[at0];
-        let q1 = q[at1];
-        let d0 = dOut[at0];
-        let d1 = dOut[at1];
+        let row0 = queryIndex(batch, start + j, head);
+        let row1 = queryIndex(batch, start + LANES + j, head);
+        var q0 = Part();
+        var q1 = Part();
+        var d0 = Part();
+        var d1 = Part();
+        for (var c = 0u; c < COLUMNS; c++) {
+          let quad = quadOf(chunk, lane, c);
+          q0[c] = q[row0 + quad];
+          q1[c] = q[row1 + quad];
+          d0[c] = dOut[row0 + quad];
+          d1[c] = dOut[row1 + quad];
+        }
         for (var g = 0u; g < OWN; g++) {
-          dValues[g] += outer(subgroupShuffle(s[0][g], j), d0);
-          dKeys[g] += outer(subgroupShuffle(w[0][g], j), q0);
-          dValues[g] += outer(subgroupShuffle(s[1][g], j), d1);
-          dKeys[g] += outer(subgroupShuffle(w[1][g], j), q1);
+          let s0 = subgroupShuffle(s[0][g], j);
+          let s1 = subgroupShuffle(s[1][g], j);
+          let w0 = subgroupShuffle(w[0][g], j);
+          let w1 = subgroupShuffle(w[1][g], j);
+          for (var c = 0u; c < COLUMNS; c++) {
+            dValues[c][g] += outer(s0, d0[c]);
+            dKeys[c][g] += outer(w0, q0[c]);
+            dValues[c][g] += outer(s1, d1[c]);
+            dKeys[c][g] += outer(w1, q1[c]);
+          }
         }
       }
     }
   }
   for (var g = 0u; g < OWN; g++) {
     let first = tile + 4u * g;
-    // The number of rows is not known to the compiler, which would copy the stores four times.
-    let rows = select(0u, min(4u, T - min(first, T)), chunk * LANES + lane < sizes.quads);
-    for (var i = 0u; i < rows; i++) {
-      let at = keyIndex(batch, first + i, kvHead) + column;
-      dK[at] = scale * rowOf(dKeys[g], i);
-      dV[at] = rowOf(dValues[g], i);
+    for (var c = 0u; c < COLUMNS; c++) {
+      // The number of rows is not known to the compiler, which would copy the stores four times.
+      let rows = select(0u, min(4u, T - min(first, T)), holds(chunk, lane, c));
+      for (var i = 0u; i < rows; i++) {
+        let at = keyIndex(batch, first + i, kvHead) + quadOf(chunk, lane, c);
+        dK[at] = scale * rowOf(dKeys[c][g], i);
+        dV[at] = rowOf(dValues[c][g], i);
+      }
     }
   }
 }

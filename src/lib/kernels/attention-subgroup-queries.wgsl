@@ -20,7 +20,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let kvHead = head / (sizes.H / sizes.Hkv);
   let tile = (groups.x / chunks - 1u - group.x / chunks) * TILE;
   let chunk = group.x % chunks;
-  let column = min(chunk * LANES + lane, sizes.quads - 1u);
   let low = queryIndex(batch, tile + lane, head);
   let high = queryIndex(batch, tile + LANES + lane, head);
   let scale = bitcast<f32>(sizes.scale);
@@ -63,20 +62,32 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       s[1][g] = select(vec4<f32>(0.0), exp2(s[1][g] * (scale * LOG2E) - lse2[g]) * (w[1][g] - means[g]), seen1);
     }
     for (var j = 0u; j < LANES; j++) {
-      let a = k[keyIndex(batch, start + j, kvHead) + column];
-      let b = k[keyIndex(batch, start + LANES + j, kvHead) + column];
+      let row0 = keyIndex(batch, start + j, kvHead);
+      let row1 = keyIndex(batch, start + LANES + j, kvHead);
+      var a = Part();
+      var b = Part();
+      for (var c = 0u; c < COLUMNS; c++) {
+        a[c] = k[row0 + quadOf(chunk, lane, c)];
+        b[c] = k[row1 + quadOf(chunk, lane, c)];
+      }
       for (var g = 0u; g < OWN; g++) {
-        results[g] += outer(subgroupShuffle(s[0][g], j), a);
-        results[g] += outer(subgroupShuffle(s[1][g], j), b);
+        let p0 = subgroupShuffle(s[0][g], j);
+        let p1 = subgroupShuffle(s[1][g], j);
+        for (var c = 0u; c < COLUMNS; c++) {
+          results[c][g] += outer(p0, a[c]);
+          results[c][g] += outer(p1, b[c]);
+        }
       }
     }
   }
   for (var g = 0u; g < OWN; g++) {
     let first = tile + 4u * g;
-    // The number of rows is not known to the compiler, which would copy the stores four times.
-    let rows = select(0u, min(4u, T - min(first, T)), chunk * LANES + lane < sizes.quads);
-    for (var i = 0u; i < rows; i++) {
-      dQ[queryIndex(batch, first + i, head) + column] = scale * rowOf(results[g], i);
+    for (var c = 0u; c < COLUMNS; c++) {
+      // The number of rows is not known to the compiler, which would copy the stores four times.
+      let rows = select(0u, min(4u, T - min(first, T)), holds(chunk, lane, c));
+      for (var i = 0u; i < rows; i++) {
+        dQ[queryIndex(batch, first + i, head) + quadOf(chunk, lane, c)] = scale * rowOf(results[c][g], i);
+      }
     }
   }
 }

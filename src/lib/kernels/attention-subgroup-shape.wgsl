@@ -2,8 +2,9 @@
 // 8 lanes (lavapipe): they gather loads lane by lane and are slower still in workgroup memory, so that a load costs
 // as much as ten multiplications. A workgroup is one subgroup and owns 16 rows of one head; it streams the rows of
 // the other side 16 at a time. A lane scores two streamed rows against all own rows, which go round by shuffles;
-// then it holds 4 dimensions of the 16 results. Heads wider than 32 are done in chunks of 32 dimensions, each of
-// which computes the scores anew. Loops over OWN unroll, so that arrays are registers.
+// then it holds 4 * COLUMNS dimensions of the 16 results. Wider heads are done in chunks of 32 * COLUMNS dimensions,
+// each of which computes the scores anew. Loops over OWN and COLUMNS unroll, so that arrays have fixed places.
+// Before this text: COLUMNS, quads of dimensions a lane holds.
 const LANES = 8u;
 // Fours of own rows.
 const OWN = 4u;
@@ -13,10 +14,21 @@ const STREAMED = 2u;
 const TILE = 16u;
 
 alias Scores = array<array<vec4<f32>, OWN>, STREAMED>;
-alias Results = array<mat4x4<f32>, OWN>;
+alias Rows = array<mat4x4<f32>, OWN>;
+alias Results = array<Rows, COLUMNS>;
+// Of one row, what a lane holds.
+alias Part = array<vec4<f32>, COLUMNS>;
 
 fn chunkCount() -> u32 {
-  return (sizes.quads + LANES - 1u) / LANES;
+  return (sizes.quads + LANES * COLUMNS - 1u) / (LANES * COLUMNS);
+}
+
+// Quads of a row that a lane holds; past the end of the row the last one, which is not stored.
+fn quadOf(chunk: u32, lane: u32, c: u32) -> u32 {
+  return min((chunk * COLUMNS + c) * LANES + lane, sizes.quads - 1u);
+}
+fn holds(chunk: u32, lane: u32, c: u32) -> bool {
+  return (chunk * COLUMNS + c) * LANES + lane < sizes.quads;
 }
 
 // Rows that lanes first .. first + 3 hold.
@@ -30,8 +42,8 @@ fn fourRows(row: vec4<f32>, first: u32) -> mat4x4<f32> {
 }
 
 // The 16 own rows, from the two that each lane holds.
-fn ownRows(low: vec4<f32>, high: vec4<f32>) -> Results {
-  return Results(fourRows(low, 0u), fourRows(low, 4u), fourRows(high, 0u), fourRows(high, 4u));
+fn ownRows(low: vec4<f32>, high: vec4<f32>) -> Rows {
+  return Rows(fourRows(low, 0u), fourRows(low, 4u), fourRows(high, 0u), fourRows(high, 4u));
 }
 
 // Numbers that lanes first .. first + 3 hold.

@@ -20,7 +20,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let kvHead = head / (sizes.H / sizes.Hkv);
   let tile = (groups.x / chunks - 1u - group.x / chunks) * TILE;
   let chunk = group.x % chunks;
-  let column = min(chunk * LANES + lane, sizes.quads - 1u);
   let low = queryIndex(batch, tile + lane, head);
   let high = queryIndex(batch, tile + LANES + lane, head);
   let scale = bitcast<f32>(sizes.scale) * LOG2E;
@@ -61,15 +60,27 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
       let shrink = exp2(before - maximum[g]);
       // Of this lane's keys alone; lanes are added up at the end.
       total[g] = total[g] * shrink + (s[0][g] + s[1][g]);
-      let r = results[g];
-      results[g] = mat4x4<f32>(r[0] * shrink.x, r[1] * shrink.y, r[2] * shrink.z, r[3] * shrink.w);
+      for (var c = 0u; c < COLUMNS; c++) {
+        let r = results[c][g];
+        results[c][g] = mat4x4<f32>(r[0] * shrink.x, r[1] * shrink.y, r[2] * shrink.z, r[3] * shrink.w);
+      }
     }
     for (var j = 0u; j < LANES; j++) {
-      let a = v[keyIndex(batch, start + j, kvHead) + column];
-      let b = v[keyIndex(batch, start + LANES + j, kvHead) + column];
+      let row0 = keyIndex(batch, start + j, kvHead);
+      let row1 = keyIndex(batch, start + LANES + j, kvHead);
+      var a = Part();
+      var b = Part();
+      for (var c = 0u; c < COLUMNS; c++) {
+        a[c] = v[row0 + quadOf(chunk, lane, c)];
+        b[c] = v[row1 + quadOf(chunk, lane, c)];
+      }
       for (var g = 0u; g < OWN; g++) {
-        results[g] += outer(subgroupShuffle(s[0][g], j), a);
-        results[g] += outer(subgroupShuffle(s[1][g], j), b);
+        let p0 = subgroupShuffle(s[0][g], j);
+        let p1 = subgroupShuffle(s[1][g], j);
+        for (var c = 0u; c < COLUMNS; c++) {
+          results[c][g] += outer(p0, a[c]);
+          results[c][g] += outer(p1, b[c]);
+        }
       }
     }
   }
@@ -77,10 +88,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   for (var g = 0u; g < OWN; g++) {
     let sum = subgroupAdd(total[g]);
     let first = tile + 4u * g;
-    // The number of rows is not known to the compiler, which would copy the stores four times.
-    let rows = select(0u, min(4u, T - min(first, T)), chunk * LANES + lane < sizes.quads);
-    for (var i = 0u; i < rows; i++) {
-      out[queryIndex(batch, first + i, head) + column] = rowOf(results[g], i) / sum[i];
+    for (var c = 0u; c < COLUMNS; c++) {
+      // The number of rows is not known to the compiler, which would copy the stores four times.
+      let rows = select(0u, min(4u, T - min(first, T)), holds(chunk, lane, c));
+      for (var i = 0u; i < rows; i++) {
+        out[queryIndex(batch, first + i, head) + quadOf(chunk, lane, c)] = rowOf(results[c][g], i) / sum[i];
+      }
     }
     if (lane < min(4u, T - min(first, T)) && chunk == 0u) {
       lse[(batch * sizes.H + head) * T + first + lane] = (maximum[g][lane] + log2(sum[lane])) * LN2;

@@ -31,10 +31,12 @@ const NO_WINDOW = 0x80000000;
 
 const WORKGROUP = 64;
 
-/** Lanes of a subgroup, rows of a tile and dimensions of a chunk in the subgroup variant. */
+/** Lanes of a subgroup, rows of a tile and dimensions of a lane's quads side by side in the subgroup variant. */
 const SUBGROUP_LANES = 8;
 const SUBGROUP_ROWS = 16;
 const SUBGROUP_DIMENSIONS = 32;
+/** Quads of dimensions that a lane holds of heads wider than 32: two need no scores anew up to 64. */
+const MOST_SUBGROUP_COLUMNS = 2;
 
 /**
  * Two ways to the same numbers up to rounding: `register` runs everywhere, `subgroup` on adapters whose
@@ -211,9 +213,10 @@ function variantOf(plan: PlanBuilder, { T, headDim, variant, firstKeys }: Attent
       ? `const FIRST_KEYS = ${bindings}u;\nconst SIZES = ${bindings + 1}u;\n${SHAPE_WGSL}${SEGMENTS_WGSL}`
       : `const SIZES = ${bindings}u;\n${SHAPE_WGSL}${WHOLE_WGSL}`;
   if ((variant ?? attentionVariants(plan.gpu)[0]) === 'subgroup') {
+    const columns = Math.min(MOST_SUBGROUP_COLUMNS, Math.ceil(headDim / SUBGROUP_DIMENSIONS));
     const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
-      name: name + packed,
-      wgsl: `enable subgroups;\n${shape(BINDINGS[part])}${SUBGROUP_SHAPE_WGSL}${wgsl}`,
+      name: `${name}-${columns}${packed}`,
+      wgsl: `enable subgroups;\nconst COLUMNS = ${columns}u;\n${shape(BINDINGS[part])}${SUBGROUP_SHAPE_WGSL}${wgsl}`,
     });
     return {
       kernels: {
@@ -221,7 +224,7 @@ function variantOf(plan: PlanBuilder, { T, headDim, variant, firstKeys }: Attent
         queries: kernel('queries', 'attention-subgroup-queries', SUBGROUP_QUERIES_WGSL),
         keys: kernel('keys', 'attention-subgroup-keys', SUBGROUP_KEYS_WGSL),
       },
-      tiles: Math.ceil(T / SUBGROUP_ROWS) * Math.ceil(headDim / SUBGROUP_DIMENSIONS),
+      tiles: Math.ceil(T / SUBGROUP_ROWS) * Math.ceil(headDim / (SUBGROUP_DIMENSIONS * columns)),
     };
   }
   const rows = Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));

@@ -3,7 +3,8 @@
 // logits: (chunkRows, V), becomes (softmax - target distribution) * step.lossScale where gradientTimes is 1.
 // loss, correct: (N), written at first + row; 0 at and after step.targetCount.
 // targets: (N). A target outside 0 .. V - 1 makes the loss and the gradient of its row NaN.
-// Before this text: markCorrect(row, value), and `sizes` at the binding after it.
+// A thread takes a Pack of columns at a time: a software adapter loads four that lie together in half the time.
+// Before this text: Pack, its COLUMNS, joined and partOf; markCorrect(row, value), and `sizes` at the binding after it.
 struct Sizes {
   V: u32,
   // Compacted row that is row 0 of this chunk.
@@ -18,7 +19,7 @@ struct Sizes {
 
 @group(0) @binding(0) var<storage, read> targets: array<i32>;
 @group(0) @binding(1) var<storage, read> step: StepState;
-@group(0) @binding(2) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> logits: array<Pack>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
 
 const THREADS = 128u;
@@ -55,19 +56,24 @@ fn main(
     }
     return;
   }
-  let start = group.x * sizes.V;
-  var mine = Seen(LOWEST, 0xffffffffu, 0.0, 0.0);
-  for (var v = thread; v < sizes.V; v += THREADS) {
-    let x = logits[start + v];
-    let above = x - mine.largest;
+  let packs = sizes.V / PACK;
+  let start = group.x * packs;
+  // Of each column of a Pack.
+  var largest = Pack(LOWEST);
+  var place = PackBits(0xffffffffu);
+  var sum = Pack(0.0);
+  var total = Pack(0.0);
+  for (var i = thread; i < packs; i += THREADS) {
+    let x = logits[start + i];
+    let above = x - largest;
     let e = exp(-abs(above));
-    let isLarger = above > 0.0;
-    mine.sum = select(mine.sum + e, mine.sum * e + 1.0, isLarger);
-    mine.place = select(mine.place, v, isLarger);
-    mine.largest = select(mine.largest, x, isLarger);
-    mine.total += x;
+    let isLarger = above > Pack(0.0);
+    sum = select(sum + e, sum * e + Pack(1.0), isLarger);
+    place = select(place, i * PACK + COLUMNS, isLarger);
+    largest = select(largest, x, isLarger);
+    total += x;
   }
-  seen[thread] = mine;
+  seen[thread] = joined(largest, place, sum, total);
   for (var width = sizes.halfThreads; width > 0u; width >>= 1u) {
     workgroupBarrier();
     if (thread < width) {
@@ -81,7 +87,9 @@ fn main(
   let smoothing = bitcast<f32>(sizes.smoothing);
   let share = smoothing / f32(sizes.V);
   if (thread == 0u) {
-    let expected = (1.0 - smoothing) * logits[start + min(answer, sizes.V - 1u)] + share * all.total;
+    let column = min(answer, sizes.V - 1u);
+    let logit = partOf(logits[start + column / PACK], column % PACK);
+    let expected = (1.0 - smoothing) * logit + share * all.total;
     let value = log(all.sum) + all.largest - expected;
     loss[row] = select(bitcast<f32>(NAN_BITS | step.targetCount), value, isInside);
     markCorrect(row, select(0u, 1u, all.place == answer));
@@ -91,9 +99,9 @@ fn main(
   let scale = select(bitcast<f32>(NAN_BITS | step.targetCount), step.lossScale, isInside);
   let factor = scale / all.sum;
   for (var turn = 0u; turn < sizes.gradientTimes; turn++) {
-    for (var v = thread; v < sizes.V; v += THREADS) {
-      let p = exp(logits[start + v] - all.largest) * factor - share * scale;
-      logits[start + v] = select(p, p - (1.0 - smoothing) * scale, v == answer);
+    for (var i = thread; i < packs; i += THREADS) {
+      let p = exp(logits[start + i] - all.largest) * factor - share * scale;
+      logits[start + i] = select(p, p - (1.0 - smoothing) * scale, i * PACK + COLUMNS == PackBits(answer));
     }
   }
 }

@@ -17,7 +17,7 @@ import GATHER from './cross-entropy-gather.wgsl?raw';
 import SCATTER from './cross-entropy-scatter.wgsl?raw';
 import SOFTMAX from './cross-entropy-softmax.wgsl?raw';
 import SUM from './cross-entropy-sum.wgsl?raw';
-import { floatBits } from './add-elementwise';
+import { floatBits, packPrelude, packWidth } from './add-elementwise';
 import { KernelError } from './errors';
 import { fill } from './fill';
 import { matmul } from './matmul';
@@ -136,7 +136,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       label: `${label}/softmax`,
       kernel: {
         name: 'cross-entropy-softmax',
-        wgsl: softmaxText(correct !== undefined),
+        wgsl: softmaxText(correct !== undefined, packWidth(V)),
       },
       bindings: [
         read(targets),
@@ -206,10 +206,31 @@ export function sumLoss(plan: PlanBuilder, args: SumLossArgs): void {
 }
 
 /** Without `correct` its binding falls away and the uniform struct moves up by one. */
-function softmaxText(withCorrect: boolean): string {
+function softmaxText(withCorrect: boolean, width: 1 | 4): string {
   const prelude = withCorrect ? CORRECT_BOUND : CORRECT_UNBOUND;
-  return STEP_STATE_PRELUDE + prelude + SOFTMAX;
+  return STEP_STATE_PRELUDE + packPrelude(width) + PARTS[width] + prelude + SOFTMAX;
 }
+
+/** What a thread found in the columns of its Packs becomes one. */
+const PARTS = {
+  1: `
+const COLUMNS = 0u;
+fn partOf(p: Pack, i: u32) -> f32 { return p; }
+fn joined(largest: Pack, place: PackBits, sum: Pack, total: Pack) -> Seen {
+  return Seen(largest, place, sum, total);
+}
+`,
+  4: `
+const COLUMNS = vec4<u32>(0u, 1u, 2u, 3u);
+fn partOf(p: Pack, i: u32) -> f32 { return p[i]; }
+fn joined(largest: Pack, place: PackBits, sum: Pack, total: Pack) -> Seen {
+  return merged(
+    merged(Seen(largest.x, place.x, sum.x, total.x), Seen(largest.y, place.y, sum.y, total.y)),
+    merged(Seen(largest.z, place.z, sum.z, total.z), Seen(largest.w, place.w, sum.w, total.w)),
+  );
+}
+`,
+};
 
 const CORRECT_BOUND = `
 @group(0) @binding(4) var<storage, read_write> correct: array<u32>;

@@ -3,35 +3,83 @@
 // it is passed as `.ref`.
 // Letters: B rows, T tokens, C width, H heads, K key/value heads, D head width.
 
-/** @returns the contender; `navigator.gpu` must be there before. */
-export async function openJax() {
+/**
+ * @param {'webgpu' | 'wasm'} device `navigator.gpu` must be there before; wasm uses the threads of `Worker`
+ * @returns the contender
+ */
+export async function openJax(device) {
   const jax = await import('@jax-js/jax');
-  const devices = await jax.init('webgpu');
-  if (!devices.includes('webgpu')) throw new Error('jax-js found no WebGPU here.');
-  jax.defaultDevice('webgpu');
+  const devices = await jax.init(device);
+  if (!devices.includes(device)) throw new Error(`jax-js has no device ${device} here.`);
+  // The device of new arrays is one setting for all: it is made before each call.
+  const here = (prepare) =>
+    (...args) => {
+      jax.defaultDevice(device);
+      return prepare(jax, ...args);
+    };
+  if (device === 'wasm')
+    return {
+      name: 'jax-js wasm',
+      isProcessor: true,
+      loraStep: here((_, problem) => prepareLoraStep(jax, problem, device)),
+    };
   return {
     name: 'jax-js',
-    matmul: (m, k, n, operands) => prepareMatmul(jax, m, k, n, operands),
-    loraStep: (problem) => prepareLoraStep(jax, problem),
+    matmul: here(prepareMatmul),
+    attention: here(prepareAttention),
+    loraStep: here((_, problem) => prepareLoraStep(jax, problem, device)),
+  };
+}
+
+/** Work is lazy, and a result that is disposed of before it was waited for is never computed: all are kept to the end. */
+function repeated({ blockUntilReady, tree }, run) {
+  return async (repeats) => {
+    const results = Array.from({ length: repeats }, run);
+    await blockUntilReady(results);
+    tree.dispose(results);
   };
 }
 
 /** (m, k) times (k, n). @returns a function that runs it `repeats` times and waits */
-function prepareMatmul({ numpy: np, jit, blockUntilReady }, m, k, n, operands) {
+function prepareMatmul(jax, m, k, n, operands) {
+  const { numpy: np, jit } = jax;
   const a = np.array(operands.a).reshape([m, k]);
   const b = np.array(operands.b).reshape([k, n]);
   const product = jit((x, y) => np.matmul(x, y));
-  return async (repeats) => {
-    let last;
-    for (let i = 0; i < repeats; i++) {
-      last?.dispose();
-      last = product(a.ref, b.ref);
-    }
-    (await blockUntilReady(last)).dispose();
+  return repeated(jax, () => product(a.ref, b.ref));
+}
+
+/** q (B * T, H * D), k and v (B * T, K * D); causal, as jax.nn has it. */
+function prepareAttention(jax, { B, T, H, K, D }, operands) {
+  const { numpy: np, nn, jit, grad, tree } = jax;
+  const array = (data, heads) => np.array(data).reshape([B, T, heads, D]);
+  const inputs = {
+    q: array(operands.q, H),
+    k: array(operands.k, K),
+    v: array(operands.v, K),
+  };
+  const dOut = array(operands.dOut, H);
+  const attend = ({ q, k, v }) => nn.dotProductAttention(q, k, v, { isCausal: true });
+  const forward = jit(attend);
+  const training = jit((given, weights) =>
+    grad((wanted, factors) => np.sum(attend(wanted).mul(factors)))(given, weights),
+  );
+  const runTraining = () => training(tree.ref(inputs), dOut.ref);
+  return {
+    forward: repeated(jax, () => forward(tree.ref(inputs))),
+    training: repeated(jax, runTraining),
+    async results() {
+      const out = await forward(tree.ref(inputs)).data();
+      const { q, k, v } = runTraining();
+      return { out, dQ: await q.data(), dK: await k.data(), dV: await v.data() };
+    },
+    dispose() {
+      tree.dispose([inputs, dOut]);
+    },
   };
 }
 
-function prepareLoraStep(jax, { config, weights, lora, optimizer, rotary }) {
+function prepareLoraStep(jax, { config, weights, lora, optimizer, rotary }, device) {
   const { numpy: np, nn, jit, valueAndGrad, tree } = jax;
   const { layers, H, K, D, C, epsilon, loraScale, T, B } = config;
   const { learningRate, beta1, beta2, maxGradNorm } = optimizer;
@@ -126,6 +174,7 @@ function prepareLoraStep(jax, { config, weights, lora, optimizer, rotary }) {
   return {
     parameterCount: values.reduce((sum, { size }) => sum + size, 0),
     async step({ ids, targets }) {
+      jax.defaultDevice(device);
       count++;
       const [value, next] = update(
         values,
@@ -140,6 +189,9 @@ function prepareLoraStep(jax, { config, weights, lora, optimizer, rotary }) {
       ({ parameters: values, m, v } = next);
       const [number] = await value.data();
       return number;
+    },
+    dispose() {
+      tree.dispose([frozen, values, m, v]);
     },
   };
 }

@@ -16,6 +16,7 @@ export async function openTfjs() {
     name: 'tfjs-backend-webgpu',
     version: tf.version_core,
     matmul: (m, k, n, operands) => prepareMatmul(tf, m, k, n, operands),
+    attention: (shape, operands) => prepareAttention(tf, shape, operands),
     loraStep: (problem) => prepareLoraStep(tf, problem),
   };
 }
@@ -33,6 +34,61 @@ function prepareMatmul(tf, m, k, n, operands) {
   };
 }
 
+/**
+ * Queries of one key/value head stand below each other, so that no key is copied.
+ * @returns (1, 1, G * T, T), added to the scores
+ */
+function causalMask(tf, G, T) {
+  return tf.tidy(() => {
+    const above = tf.sub(1, tf.linalg.bandPart(tf.ones([T, T]), -1, 0));
+    return tf.reshape(tf.tile(tf.mul(above, -1e30), [G, 1]), [1, 1, G * T, T]);
+  });
+}
+
+/** q (B, K, G * T, D), k and v (B, K, T, D). */
+function attend(tf, q, k, v, causal) {
+  const scores = tf.add(tf.mul(tf.matMul(q, k, false, true), q.shape[3] ** -0.5), causal);
+  return tf.matMul(tf.softmax(scores), v);
+}
+
+/** q (B * T, H * D), k and v (B * T, K * D). */
+function prepareAttention(tf, { B, T, H, K, D }, operands) {
+  const causal = causalMask(tf, H / K, T);
+  const q = tf.tensor(operands.q, [B * T, H * D]);
+  const k = tf.tensor(operands.k, [B * T, K * D]);
+  const v = tf.tensor(operands.v, [B * T, K * D]);
+  const dOut = tf.tensor(operands.dOut, [B * T, H * D]);
+  const heads = (x, count) => tf.transpose(tf.reshape(x, [B, T, count, D]), [0, 2, 1, 3]);
+  const forward = (q, k, v) => {
+    const grouped = tf.reshape(heads(q, H), [B, K, (H / K) * T, D]);
+    const mixed = tf.reshape(attend(tf, grouped, heads(k, K), heads(v, K), causal), [B, H, T, D]);
+    return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B * T, H * D]);
+  };
+  const gradients = tf.grads(forward);
+  const repeated = (run) => async (repeats) => {
+    for (let i = 1; i < repeats; i++) tf.dispose(tf.tidy(run));
+    // Reading one number of the last result waits for all.
+    const corner = tf.tidy(() => tf.slice([run()].flat()[0], [0, 0], [1, 1]));
+    await corner.data();
+    corner.dispose();
+  };
+  const runForward = () => forward(q, k, v);
+  const runTraining = () => gradients([q, k, v], dOut);
+  return {
+    forward: repeated(runForward),
+    training: repeated(runTraining),
+    async results() {
+      const all = tf.tidy(() => [runForward(), ...runTraining()]);
+      const [out, dQ, dK, dV] = await Promise.all(all.map((tensor) => tensor.data()));
+      tf.dispose(all);
+      return { out, dQ, dK, dV };
+    },
+    dispose() {
+      tf.dispose([causal, q, k, v, dOut]);
+    },
+  };
+}
+
 function prepareLoraStep(tf, { config, weights, lora, optimizer, rotary }) {
   const { layers, H, K, D, C, epsilon, loraScale, R, T, B } = config;
   const G = H / K;
@@ -45,11 +101,7 @@ function prepareLoraStep(tf, { config, weights, lora, optimizer, rotary }) {
   const variables = Object.values(adapter);
   const cos = tf.tensor(rotary.cos, [1, 1, T, D]);
   const sin = tf.tensor(rotary.sin, [1, 1, T, D]);
-  // Queries of one key/value head stand below each other, so that no key is copied: (1, 1, G * T, T).
-  const causal = tf.tidy(() => {
-    const above = tf.sub(1, tf.linalg.bandPart(tf.ones([T, T]), -1, 0));
-    return tf.reshape(tf.tile(tf.mul(above, -1e30), [G, 1]), [1, 1, G * T, T]);
-  });
+  const causal = causalMask(tf, G, T);
 
   const norm = (x, weight) => {
     const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
@@ -72,8 +124,7 @@ function prepareLoraStep(tf, { config, weights, lora, optimizer, rotary }) {
     const q = tf.reshape(rotate(heads(withLora(x, `${at}.q_proj`), H), H), [B, K, G * T, D]);
     const k = rotate(heads(linear(x, w[`${at}.k_proj.weight`]), K), K);
     const v = heads(withLora(x, `${at}.v_proj`), K);
-    const scores = tf.add(tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(D)), causal);
-    const mixed = tf.reshape(tf.matMul(tf.softmax(scores), v), [B, H, T, D]);
+    const mixed = tf.reshape(attend(tf, q, k, v, causal), [B, H, T, D]);
     const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [B * T, H * D]);
     return linear(joined, w[`${at}.o_proj.weight`]);
   }
@@ -121,6 +172,10 @@ function prepareLoraStep(tf, { config, weights, lora, optimizer, rotary }) {
       const [number] = await value.data();
       value.dispose();
       return number;
+    },
+    dispose() {
+      adam.dispose();
+      tf.dispose([w, adapter, cos, sin, causal]);
     },
   };
 }
