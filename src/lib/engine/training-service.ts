@@ -244,14 +244,14 @@ export class TrainingService {
     const pause = (current.paused ??= newPause());
     await record.saveIfRoom({ status: 'paused' });
     current.emit({ kind: 'storage-full', step, waiting: true });
-    return (await pause.wait) === 'resume';
+    return (await record.clock.stoppedDuring(pause.wait)) === 'resume';
   }
 
   private async gate(current: Current, record: RunRecorder, step: number): Promise<void> {
     if (!current.paused) return;
     current.emit({ kind: 'paused', step });
     await record.saveIfRoom({ status: 'paused' });
-    await current.paused.wait;
+    await record.clock.stoppedDuring(current.paused.wait);
     if (current.stop.signal.aborted) return;
     await record.saveIfRoom({ status: 'running' });
     current.emit({ kind: 'resumed', step });

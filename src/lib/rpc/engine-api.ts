@@ -343,6 +343,7 @@ export interface RunSummary {
   training: TrainingArguments;
   log: readonly (LogEntry | EvalLogEntry)[];
   samples: readonly { step: number; prompt: string; text: string }[];
+  /** Of work: without pauses, and without the hours in which the machine slept. */
   elapsedMs: number;
   /** Oldest first. */
   checkpoints: readonly CheckpointSummary[];
