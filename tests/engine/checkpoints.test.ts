@@ -10,7 +10,13 @@ import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEngine } from '$lib/engine';
 import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
-import { MemoryFiles, MemoryTables, storageFull } from '$lib/storage';
+import {
+  MemoryFiles,
+  MemoryTables,
+  storageFull,
+  type TableName,
+  type TableRecord,
+} from '$lib/storage';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
 
 Object.assign(globalThis, globals);
@@ -244,16 +250,19 @@ describe('checkpoints of a run', () => {
     });
 
     it('a pause that cannot be written down is a pause all the same', async () => {
-      const put = tables.put.bind(tables);
+      const update = tables.update.bind(tables);
       let paused = 0;
-      tables.put = (table, ...records) => {
-        const wanted = records.some(
-          (record) => (record as { status?: string }).status === 'paused',
-        );
-        if (!wanted) return put(table, ...records);
-        paused += 1;
-        return Promise.reject(storageFull('the table of runs'));
-      };
+      tables.update = <Value extends TableRecord>(
+        table: TableName,
+        id: string,
+        change: (found: Value | undefined) => Value,
+      ) =>
+        update<Value>(table, id, (found) => {
+          const record = change(found);
+          if ((record as { status?: unknown }).status !== 'paused') return record;
+          paused += 1;
+          throw storageFull('the table of runs');
+        });
       const run = await train({}, {}, (event) => {
         if (event.kind === 'step' && event.step === 1)
           void engine.pauseTraining(undefined, silent());

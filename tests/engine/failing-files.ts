@@ -9,7 +9,7 @@ export class FailingFiles implements FileStore {
   /** @param diesAt number of the first change, from 1, that does not happen; none does after it */
   constructor(
     private readonly inner: FileStore,
-    private readonly diesAt: number,
+    protected readonly diesAt: number,
   ) {}
 
   async writeFile(path: string, source: FileSource): Promise<void> {
@@ -45,7 +45,7 @@ export class FailingFiles implements FileStore {
   exists = (path: string) => this.inner.exists(path);
   freeBytes = () => this.inner.freeBytes();
 
-  private count(): void {
+  protected count(): void {
     this.changes += 1;
     if (this.changes >= this.diesAt) throw new KilledError(`killed at change ${this.changes}`);
   }

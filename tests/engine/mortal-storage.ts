@@ -130,6 +130,7 @@ function mortalTables(disk: Tables, life: Life): Tables {
       during(() => disk.get<Value>(table, id)),
     list: <Value extends TableRecord>(table: TableName) => during(() => disk.list<Value>(table)),
     put: (table, ...records) => during(() => disk.put(table, ...records)),
+    update: (table, id, change) => during(() => disk.update(table, id, change)),
     remove: (table, ...ids) => during(() => disk.remove(table, ...ids)),
     clear: (table) => during(() => disk.clear(table)),
     appendRows: (id, rows) => during(() => disk.appendRows(id, rows)),

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { SUPPORTED_ARCHITECTURES } from '../../src/lib/config';
 import { CATALOGUE, findInCatalogue, isAllowedUrl } from '../../src/lib/hub';
 import { gitBlobId } from '../../src/lib/hub/download-file';
-import { Sha256 } from '../../src/lib/hub/sha256';
+import { Sha256 } from '../../src/lib/formats/sha256';
 
 describe('the catalogue', () => {
   it.each(CATALOGUE.map((entry) => [entry.id, entry] as const))(

@@ -85,7 +85,7 @@ describe.skipIf(!findChromium())('in Chromium', () => {
   it.each(where)('IndexedDB keeps the contract of tables, from a %s', async (place) => {
     const outcomes = await probe(place, 'tables');
     expect(failures(outcomes)).toEqual([]);
-    expect(outcomes).toHaveLength(8);
+    expect(outcomes).toHaveLength(9);
   });
 
   it('cleans the temporary files of a killed tab at start, and nothing else', async () => {

@@ -57,6 +57,27 @@ export const TABLES_CONTRACT: Case<Tables>[] = [
     },
   },
   {
+    title: 'updates of one record follow each other, and one that throws changes nothing',
+    async run(tables) {
+      const add = (n: number) =>
+        tables.update<Run>('runs', 'a', (found) => ({
+          ...run('a', `${found?.name ?? ''}${n}`),
+          log: [...(found?.log ?? []), { step: n }],
+        }));
+      await Promise.all([add(1), add(2), add(3)]);
+      equal((await tables.get<Run>('runs', 'a'))?.log, [{ step: 1 }, { step: 2 }, { step: 3 }]);
+      const refuse = (): Run => {
+        throw new RangeError('not this one');
+      };
+      await rejects(tables.update<Run>('runs', 'a', refuse), /^(failed|RangeError)$/);
+      await rejects(tables.update<Run>('runs', 'b', refuse), /^(failed|RangeError)$/);
+      equal(
+        (await tables.list<Run>('runs')).map(({ name }) => name),
+        ['123'],
+      );
+    },
+  },
+  {
     title: 'what was read is a copy',
     async run(tables) {
       await tables.put('runs', { ...run('a', 'kept'), log: [{ step: 1 }] });

@@ -2,9 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DatasetRow } from '$lib/formats';
 import {
+  cutsAnswer,
   encodePrompt,
   encodeRow,
   IGNORED_LABEL,
+  measureRow,
   previewRow,
   type ChatMessage,
   type EncodedRow,
@@ -255,6 +257,24 @@ describe('options', () => {
     expect(cut(promptLength)).toMatchObject({ truncated: true, answerCut: true, promptLength });
     expect(cut(promptLength).labels.every((label) => label === IGNORED_LABEL)).toBe(true);
     expect(cut(5).inputIds).toHaveLength(5);
+  });
+
+  it('one measuring tells what any length cuts', () => {
+    const rows: DatasetRow[] = [
+      row,
+      { kind: 'text', text: 'some text' },
+      { kind: 'tokens', inputIds: [1, 2, 3], labels: [1, -100, -100] },
+      { kind: 'tokens', inputIds: [1, 2, 3], labels: [-100, 2, -100] },
+    ];
+    for (const one of rows)
+      for (const trainOnPrompt of [false, true]) {
+        const measure = measureRow(one, byteLevel, { template: 'auto', trainOnPrompt });
+        expect(measure.tokens).toBe(encode(one, byteLevel, { trainOnPrompt }).inputIds.length);
+        for (let maxLength = 2; maxLength < measure.tokens + 3; maxLength++)
+          expect(cutsAnswer(measure, maxLength)).toBe(
+            encode(one, byteLevel, { trainOnPrompt, maxLength }).answerCut,
+          );
+      }
   });
 
   it('a target on the first token alone teaches nothing', () => {

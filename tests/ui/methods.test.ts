@@ -8,6 +8,7 @@ import {
   COMMON_RECIPE,
   DEFAULT_IA3_CONFIG,
   DEFAULT_PREFIX_CONFIG,
+  LR_SCHEDULER_TYPES,
   readPeftConfig,
 } from '../../src/lib/config';
 import { adviseMethod, ANSWERS, METHOD_OF, type Advice } from '../../src/lib/state/method-advice';
@@ -71,15 +72,18 @@ test('every set of answers has a method, and every method is reached', () => {
 });
 
 test('each number stands once on the page of a method that has it, and on no other', () => {
-  for (const method of METHODS) {
-    const shown = [
-      ...mainOptions(method),
-      ...moreGroups(method).flatMap(({ items }) =>
-        items.flatMap((item) => (item.kind === 'number' ? [item.name] : [])),
-      ),
-    ];
-    expect(shown.toSorted(), method).toEqual(optionsOf(method).toSorted());
-  }
+  const all = new Set<string>();
+  for (const method of METHODS)
+    for (const schedule of LR_SCHEDULER_TYPES) {
+      const shown = [
+        ...mainOptions(method),
+        ...moreGroups(method, schedule).flatMap(({ items }) =>
+          items.flatMap((item) => (item.kind === 'number' ? [item.name] : [])),
+        ),
+      ];
+      expect(shown.toSorted(), method).toEqual(optionsOf(method, schedule).toSorted());
+      for (const name of shown) all.add(name);
+    }
   expect(optionsOf('full')).not.toContain('r');
-  expect(new Set(METHODS.flatMap(optionsOf))).toEqual(new Set(Object.keys(LIMITS)));
+  expect(all).toEqual(new Set(Object.keys(LIMITS)));
 });

@@ -36,8 +36,9 @@ export {
   type SaveStrategy,
 } from './evaluation-arguments';
 export {
+  LR_SCHEDULER_KWARGS,
   LR_SCHEDULER_TYPES,
-  PLAIN_LR_SCHEDULER_TYPES,
+  RAMP_TYPES,
   type LrSchedulerKwargs,
   type LrSchedulerType,
   type RampType,

@@ -46,7 +46,8 @@ export interface LrSchedulerKwargs {
 
 type Name = keyof LrSchedulerKwargs;
 
-const TAKES: Readonly<Record<LrSchedulerType, readonly Name[]>> = {
+/** Which of them each schedule takes. */
+export const LR_SCHEDULER_KWARGS: Readonly<Record<LrSchedulerType, readonly Name[]>> = {
   linear: [],
   cosine: ['num_cycles'],
   constant: [],
@@ -61,11 +62,6 @@ const TAKES: Readonly<Record<LrSchedulerType, readonly Name[]>> = {
     ...(['min_lr_ratio', 'num_cycles'] as const),
   ],
 };
-
-/** Schedules that need no `lr_scheduler_kwargs`. */
-export const PLAIN_LR_SCHEDULER_TYPES = LR_SCHEDULER_TYPES.filter(
-  (type) => !TAKES[type].includes('min_lr') && type !== 'warmup_stable_decay',
-);
 
 const COUNT = { min: 1, max: 1e9 };
 const SHARE = { min: 0, max: 1 };
@@ -82,10 +78,10 @@ export function readLrSchedulerKwargs(
 ): LrSchedulerKwargs | null {
   const given = fields.nested('lr_scheduler_kwargs') ?? new Fields({}, fields.fileName);
   for (const name of Object.keys(given.object))
-    if (!(TAKES[type] as readonly string[]).includes(name))
+    if (!(LR_SCHEDULER_KWARGS[type] as readonly string[]).includes(name))
       throw new ConfigError(
         'unsupported-option',
-        `${given.fileName}: ${type} takes no ${name}; it takes ${TAKES[type].join(', ') || 'nothing'}.`,
+        `${given.fileName}: ${type} takes no ${name}; it takes ${LR_SCHEDULER_KWARGS[type].join(', ') || 'nothing'}.`,
         { details: { field: 'lr_scheduler_kwargs', found: name } },
       );
   const number = (name: Name, range: { min?: number; max?: number; open?: boolean }) =>
@@ -122,7 +118,7 @@ function requireWhatItNeeds(
   const refuse = (field: string, sentence: string) => {
     throw new ConfigError('out-of-range', `${given.fileName}: ${sentence}`, { details: { field } });
   };
-  const needsMinimum = TAKES[type].includes('min_lr');
+  const needsMinimum = LR_SCHEDULER_KWARGS[type].includes('min_lr');
   if (needsMinimum && (min_lr === undefined) === (min_lr_rate === undefined))
     refuse(
       'min_lr',

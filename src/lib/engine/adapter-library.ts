@@ -12,6 +12,7 @@ import {
   type LoadedAdapter,
 } from '../peft';
 import type { AdapterSummary, CheckpointSummary, RunSummary } from '../rpc/engine-api';
+import { keptConfig } from '../training';
 import { finalCheckpoint, runPointOf } from './adapter-id';
 import { checkpointFolder, readAdapterFiles } from './checkpoint-store';
 import { newId, type EngineContext } from './context';
@@ -175,10 +176,12 @@ export class AdapterLibrary {
 }
 
 /** Imported ones, and those that older versions kept of deleted runs. */
-const importedFolder = (adapterId: string) => `adapters/${adapterId}`;
+export const importedFolder = (adapterId: string) => `adapters/${adapterId}`;
 
-const toSummary = ({ schemaVersion: _version, ...summary }: AdapterRecord): AdapterSummary =>
-  summary;
+const toSummary = ({ schemaVersion: _version, ...summary }: AdapterRecord): AdapterSummary => ({
+  ...summary,
+  peft: keptConfig(summary.peft),
+});
 
 function toAdapter(run: RunSummary, checkpoint: CheckpointSummary) {
   const { step, adapterId, sizeBytes, resumeBytes, savedAt } = checkpoint;
@@ -187,7 +190,7 @@ function toAdapter(run: RunSummary, checkpoint: CheckpointSummary) {
     name: run.name,
     modelId: run.modelId,
     origin: 'trained',
-    peft: run.peft,
+    peft: keptConfig(run.peft),
     sizeBytes: sizeBytes - resumeBytes,
     createdAt: savedAt,
     runId: run.id,

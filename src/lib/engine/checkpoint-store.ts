@@ -29,7 +29,7 @@ export interface StoredCheckpoint {
 }
 
 const RUNS = 'runs';
-const COMPLETE = 'complete';
+export const COMPLETE = 'complete';
 
 export const runFolder = (runId: string) => `${RUNS}/${runId}`;
 export const checkpointFolder = (runId: string, step: number) =>

@@ -12,17 +12,20 @@ export interface EncodedDataset {
 export interface EncodeOptions {
   readonly maxLength: number;
   readonly trainOnPrompt: boolean;
+  /** Rows whose answer is cut are left out. */
+  readonly leaveOutCut?: boolean;
 }
 
 /** @throws TrainingError `answers-cut` when no row keeps an answer; TextError naming what a row has */
 export function encodeDataset(
   rows: readonly DatasetRow[],
   tokenizer: Tokenizer,
-  { maxLength, trainOnPrompt }: EncodeOptions,
+  { maxLength, trainOnPrompt, leaveOutCut = false }: EncodeOptions,
 ): EncodedDataset {
-  const encoded = rows.map((row) =>
+  const all = rows.map((row) =>
     encodeRow(row, tokenizer, { template: 'auto', maxLength, trainOnPrompt }),
   );
+  const encoded = leaveOutCut ? all.filter(({ answerCut }) => !answerCut) : all;
   const cutRows = encoded.filter(({ answerCut }) => answerCut).length;
   const learnable = encoded.some(({ labels }) => labels.subarray(1).some((label) => label >= 0));
   if (!learnable)

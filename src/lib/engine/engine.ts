@@ -26,10 +26,12 @@ import {
   type FileStore,
   type Tables,
 } from '../storage';
-import { encodeRow, previewRow } from '../text';
+import { cutsAnswer, measureRow, previewRow } from '../text';
 import { AdapterLibrary } from './adapter-library';
+import { ArchiveService, refuseWhileArchiving } from './archive-service';
 import { BUNDLED_SAMPLES } from './bundled-models';
 import { EngineDevice, type EngineContext } from './context';
+import { DatasetInspector } from './dataset-inspector';
 import { DatasetLibrary, viewRow } from './dataset-library';
 import { EngineError } from './errors';
 import { EvaluationService } from './evaluation-service';
@@ -139,13 +141,15 @@ export function createEngine({
     for (const id of adapterIds) await model?.forgetAdapter(id);
   }
 
-  const training = new TrainingService({ context, datasets, runs, open });
+  const training = new TrainingService({ context, datasets, runs, adapters, open });
   const predictor = new TrainingPredictor({
-    ...{ context, datasets, open, meter },
+    ...{ context, datasets, adapters, open, meter },
     isTraining: () => training.active,
   });
+  const inspector = new DatasetInspector({ datasets, open });
   const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
+  const archive = new ArchiveService(context, runs, adapters);
 
   async function describeDevice(): Promise<DeviceReport> {
     const device = await context.device.gpu();
@@ -181,18 +185,23 @@ export function createEngine({
   }
 
   async function preview(
-    input: { modelId: string; datasetId: string; index: number; maxLength: number },
+    input: Parameters<EngineApi['previewRow']>[0],
     { signal }: Signal,
   ): Promise<RowPreview> {
     const model = await open(input.modelId, { signal });
     const [row] = await datasets.rows(input.datasetId, input.index, 1);
     if (!row) throw new EngineError('not-found', `The data set has no row ${input.index + 1}.`);
-    const { tokenizer } = model.folder;
-    const options = { template: 'auto', maxLength: input.maxLength, trainOnPrompt: false } as const;
+    const { tokenizer, config } = model.folder;
+    const { trainOnPrompt } = input;
+    const maxLength = Math.min(input.maxLength, config.maxPositionEmbeddings);
+    const options = { template: 'auto', maxLength, trainOnPrompt } as const;
+    const measure = measureRow(row, tokenizer, { template: 'auto', trainOnPrompt });
     return {
       ...viewRow(row),
       tokens: previewRow(row, tokenizer, options).map(({ text, hasLoss }) => ({ text, hasLoss })),
-      truncated: encodeRow(row, tokenizer, options).truncated,
+      truncated: measure.tokens > maxLength,
+      fullLength: measure.tokens,
+      answerCut: cutsAnswer(measure, maxLength),
     };
   }
 
@@ -224,6 +233,7 @@ export function createEngine({
     deleteEverything: async () => {
       if (training.active)
         throw new EngineError('busy', 'A training run is going on. Stop it before deleting.');
+      await refuseWhileArchiving();
       await close(opened);
       opened = openedId = undefined;
       for (const { id } of await tables.list('datasets')) await tables.removeRows(id);
@@ -261,6 +271,7 @@ export function createEngine({
     readRows: async ({ datasetId, start, count }) =>
       (await datasets.rows(datasetId, start, count)).map(viewRow),
     previewRow: preview,
+    inspectData: (request, call) => inspector.inspect(request, call),
     deleteDataset: ({ datasetId }) => datasets.delete(datasetId),
     recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
     countParameters: ({ modelId, peft }, { signal }) => countTrainable(modelId, peft, signal),
@@ -269,6 +280,7 @@ export function createEngine({
     predictTime: (request, call) => predictor.predictTime(request, call),
     train: async (request, call) => {
       await meter.stop();
+      await refuseWhileArchiving();
       return training.train(request, call);
     },
     pauseTraining: async () => training.pause(),
@@ -303,5 +315,7 @@ export function createEngine({
 
     merge: (request, call) => exports.merge(request, call),
     exportModel: (request, call) => exports.export(request, call),
+    exportEverything: ({ page }, call) => archive.export(page, call),
+    importEverything: ({ file }, call) => archive.import(file, call),
   };
 }

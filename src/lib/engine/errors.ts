@@ -11,7 +11,11 @@ export type EngineErrorCode =
   | 'wrong-model'
   | 'bundled'
   /** A record is there, and what it describes is not: the browser cleared it. */
-  | 'evicted';
+  | 'evicted'
+  /** A file with everything in it that is none, is damaged, or says other than it holds. */
+  | 'wrong-archive'
+  /** A newer version wrote it. */
+  | 'newer-archive';
 
 export class EngineError extends InkstoneError<EngineErrorCode> {}
 

@@ -1,5 +1,5 @@
 /** Training runs on this device: their records, and with each what its checkpoints tell. */
-import type { CheckpointSummary, RunSummary } from '../rpc/engine-api';
+import type { RunSummary } from '../rpc/engine-api';
 import { adapterIdOf, finalCheckpoint } from './adapter-id';
 import { CheckpointStore, type StoredCheckpoint } from './checkpoint-store';
 import { isTraining, type EngineContext } from './context';
@@ -8,10 +8,12 @@ import { EngineError, notFound } from './errors';
 /** What is written down of a run; the rest is read from its checkpoints. */
 export type RunFacts = Omit<RunSummary, 'checkpoints' | 'adapterId'>;
 
-interface RunRecord extends RunFacts {
+export interface RunRecord extends RunFacts {
   schemaVersion: 1;
   /** Written by older versions, which kept a copy of the newest adapter under this id. */
   adapterId?: string;
+  /** When checkpoints were saved, by step, where their files say less: they came with an import. */
+  savedAt?: Readonly<Record<string, number>>;
 }
 
 export class RunLibrary {
@@ -46,14 +48,21 @@ export class RunLibrary {
     return record && toSummary(record, await this.checkpoints.list(id), await isTraining());
   }
 
+  /** What a run writes of itself. Its name is the person's, who may have changed it meanwhile, in any tab. */
   async save(facts: RunFacts): Promise<void> {
-    await this.context.tables.put<RunRecord>('runs', { ...facts, schemaVersion: 1 });
+    await this.context.tables.update<RunRecord>('runs', facts.id, (found) => ({
+      ...facts,
+      name: found?.name ?? facts.name,
+      ...(found?.savedAt && { savedAt: found.savedAt }),
+      schemaVersion: 1,
+    }));
   }
 
   async rename(id: string, name: string): Promise<void> {
-    const record = await this.context.tables.get<RunRecord>('runs', id);
-    if (!record) throw notFound('run', id);
-    await this.context.tables.put<RunRecord>('runs', { ...record, name });
+    await this.context.tables.update<RunRecord>('runs', id, (found) => {
+      if (!found) throw notFound('run', id);
+      return { ...found, name };
+    });
   }
 
   /** @param keepStep step whose adapter stays, under a record of its own */
@@ -72,11 +81,14 @@ export class RunLibrary {
 
 /** A run that says it is running while nobody holds the lock was interrupted, unless its last checkpoint is there. */
 function toSummary(
-  { schemaVersion: _version, adapterId, ...facts }: RunRecord,
+  { schemaVersion: _version, adapterId, savedAt, ...facts }: RunRecord,
   stored: readonly StoredCheckpoint[],
   alive: boolean,
 ): RunSummary {
-  const checkpoints = stored.map(toCheckpointSummary);
+  const checkpoints = stored.map((checkpoint) => ({
+    ...toCheckpointSummary(checkpoint),
+    savedAt: savedAt?.[checkpoint.step] ?? checkpoint.savedAt,
+  }));
   const newest = checkpoints.at(-1);
   const final = finalCheckpoint({ ...facts, checkpoints });
   const summary = { ...facts, checkpoints, adapterId: final?.adapterId ?? adapterId };
@@ -87,9 +99,9 @@ function toSummary(
   return { ...summary, status: 'interrupted' };
 }
 
-function toCheckpointSummary(stored: StoredCheckpoint): CheckpointSummary {
-  const { runId, step, sizeBytes, resumeBytes, savedAt } = stored;
-  return { step, adapterId: adapterIdOf(runId, step), sizeBytes, resumeBytes, savedAt };
+function toCheckpointSummary(stored: StoredCheckpoint) {
+  const { runId, step, sizeBytes, resumeBytes } = stored;
+  return { step, adapterId: adapterIdOf(runId, step), sizeBytes, resumeBytes };
 }
 
 export const isActive = ({ status }: Pick<RunSummary, 'status'>) =>

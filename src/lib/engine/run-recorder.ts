@@ -1,35 +1,36 @@
 /** Keeps a run's record on disk true while the run goes on. */
 import { InkstoneError } from '../config';
-import type { TrainRequest } from '../rpc/engine-api';
+import type { AdapterOrigin, TrainRequest } from '../rpc/engine-api';
 import type { EvalReport, StepReport, Trainer } from '../training';
 import { newId } from './context';
 import { isStorageFull } from './errors';
 import type { RunFacts, RunLibrary } from './run-library';
+import { WorkClock } from './work-clock';
 
 /** The record is written at most so often between checkpoints. */
 const SAVE_INTERVAL_MS = 2000;
-/** Steps whose mean tells the time left. */
-const RECENT_STEPS = 20;
 
 /** A lost device, and memory or storage that others have taken. */
 const PASSING: ReadonlySet<string> = new Set(['device-lost', 'out-of-memory', 'full']);
 
+export interface RecordedRequest extends TrainRequest {
+  /** The adapter that the run began with. */
+  readonly startedFrom?: AdapterOrigin;
+}
+
 export class RunRecorder {
   run: RunFacts;
   private savedAt = 0;
-  private readonly elapsedBefore: number;
-  private readonly startedAt = performance.now();
-  private readonly firstStep: number;
-  private readonly recentMs: number[] = [];
+  /** Stopped while the run is paused. */
+  readonly clock: WorkClock;
 
   constructor(
     private readonly runs: RunLibrary,
-    request: TrainRequest,
+    request: RecordedRequest,
     private readonly trainer: Trainer,
     before: RunFacts | undefined,
   ) {
-    this.firstStep = trainer.step;
-    this.elapsedBefore = before?.elapsedMs ?? 0;
+    this.clock = new WorkClock(before?.elapsedMs ?? 0);
     this.run = {
       id: before?.id ?? newId('run'),
       name: before?.name ?? request.name,
@@ -37,6 +38,8 @@ export class RunRecorder {
       datasetId: request.datasetId,
       evalShare: request.evalShare,
       evalDatasetId: request.evalDatasetId,
+      leaveOut: request.leaveOut,
+      startedFrom: request.startedFrom,
       status: 'running',
       createdAt: before?.createdAt ?? Date.now(),
       step: trainer.step,
@@ -47,7 +50,7 @@ export class RunRecorder {
       training: request.training,
       log: (before?.log ?? []).filter(({ step }) => step <= trainer.step),
       samples: (before?.samples ?? []).filter(({ step }) => step <= trainer.step),
-      elapsedMs: this.elapsedBefore,
+      elapsedMs: before?.elapsedMs ?? 0,
     };
   }
 
@@ -55,8 +58,7 @@ export class RunRecorder {
     const { epoch, grad_norm, learning_rate, loss, step } = report;
     const log = [...this.run.log, { epoch, grad_norm, learning_rate, loss, step }];
     this.run = { ...this.run, step, log };
-    this.recentMs.push(report.elapsedMs);
-    if (this.recentMs.length > RECENT_STEPS) this.recentMs.shift();
+    this.clock.step(report.elapsedMs);
     // What cannot be written now is written with the next checkpoint, which says so if it cannot either.
     if (performance.now() - this.savedAt > SAVE_INTERVAL_MS) this.save({}).catch(() => undefined);
   }
@@ -71,11 +73,8 @@ export class RunRecorder {
     this.run = { ...this.run, samples: [...this.run.samples, { step, prompt, text }] };
   }
 
-  /** From the mean of the last steps; the first step, which compiles, is left out. */
   secondsLeft({ step }: StepReport): number {
-    const usable = step - this.firstStep > 1 ? this.recentMs.slice(1) : this.recentMs;
-    const mean = usable.reduce((sum, ms) => sum + ms, 0) / usable.length;
-    return ((this.trainer.shape.totalSteps - step) * mean) / 1000;
+    return ((this.trainer.shape.totalSteps - step) * this.clock.stepMs) / 1000;
   }
 
   /** As `save`, for what a full device is no reason to end a run: the next save has it. */
@@ -89,8 +88,7 @@ export class RunRecorder {
 
   async save(change: Partial<RunFacts>): Promise<void> {
     this.savedAt = performance.now();
-    const elapsedMs = this.elapsedBefore + performance.now() - this.startedAt;
-    this.run = { ...this.run, ...change, elapsedMs };
+    this.run = { ...this.run, ...change, elapsedMs: this.clock.elapsedMs };
     await this.runs.save(this.run);
   }
 

@@ -8,6 +8,8 @@ import { checkpointFolder, runFolder } from './checkpoint-store';
 import type { EngineContext } from './context';
 import type { AdapterLibrary } from './adapter-library';
 import type { RunLibrary } from './run-library';
+import { STAGE } from './archive-importer';
+import { isArchiving } from './archive-service';
 import { EXPORTS } from './export-service';
 
 export class StorageCleaner {
@@ -34,10 +36,13 @@ export class StorageCleaner {
 
   private async look() {
     const { files } = this.context;
-    const runs = await this.runs.list();
-    const entries = [...(await files.list('runs')), ...(await files.list(EXPORTS))];
     const older: { runId: string; step: number }[] = [];
-    const spareFolders = [EXPORTS];
+    // What an import has moved into place is not recorded yet.
+    if (await isArchiving()) return { entries: [], isSpare: () => false, older };
+    const runs = await this.runs.list();
+    const spareFolders = [EXPORTS, STAGE];
+    const entries: FileEntry[] = [];
+    for (const folder of ['runs', ...spareFolders]) entries.push(...(await files.list(folder)));
     const spareFiles = new Set<string>();
     for (const { id, status, checkpoints, bestStep } of runs) {
       const final = finalCheckpoint({ checkpoints, bestStep });

@@ -1,4 +1,5 @@
 /** Tells what a run will take before it starts, and what to change in one that did not fit. */
+import type { PeftConfig } from '../config';
 import { adaptedModel } from '../decoder';
 import { GpuError, NO_LIMITS } from '../gpu';
 import type { CallContext } from '../rpc/protocol';
@@ -17,6 +18,7 @@ import {
   type RowsShape,
   type TokenRow,
 } from '../training';
+import type { AdapterLibrary } from './adapter-library';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
@@ -39,6 +41,7 @@ interface RunRows {
 export interface PredictorParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
+  readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
   readonly meter: TimeMeter;
   readonly isTraining: () => boolean;
@@ -60,7 +63,8 @@ export class TrainingPredictor {
     const { config } = model.folder;
     const found = await this.rowsOf(request, model);
     const { trained, evaluated, cutRows, longestRow } = found;
-    const { peft, training: args } = request;
+    const { training: args } = request;
+    const peft = await this.peftOf(request);
     const options: PredictMemoryOptions = {
       ...{ config, peft, args, gpu },
       ...{ trained, evaluated },
@@ -84,7 +88,8 @@ export class TrainingPredictor {
     const { meter, open, isTraining } = this.parts;
     if (isTraining()) return undefined;
     const gpu = await this.parts.context.device.requireGpu();
-    const { peft, training: args } = request;
+    const { training: args } = request;
+    const peft = await this.peftOf(request);
     // A base in 4 bits takes as long to within a few per cent: none is made for this.
     const model = await open(request.modelId, call);
     const { rows, heldBack, allowed } = await this.rowsOf(request, model);
@@ -99,11 +104,16 @@ export class TrainingPredictor {
     return rates && runTime(load, rates);
   }
 
+  /** Of the adapter that the run would start from, where there is one. */
+  private async peftOf({ initAdapterId, peft }: TrainSettings): Promise<PeftConfig> {
+    return initAdapterId === undefined ? peft : (await this.parts.adapters.get(initAdapterId)).peft;
+  }
+
   private rowsOf(request: TrainSettings, model: LoadedModel): Promise<RunRows> {
-    const { datasetId, evalShare, evalDatasetId, training } = request;
+    const { datasetId, evalShare, evalDatasetId, leaveOut, training } = request;
     const { max_length, train_on_prompt, seed, packing } = training;
     const key = JSON.stringify([
-      ...[model.summary.id, datasetId, evalShare, evalDatasetId],
+      ...[model.summary.id, datasetId, evalShare, evalDatasetId, leaveOut],
       ...[max_length, train_on_prompt, seed, packing],
     ]);
     if (this.known?.key === key) return this.known.rows;
@@ -121,7 +131,10 @@ export class TrainingPredictor {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
     };
-    const { rows, cutRows } = encodeDataset(trainRows, tokenizer, encoding);
+    const { rows, cutRows } = encodeDataset(trainRows, tokenizer, {
+      ...encoding,
+      leaveOutCut: request.leaveOut?.includes('cut'),
+    });
     const heldBack = evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
     return {
       ...{ rows, heldBack, cutRows },

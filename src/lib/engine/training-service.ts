@@ -16,6 +16,7 @@ import {
   writeCheckpoint,
   type StepReport,
 } from '../training';
+import type { AdapterLibrary } from './adapter-library';
 import { CheckpointSaver } from './checkpoint-saver';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
@@ -26,6 +27,7 @@ import type { RunLibrary } from './run-library';
 import { RunRecorder } from './run-recorder';
 import { rowsOfRun } from './run-rows';
 import { SampleAsker } from './sample-asker';
+import { startFromAdapter } from './starting-adapter';
 
 /** Waits until the person goes on or stops. */
 interface Pause {
@@ -48,6 +50,7 @@ export interface TrainingParts {
   readonly context: EngineContext;
   readonly datasets: DatasetLibrary;
   readonly runs: RunLibrary;
+  readonly adapters: AdapterLibrary;
   readonly open: (
     modelId: string,
     context: Pick<CallContext, 'signal'>,
@@ -114,24 +117,41 @@ export class TrainingService {
   private async run(asked: TrainRequest, current: Current): Promise<RunSummary> {
     const { runs, open } = this.parts;
     const before = asked.resumeRunId ? await runs.get(asked.resumeRunId) : undefined;
-    const request = before ? { ...asked, ...settingsOf(before) } : asked;
+    const settled = before ? { ...asked, ...settingsOf(before) } : asked;
     const gpu = await this.parts.context.device.requireGpu();
     // A record of an older version lacks what came later.
-    const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...request.training };
-    const model = await open(request.modelId, current.stop, args.load_in_4bit);
+    const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...settled.training };
+    const model = await open(settled.modelId, current.stop, args.load_in_4bit);
     current.holdsModel = true;
     const { config, tokenizer } = model.folder;
+    const checkpoint = before && (await runs.checkpoints.load(before.id, settled.peft, config));
+    const start =
+      settled.initAdapterId !== undefined && !checkpoint
+        ? await startFromAdapter(
+            this.parts.adapters,
+            settled.initAdapterId,
+            settled.modelId,
+            config,
+          )
+        : undefined;
+    const request = {
+      ...settled,
+      peft: start?.peft ?? settled.peft,
+      startedFrom: before?.startedFrom ?? start?.startedFrom,
+    };
     const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
     const encoding = {
       maxLength: Math.min(args.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: args.train_on_prompt,
     };
-    const encoded = encodeDataset(trainRows, tokenizer, encoding);
+    const encoded = encodeDataset(trainRows, tokenizer, {
+      ...encoding,
+      leaveOutCut: request.leaveOut?.includes('cut'),
+    });
     const heldBack =
       evaluatesItself(args) && evalRows.length > 0
         ? encodeDataset(evalRows, tokenizer, encoding).rows
         : [];
-    const checkpoint = before && (await runs.checkpoints.load(before.id, request.peft, config));
     const settings = { gpu, config, peft: request.peft, args };
     const explained = (error: unknown) =>
       withSuggestion(error, {
@@ -146,6 +166,7 @@ export class TrainingService {
       rows: encoded.rows,
       evalRows: heldBack,
       checkpoint,
+      initialValues: start?.initialValues,
     }).catch(async (error: unknown) => {
       throw await explained(error);
     });
@@ -223,14 +244,14 @@ export class TrainingService {
     const pause = (current.paused ??= newPause());
     await record.saveIfRoom({ status: 'paused' });
     current.emit({ kind: 'storage-full', step, waiting: true });
-    return (await pause.wait) === 'resume';
+    return (await record.clock.stoppedDuring(pause.wait)) === 'resume';
   }
 
   private async gate(current: Current, record: RunRecorder, step: number): Promise<void> {
     if (!current.paused) return;
     current.emit({ kind: 'paused', step });
     await record.saveIfRoom({ status: 'paused' });
-    await current.paused.wait;
+    await record.clock.stoppedDuring(current.paused.wait);
     if (current.stop.signal.aborted) return;
     await record.saveIfRoom({ status: 'running' });
     current.emit({ kind: 'resumed', step });
@@ -243,6 +264,8 @@ const settingsOf = ({
   datasetId,
   evalShare,
   evalDatasetId,
+  leaveOut,
+  startedFrom,
   peft,
   training,
 }: RunSummary) => ({
@@ -250,6 +273,8 @@ const settingsOf = ({
   datasetId,
   evalShare,
   evalDatasetId,
+  leaveOut,
+  initAdapterId: startedFrom?.adapterId,
   peft,
   training,
 });

@@ -7,7 +7,7 @@ import type { Tables } from '../storage/table-store';
 import { errorOfAnswer, HubError } from './errors';
 import { fetchForeign, type ForeignAnswer } from './fetch-foreign';
 import type { RemoteFile } from './model-index';
-import { Sha256 } from './sha256';
+import { Sha256 } from '../formats/sha256';
 
 export interface FileRequest {
   file: RemoteFile;

@@ -6,12 +6,14 @@
 import type { InkstoneError } from '../config/errors';
 import type { CallOptions, Remote } from './protocol';
 import { fromWireError, RpcError } from './errors';
-import { watchLifeline } from './lifeline';
+import { awaitFirstSign, FIRST_SIGN_MS, watchLifeline } from './lifeline';
 import { readReply, WIRE_MARK, type Port } from './serve-messages';
 
 export interface ConnectOptions {
   /** Called once, after every pending call was rejected. The connection is of no use afterwards. */
   onCrash?: (error: InkstoneError) => void;
+  /** A Worker that says nothing for so long has never come to life. Shorter in tests. */
+  firstSignMs?: number;
 }
 
 export type Connection<Api> = Remote<Api> & {
@@ -34,6 +36,7 @@ export function connect<Api>(
   const caller = crypto.randomUUID();
   const pending = new Map<string, Pending>();
   const watching = new AbortController();
+  const waiting = new AbortController();
   let calls = 0;
   let ended: InkstoneError | undefined;
 
@@ -73,16 +76,21 @@ export function connect<Api>(
   const onMessage = (event: Event): void => {
     const reply = readReply((event as MessageEvent<unknown>).data);
     if (!reply) return;
-    if (reply.kind === 'alive')
-      watchLifeline(reply.lock, watching.signal, () => crash('the browser ended it.'));
+    waiting.abort();
+    if (reply.kind === 'alive') watch(reply.lock);
     else if (reply.kind === 'progress') pending.get(reply.id)?.onProgress?.(reply.update);
     else if (reply.kind === 'result') take(reply.id)?.resolve(reply.value);
     else take(reply.id)?.reject(fromWireError(reply.error));
   };
 
+  function watch(lock: string): void {
+    if (lock !== '') watchLifeline(lock, watching.signal, () => crash('the browser ended it.'));
+  }
+
   function end(error: InkstoneError): void {
     ended = error;
     watching.abort();
+    waiting.abort();
     for (const [type, listener] of listeners) port.removeEventListener(type, listener);
     for (const id of [...pending.keys()]) take(id)?.reject(error);
     if ('terminate' in worker) worker.terminate();
@@ -105,6 +113,11 @@ export function connect<Api>(
   ];
   for (const [type, listener] of listeners) port.addEventListener(type, listener);
   port.start?.();
+  // The other end of a port may come later.
+  if ('terminate' in worker)
+    awaitFirstSign(options.firstSignMs ?? FIRST_SIGN_MS, waiting.signal, () =>
+      crash('it never began.'),
+    );
 
   function dispose(): void {
     if (ended) return;

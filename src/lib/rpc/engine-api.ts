@@ -120,6 +120,71 @@ export interface TokenView {
 export interface RowPreview extends DatasetRowView {
   tokens: readonly TokenView[];
   truncated: boolean;
+  /** Tokens before the cut. */
+  fullLength: number;
+  /** Part of the answer was cut off. */
+  answerCut: boolean;
+}
+
+/**
+ * What a run leaves out where it is asked to: every row that says what an earlier one says, rows with an empty
+ * answer, rows to learn from whose answer `max_length` cuts, and rows held back whose question is learned from.
+ */
+export type LeaveOut = 'duplicates' | 'empty' | 'cut' | 'leaked';
+
+export interface InspectRequest extends Pick<
+  TrainRequest,
+  'modelId' | 'datasetId' | 'evalShare' | 'evalDatasetId' | 'leaveOut'
+> {
+  maxLength: number;
+  trainOnPrompt: boolean;
+  seed: number;
+}
+
+export interface FoundRow {
+  /** 0-based, of the data set; of `leaked` in that of `evalDatasetId`, where there is one. */
+  index: number;
+  /** 0-based row of the data set that says, or of `leaked` asks, the same. */
+  like?: number;
+  /** Of `cut`: before the cut. */
+  tokens?: number;
+}
+
+export interface DataFinding {
+  count: number;
+  /** In order; the first thousand. */
+  rows: readonly FoundRow[];
+}
+
+export interface LengthBar {
+  /** Tokens, both ends included. */
+  from: number;
+  to: number;
+  rows: number;
+  /** Those of them whose answer is cut. */
+  cutRows: number;
+}
+
+/** What is worth knowing of data before a run on it. */
+export interface DataInspection {
+  rowCount: number;
+  /** As the run would have them. */
+  trainRows: number;
+  evalRows: number;
+  /** `max_length`, or what the model can take where that is less. */
+  maxLength: number;
+  /** Of the rows to learn from, before `max_length` and what `cut` leaves out. */
+  lengths: {
+    bars: readonly LengthBar[];
+    /** The last bar is open: it holds all that are longer. */
+    hasTail: boolean;
+    longest: number;
+    median: number;
+  };
+  /** The smallest length that cuts no answer; undefined where the model cannot take so much. */
+  uncutLength?: number;
+  /** Whether they are left out or not. */
+  findings: Readonly<Record<LeaveOut, DataFinding>>;
 }
 
 // --- training ---------------------------------------------------------------------------------
@@ -130,6 +195,10 @@ export interface TrainRequest {
   /** Share of rows held back for evaluation, 0 to 0.9; ignored when `evalDatasetId` is given. */
   evalShare: number;
   evalDatasetId?: string;
+  leaveOut?: readonly LeaveOut[];
+  /** An adapter of the model whose values the run starts from, with the options that it was made with. */
+  initAdapterId?: string;
+  /** Taken from the adapter where `initAdapterId` is given. */
   peft: PeftConfig;
   training: TrainingArguments;
   /** Shown again and again while the model learns. */
@@ -261,6 +330,9 @@ export interface RunSummary {
   /** Which rows were held back, so that a resumed run learns from the same ones. */
   evalShare: number;
   evalDatasetId?: string;
+  leaveOut?: readonly LeaveOut[];
+  /** The adapter that it started from, which may be deleted by now; undefined for a new one. */
+  startedFrom?: AdapterOrigin;
   status: RunStatus;
   createdAt: number;
   step: number;
@@ -271,6 +343,7 @@ export interface RunSummary {
   training: TrainingArguments;
   log: readonly (LogEntry | EvalLogEntry)[];
   samples: readonly { step: number; prompt: string; text: string }[];
+  /** Of work: without pauses, and without the hours in which the machine slept. */
   elapsedMs: number;
   /** Oldest first. */
   checkpoints: readonly CheckpointSummary[];
@@ -281,11 +354,18 @@ export interface RunSummary {
   error?: { code: string; message: string };
 }
 
+export interface AdapterOrigin {
+  adapterId: string;
+  name: string;
+  step?: number;
+}
+
 export interface AdapterSummary {
   id: string;
   name: string;
   modelId: string;
   origin: 'trained' | 'imported';
+  /** As its files have it: what PiSSA and OLoRA taught is a plain LoRA. */
   peft: PeftConfig;
   sizeBytes: number;
   createdAt: number;
@@ -394,6 +474,38 @@ export interface ExportedFile {
   file: File;
 }
 
+// --- everything in one file --------------------------------------------------------------------
+
+export type ArchiveKind = 'models' | 'datasets' | 'runs' | 'adapters' | 'evaluations';
+export type ArchiveCounts = Readonly<Record<ArchiveKind, number>>;
+
+/** What the page keeps for itself, by the keys of its own store; the engine does not look into it. */
+export type PageKeepings = Readonly<Record<string, unknown>>;
+
+export interface ArchiveProgress {
+  /** `read`: the list and the records; `compare`: with what is here already; `copy`: bytes in or out. */
+  stage: 'read' | 'compare' | 'copy';
+  doneBytes: number;
+  totalBytes: number;
+}
+
+export interface EverythingExported extends ExportedFile {
+  counts: ArchiveCounts;
+  /** What is no longer whole on this device, or cannot be read, and why. */
+  leftOut: readonly { name: string; code: string; message: string }[];
+}
+
+export interface EverythingImported {
+  added: ArchiveCounts;
+  /** Were here already, byte for byte. */
+  present: ArchiveCounts;
+  /** Of those added: how many came as a copy, because something else has their id. */
+  copies: number;
+  /** Old id -> new id of the copies. */
+  newIds: Readonly<Record<string, string>>;
+  page: PageKeepings;
+}
+
 /** Settings that suit a bundled sample, to be laid over the common recipe. */
 export interface RecommendedRecipe {
   lora: Partial<LoraConfig>;
@@ -426,9 +538,17 @@ export interface EngineApi {
   >;
   readRows: ApiMethod<{ datasetId: string; start: number; count: number }, DatasetRowView[]>;
   previewRow: ApiMethod<
-    { modelId: string; datasetId: string; index: number; maxLength: number },
+    {
+      modelId: string;
+      datasetId: string;
+      index: number;
+      maxLength: number;
+      trainOnPrompt: boolean;
+    },
     RowPreview
   >;
+  /** Opens the model for its tokenizer. What is known already is not measured again. */
+  inspectData: ApiMethod<InspectRequest, DataInspection, CountProgress>;
   deleteDataset: ApiMethod<{ datasetId: string }, void>;
 
   /** Undefined where there is none for this data set. */
@@ -481,4 +601,12 @@ export interface EngineApi {
     CountProgress
   >;
   exportModel: ApiMethod<ExportRequest, ExportedFile, CountProgress>;
+
+  /**
+   * Writes everything that the person made into one zip. Refused while a run is going on.
+   * @param page goes into the file as it is
+   */
+  exportEverything: ApiMethod<{ page: PageKeepings }, EverythingExported, ArchiveProgress>;
+  /** Adds what the file has and this device lacks; overwrites nothing, and does all of it or nothing. */
+  importEverything: ApiMethod<{ file: File }, EverythingImported, ArchiveProgress>;
 }

@@ -26,7 +26,10 @@ export type CallReply =
   | { mark: typeof WIRE_MARK; kind: 'result'; id: string; value: unknown }
   | { mark: typeof WIRE_MARK; kind: 'error'; id: string; error: WireError };
 
-/** Server to caller. `alive` names the lock that the server's thread holds for as long as it lives. */
+/**
+ * Server to caller. `alive` is its first sign of life, and names the lock that its thread holds for as long
+ * as it lives; '' where there are no Web Locks.
+ */
 export type Reply = CallReply | { mark: typeof WIRE_MARK; kind: 'alive'; lock: string };
 
 /** A Worker, a MessagePort, or a worker's own global scope. */

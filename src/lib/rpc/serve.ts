@@ -86,9 +86,11 @@ export function serve<Api extends object>(
 
   channel.addEventListener('message', onMessage);
   channel.start?.();
+  // Of a worker a first sign is waited for; who holds a port may have its other end for years.
+  const isWorker = port === (globalThis as unknown);
   void tieLifeline().then((lock) => {
-    if (lock !== undefined)
-      channel.postMessage({ mark: WIRE_MARK, kind: 'alive', lock } satisfies Reply);
+    if (lock !== undefined || isWorker)
+      channel.postMessage({ mark: WIRE_MARK, kind: 'alive', lock: lock ?? '' } satisfies Reply);
   });
   return () => {
     channel.removeEventListener('message', onMessage);

@@ -1,15 +1,6 @@
 /** One streamed answer. Stopping keeps the text so far instead of throwing it away. */
-import type { ChatRequest, ChatResult, GenerationOptions } from '../rpc/engine-api';
+import type { ChatRequest, ChatResult } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
-
-export const DEFAULT_GENERATION: GenerationOptions = {
-  max_new_tokens: 128,
-  temperature: 0,
-  top_p: 1,
-  top_k: 0,
-  repetition_penalty: 1,
-  seed: 42,
-};
 
 export interface Answered {
   text: string;

@@ -1,46 +1,31 @@
 /** A conversation held twice: once with the base model, once with an adapter, over the same questions. */
-import type { ChatMessage, ChatResult, GenerationOptions } from '../rpc/engine-api';
-import { DEFAULT_GENERATION, streamAnswer } from './answer';
+import type { ChatMessage, GenerationOptions } from '../rpc/engine-api';
+import { streamAnswer } from './answer';
 import { adapters } from './adapters.svelte';
-import { readLocal, writeLocal } from './local-store';
+import {
+  DEFAULT_GENERATION,
+  KEPT_TURNS,
+  shapeChat,
+  type Answer,
+  type Column,
+  type SavedChat,
+  type Turn,
+} from './local-shapes';
+import { readLocal, readSaved, writeLocal } from './local-store';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
 
-export type Column = 'base' | 'tuned';
+export type { Answer, Column, Turn };
 
-export interface Answer {
-  text: string;
-  state: 'waiting' | 'running' | 'done' | 'stopped' | 'failed';
-  result?: ChatResult;
-  /** Who answered, as it was called then. */
-  adapterId?: string;
-  error?: unknown;
-}
-
-export interface Turn {
-  id: number;
-  question: string;
-  answers: Partial<Record<Column, Answer>>;
-}
-
-interface Saved {
-  turns: Turn[];
-  modelId?: string;
-  adapterId?: string;
-  system: string;
-  generation: GenerationOptions;
-}
-
-const EMPTY: Saved = { turns: [], system: '', generation: DEFAULT_GENERATION };
-const KEPT_TURNS = 200;
+const EMPTY: SavedChat = { turns: [], system: '', generation: DEFAULT_GENERATION };
 
 class Chat {
-  #saved = readLocal<Saved>('chat', EMPTY);
-  turns = $state<Turn[]>(this.#saved.turns ?? []);
+  #saved = readLocal('chat', shapeChat, EMPTY);
+  turns = $state<Turn[]>(this.#saved.turns);
   modelId = $state<string | undefined>(this.#saved.modelId);
   adapterId = $state<string | undefined>(this.#saved.adapterId);
-  system = $state(this.#saved.system ?? '');
-  generation = $state<GenerationOptions>({ ...DEFAULT_GENERATION, ...this.#saved.generation });
+  system = $state(this.#saved.system);
+  generation = $state<GenerationOptions>({ ...this.#saved.generation });
   busy = $state(false);
   /** The column whose answer has just been completed, for the live region. */
   completed = $state.raw<{ turn: number; column: Column }>();
@@ -101,7 +86,25 @@ class Chat {
       adapterId: this.adapterId,
       system: this.system,
       generation: $state.snapshot(this.generation),
-    } satisfies Saved);
+    } satisfies SavedChat);
+  }
+
+  /** Puts a conversation that came with an import before this one; turns that are here already stay once. */
+  adopt(saved: SavedChat): void {
+    const keyOf = ({ question, answers }: Turn) =>
+      JSON.stringify([question, answers.base?.text, answers.tuned?.text]);
+    const known = new Set(this.turns.map(keyOf));
+    const others = saved.turns.filter((turn) => !known.has(keyOf(turn)));
+    if (readSaved('chat', shapeChat) === undefined) {
+      this.system ||= saved.system;
+      this.modelId ??= saved.modelId;
+      this.adapterId ??= saved.adapterId;
+      this.generation = { ...saved.generation };
+    }
+    this.turns = [...others, ...this.turns]
+      .slice(-KEPT_TURNS)
+      .map((turn, index) => ({ ...turn, id: index + 1 }));
+    this.save();
   }
 
   toJson(): string {

@@ -5,7 +5,7 @@ export const MOST_COMPARED = 4;
 
 /** A setting in which the runs differ, with each run's value as PEFT and transformers would write it. */
 export interface Difference {
-  /** Verbatim from outside: `learning_rate`, `r`, or ours: `modelId`, `datasetId`. */
+  /** Verbatim from outside: `learning_rate`, `r`, or ours: `modelId`, `datasetId`, `initAdapter`, `leaveOut`. */
   name: string;
   /** Undefined where a run has no such setting. */
   values: readonly (string | undefined)[];
@@ -19,9 +19,15 @@ export function differingSettings(runs: readonly RunSummary[]): Difference[] {
     .filter(({ values }) => values.some((value) => value !== values[0]));
 }
 
-const settingsOf = ({ modelId, datasetId, peft, training }: RunSummary): Map<string, string> =>
+const settingsOf = (run: RunSummary): Map<string, string> =>
   new Map(
-    Object.entries({ modelId, datasetId, ...peft, ...training })
+    Object.entries({
+      ...{ modelId: run.modelId, datasetId: run.datasetId },
+      initAdapter: run.startedFrom?.name,
+      leaveOut: run.leaveOut?.length ? run.leaveOut : undefined,
+      ...run.peft,
+      ...run.training,
+    })
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => [name, write(value)]),
   );

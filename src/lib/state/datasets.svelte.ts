@@ -1,10 +1,18 @@
 /** The person's data and the bundled samples; importing, with a mapping where columns are unknown. */
-import type { DatasetReport, DatasetRowView, DatasetSummary, RowPreview } from '../rpc/engine-api';
+import type {
+  DatasetReport,
+  DatasetRowView,
+  DatasetSummary,
+  EngineApi,
+  RowPreview,
+} from '../rpc/engine-api';
 import { Collection } from './collection.svelte';
 import { engine } from './engine.svelte';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
 import { readSampleId } from './samples';
+
+type PreviewRequest = Parameters<EngineApi['previewRow']>[0];
 
 class Datasets extends Collection<DatasetSummary> {
   reading = $state<string>();
@@ -72,14 +80,15 @@ class Datasets extends Collection<DatasetSummary> {
       .map(({ instruction, input }) => (input ? `${instruction}\n${input}` : instruction));
   }
 
-  async preview(
-    modelId: string,
-    datasetId: string,
-    index: number,
-    maxLength: number,
-  ): Promise<RowPreview> {
-    await models.open(modelId);
-    return engine.call((api) => api.previewRow({ modelId, datasetId, index, maxLength }));
+  /** These rows, wherever in the data they lie. */
+  async readRowsAt(datasetId: string, indices: readonly number[]): Promise<DatasetRowView[]> {
+    const read = await Promise.all(indices.map((index) => this.readRows(datasetId, index, 1)));
+    return read.flat();
+  }
+
+  async preview(request: PreviewRequest): Promise<RowPreview> {
+    await models.open(request.modelId);
+    return engine.call((api) => api.previewRow(request));
   }
 
   async remove(datasetId: string): Promise<void> {

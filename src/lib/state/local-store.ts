@@ -1,16 +1,35 @@
-/** Small settings in localStorage. A browser that refuses storage gets the defaults and no error. */
-export function readLocal<Value>(key: string, fallback: Value): Value {
+/**
+ * Small settings in localStorage. Older versions, other programs of this origin and the person may have
+ * written there, so a value counts only once its shape has been read. A browser that refuses storage gives
+ * the fallback and no error.
+ */
+const PREFIX = 'inkstone.';
+
+/** @param shape gives what is sound of a value, or undefined */
+export function readLocal<Value>(
+  key: string,
+  shape: (value: unknown) => Value | undefined,
+  fallback: Value,
+): Value {
+  return readSaved(key, shape) ?? fallback;
+}
+
+/** Undefined where nothing is saved, or nothing sound. */
+export function readSaved<Value>(
+  key: string,
+  shape: (value: unknown) => Value | undefined,
+): Value | undefined {
   try {
-    const text = localStorage.getItem(`inkstone.${key}`);
-    return text === null ? fallback : (JSON.parse(text) as Value);
+    const text = localStorage.getItem(PREFIX + key);
+    return text === null ? undefined : shape(JSON.parse(text) as unknown);
   } catch {
-    return fallback;
+    return undefined;
   }
 }
 
 export function writeLocal(key: string, value: unknown): void {
   try {
-    localStorage.setItem(`inkstone.${key}`, JSON.stringify(value));
+    localStorage.setItem(PREFIX + key, JSON.stringify(value));
   } catch {
     // Full or forbidden: the value lives as long as the tab.
   }
@@ -19,7 +38,7 @@ export function writeLocal(key: string, value: unknown): void {
 export function clearLocal(): void {
   try {
     for (const key of Object.keys(localStorage))
-      if (key.startsWith('inkstone.')) localStorage.removeItem(key);
+      if (key.startsWith(PREFIX)) localStorage.removeItem(key);
   } catch {
     // Nothing was ever kept.
   }

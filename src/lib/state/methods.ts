@@ -45,6 +45,27 @@ export function peftOf({ method, lora, ia3, prefix }: MethodOptions): PeftConfig
   }
 }
 
+/** Of an adapter that is there already. */
+export function methodOf(peft: PeftConfig): Method {
+  switch (peft.peft_type) {
+    case 'LORA':
+      return peft.use_dora ? 'dora' : 'lora';
+    case 'IA3':
+      return 'ia3';
+    case 'PREFIX_TUNING':
+      return 'prefix';
+    case 'FULL':
+      return 'full';
+  }
+}
+
+/** Options that make an adapter what it is: a run that goes on from one has them from it. */
+const OF_ADAPTER: ReadonlySet<string> = new Set([
+  ...['r', 'lora_alpha', 'lora_dropout', 'bias', 'use_rslora', 'init_lora_weights'],
+  'num_virtual_tokens',
+]);
+export const isOfAdapter = (option: string): boolean => OF_ADAPTER.has(option);
+
 /** DoRA starts as plain LoRA does; PEFT refuses PiSSA and OLoRA with it. */
 const doraOf = (lora: LoraConfig): LoraConfig => ({
   ...lora,

@@ -3,12 +3,28 @@
  * they are about. A new option is one more line here, one in recipe-limits where it is a number, and its
  * label and hint in i18n.
  */
-import { LORA_BIASES, PLAIN_LR_SCHEDULER_TYPES } from '../config';
+import {
+  EVAL_STRATEGIES,
+  LORA_BIASES,
+  LR_SCHEDULER_TYPES,
+  RAMP_TYPES,
+  type LrSchedulerType,
+} from '../config';
 import { usesLora, type Method } from './methods';
 import { optionsOf, type NumberOption } from './recipe-limits';
+import { scheduleChoices, scheduleNumbers, type ScheduleChoice } from './recipe-schedule';
 
 export type ChoiceOption =
-  'lr_scheduler_type' | 'optim' | 'eval_strategy' | 'save_strategy' | 'bias' | 'init_lora_weights';
+  | 'lr_scheduler_type'
+  | 'optim'
+  | 'eval_strategy'
+  | 'logging_strategy'
+  | 'save_strategy'
+  | 'metric_for_best_model'
+  | 'greater_is_better'
+  | 'bias'
+  | 'init_lora_weights'
+  | ScheduleChoice;
 export type SwitchOption =
   | 'load_in_4bit'
   | 'use_rslora'
@@ -16,6 +32,8 @@ export type SwitchOption =
   | 'packing'
   | 'group_by_length'
   | 'load_best_model_at_end'
+  | 'eval_on_start'
+  | 'logging_first_step'
   | 'shuffle'
   | 'train_on_prompt';
 
@@ -57,7 +75,7 @@ const LORA_MORE: readonly OptionItem[] = [
 
 const MORE: Readonly<Record<Exclude<GroupName, 'method'>, readonly OptionItem[]>> = {
   pace: [
-    choice('lr_scheduler_type', PLAIN_LR_SCHEDULER_TYPES),
+    choice('lr_scheduler_type', LR_SCHEDULER_TYPES),
     number('warmup_steps'),
     number('warmup_ratio'),
     number('max_steps'),
@@ -81,16 +99,21 @@ const MORE: Readonly<Record<Exclude<GroupName, 'method'>, readonly OptionItem[]>
     flag('train_on_prompt'),
   ],
   evaluation: [
-    choice('eval_strategy', ['no', 'epoch', 'steps']),
+    choice('eval_strategy', EVAL_STRATEGIES),
     number('eval_steps'),
+    flag('eval_on_start'),
     number('per_device_eval_batch_size'),
     flag('load_best_model_at_end'),
+    choice('metric_for_best_model', ['none', 'eval_loss']),
+    choice('greater_is_better', ['auto', 'false', 'true']),
     number('early_stopping_patience'),
     number('early_stopping_threshold'),
   ],
   saving: [
+    choice('logging_strategy', EVAL_STRATEGIES),
     number('logging_steps'),
-    choice('save_strategy', ['epoch', 'steps', 'no']),
+    flag('logging_first_step'),
+    choice('save_strategy', ['epoch', 'steps', 'best', 'no']),
     number('save_steps'),
     number('save_total_limit'),
   ],
@@ -101,14 +124,30 @@ export const mainOptions = (method: Method): NumberOption[] => {
   return MAIN.filter((name) => counting.includes(name));
 };
 
+/** The schedule itself, then what it takes. */
+const paceOf = (schedule: LrSchedulerType): readonly OptionItem[] => {
+  const [type, ...others] = MORE.pace;
+  return [
+    type,
+    ...scheduleNumbers(schedule).map(number),
+    ...scheduleChoices(schedule).map((name) => choice(name, RAMP_TYPES)),
+    ...others,
+  ];
+};
+
 /** Everything else, in order; a method without options of its own has no such group. */
-export function moreGroups(method: Method): { name: GroupName; items: readonly OptionItem[] }[] {
+export function moreGroups(
+  method: Method,
+  schedule: LrSchedulerType = 'linear',
+): { name: GroupName; items: readonly OptionItem[] }[] {
   const own = [
     ...(method === 'lora' ? [choice('init_lora_weights', STARTS)] : []),
     ...(usesLora(method) ? LORA_MORE : []),
     ...(method === 'full' ? [] : [flag('load_in_4bit')]),
   ];
-  return GROUPS.map((name) => ({ name, items: name === 'method' ? own : MORE[name] })).filter(
+  const itemsOf = (name: GroupName) =>
+    name === 'method' ? own : name === 'pace' ? paceOf(schedule) : MORE[name];
+  return GROUPS.map((name) => ({ name, items: itemsOf(name) })).filter(
     ({ items }) => items.length > 0,
   );
 }

@@ -1,6 +1,7 @@
 /** What each number of a recipe may be: as the validators of config/ have it, with upper bounds a page can live with. */
-import type { LoraConfig, PrefixTuningConfig, TrainingArguments } from '../config';
+import type { LoraConfig, LrSchedulerType, PrefixTuningConfig, TrainingArguments } from '../config';
 import { usesLora, type Method } from './methods';
+import { allScheduleNumbers, scheduleNumbers, type ScheduleNumber } from './recipe-schedule';
 
 export interface NumberLimit {
   min: number;
@@ -11,9 +12,11 @@ export interface NumberLimit {
 type Options = Omit<LoraConfig, 'target_modules'> &
   Omit<PrefixTuningConfig, 'peft_type'> &
   TrainingArguments;
-export type NumberOption = {
-  [Name in keyof Options]: Options[Name] extends number | null ? Name : never;
-}[keyof Options];
+export type NumberOption =
+  | {
+      [Name in keyof Options]: Options[Name] extends number | null ? Name : never;
+    }[keyof Options]
+  | ScheduleNumber;
 
 const whole = (min: number, max: number): NumberLimit => ({ min, max, whole: true });
 const real = (min: number, max: number): NumberLimit => ({ min, max, whole: false });
@@ -49,6 +52,17 @@ export const LIMITS: Readonly<Record<NumberOption, NumberLimit>> = {
   eval_steps: whole(0, 1_000_000),
   early_stopping_patience: whole(0, 1000),
   max_length: whole(2, 1 << 20),
+  // Of the schedules that have them.
+  num_cycles: real(0, 1_000_000),
+  lr_end: real(0, 10),
+  power: real(0, 100),
+  timescale: whole(0, 1_000_000),
+  min_lr: real(0, 10),
+  min_lr_rate: real(0, 1),
+  warmup_lr_rate: real(0, 1),
+  num_decay_steps: whole(0, 1_000_000),
+  num_stable_steps: whole(0, 1_000_000),
+  min_lr_ratio: real(0, 1),
 };
 
 /** Options of which 0 on the page is null in the recipe. */
@@ -74,12 +88,16 @@ export const shownNumbers = (training: TrainingArguments) =>
 const LORA_ONLY: readonly NumberOption[] = ['r', 'lora_alpha', 'lora_dropout', 'loraplus_lr_ratio'];
 const PREFIX_ONLY: readonly NumberOption[] = ['num_virtual_tokens'];
 
-/** The numbers that count with a method: those of the others may hold anything. */
-export const optionsOf = (method: Method): NumberOption[] =>
+const isOfSchedule = (name: NumberOption): name is ScheduleNumber =>
+  (allScheduleNumbers as readonly NumberOption[]).includes(name);
+
+/** The numbers that count with a method and a schedule: those of the others may hold anything. */
+export const optionsOf = (method: Method, schedule: LrSchedulerType = 'linear'): NumberOption[] =>
   (Object.keys(LIMITS) as NumberOption[]).filter(
     (name) =>
       (usesLora(method) || !LORA_ONLY.includes(name)) &&
-      (method === 'prefix' || !PREFIX_ONLY.includes(name)),
+      (method === 'prefix' || !PREFIX_ONLY.includes(name)) &&
+      (!isOfSchedule(name) || scheduleNumbers(schedule).includes(name)),
   );
 
 export const isAllowed = (name: NumberOption, value: number | null | undefined): boolean => {

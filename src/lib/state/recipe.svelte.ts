@@ -7,13 +7,25 @@ import {
   type Ia3Config,
   type LinearModule,
   type LoraConfig,
+  type LrSchedulerKwargs,
+  type PeftConfig,
   type PrefixTuningConfig,
   type TrainingArguments,
 } from '../config';
 import type { DatasetSummary, ModelSummary } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
-import { peftOf, RATES, usesLora, type Method, type MethodOptions } from './methods';
+import {
+  isOfAdapter,
+  methodOf,
+  peftOf,
+  RATES,
+  usesLora,
+  type Method,
+  type MethodOptions,
+} from './methods';
 import type { ChoiceOption, SwitchOption } from './recipe-groups';
+import { findConflict, type Conflict } from './recipe-conflicts';
+import { fitSchedule, shownSchedule, withScheduleOption } from './recipe-schedule';
 import { presetOf, withPreset, type Preset } from './presets';
 import {
   isAllowed,
@@ -63,6 +75,20 @@ const partsOf = ({ lora, training }: RecipeParts): Parts => ({
   training: { ...training },
 });
 
+/** A choice whose value is null in the recipe. */
+const NOTHING = 'null';
+/** Values of choices that are no text in the recipe. */
+const MEANINGS: Readonly<Record<string, string | boolean>> = {
+  'init_lora_weights.true': true,
+  'metric_for_best_model.none': NOTHING,
+  'greater_is_better.auto': NOTHING,
+  'greater_is_better.true': true,
+  'greater_is_better.false': false,
+};
+
+const SCHEDULE_OPTIONS = shownSchedule({ lr_scheduler_type: 'linear', lr_scheduler_kwargs: null });
+const isOfSchedule = (name: string): name is keyof LrSchedulerKwargs => name in SCHEDULE_OPTIONS;
+
 class Recipe {
   #parts = $state.raw<Parts>(partsOf(COMMON_RECIPE));
   /** An edited recipe is the person's own and is never replaced unasked. */
@@ -76,10 +102,17 @@ class Recipe {
   /** The rate that LoRA was tuned to for this model and data. */
   #tunedRate = $state<number>();
 
-  readonly method = $derived(this.#parts.method);
-  readonly lora = $derived(this.#parts.lora);
-  readonly ia3 = $derived(this.#parts.ia3);
-  readonly prefix = $derived(this.#parts.prefix);
+  /** Of the adapter that the run goes on from: its method and options stay as they are. */
+  locked = $state.raw<PeftConfig>();
+  /** What the form held before an adapter was chosen. */
+  #before: { parts: Parts; origin: Recipe['origin'] } | undefined;
+
+  readonly method = $derived(this.locked ? methodOf(this.locked) : this.#parts.method);
+  readonly lora = $derived(this.locked?.peft_type === 'LORA' ? this.locked : this.#parts.lora);
+  readonly ia3 = $derived(this.locked?.peft_type === 'IA3' ? this.locked : this.#parts.ia3);
+  readonly prefix = $derived(
+    this.locked?.peft_type === 'PREFIX_TUNING' ? this.locked : this.#parts.prefix,
+  );
   /** Full fine-tuning goes with no base in four bits; the choice stays for the other methods. */
   readonly training: TrainingArguments = $derived(
     this.method === 'full' && this.#parts.training.load_in_4bit
@@ -88,7 +121,8 @@ class Recipe {
   );
   /** What goes into the request. It stays the same object until an option of the method changes. */
   readonly peft = $derived(
-    peftOf({ method: this.method, lora: this.lora, ia3: this.ia3, prefix: this.prefix }),
+    this.locked ??
+      peftOf({ method: this.method, lora: this.lora, ia3: this.ia3, prefix: this.prefix }),
   );
   readonly preset = $derived(presetOf(this.#parts));
   readonly numbers: Readonly<Record<NumberOption, number>> = $derived({
@@ -96,10 +130,14 @@ class Recipe {
     ...this.prefix,
     ...this.training,
     ...shownNumbers(this.training),
+    ...shownSchedule(this.training),
   });
   readonly choices: Readonly<Record<ChoiceOption | SwitchOption, unknown>> = $derived({
     ...this.lora,
+    ...shownSchedule(this.training),
     ...this.training,
+    metric_for_best_model: this.training.metric_for_best_model ?? 'none',
+    greater_is_better: this.training.greater_is_better ?? 'auto',
   });
   /** Layers that the method is put on; none where it has no such choice. */
   readonly targets: readonly LinearModule[] | undefined = $derived(
@@ -111,7 +149,9 @@ class Recipe {
   );
   readonly valid = $derived(
     this.targets?.length !== 0 &&
-      optionsOf(this.method).every((name) => isAllowed(name, this.numbers[name])),
+      optionsOf(this.method, this.training.lr_scheduler_type)
+        .filter((name) => !this.locked || !isOfAdapter(name))
+        .every((name) => isAllowed(name, this.numbers[name])),
   );
   /** A rate that suits the method, where the one in the field lies outside its range. */
   readonly suggestedRate: number | undefined = $derived.by(() => {
@@ -128,6 +168,28 @@ class Recipe {
       .slice(0, 4),
   );
 
+  /**
+   * Takes over an adapter's own options and, where its run is known, how that was trained; undefined brings
+   * back what the form held before.
+   */
+  goOnFrom(adapter: { peft: PeftConfig; training?: TrainingArguments } | undefined): void {
+    if (this.locked && this.#before) {
+      this.#parts = this.#before.parts;
+      this.origin = this.#before.origin;
+      this.#before = undefined;
+    }
+    this.locked = adapter?.peft;
+    if (!adapter) return;
+    this.#before = { parts: this.#parts, origin: this.origin };
+    const learning_rate = this.#rateIsOwn
+      ? this.training.learning_rate
+      : this.#rateFor(this.method);
+    this.#edit({
+      ...this.#parts,
+      training: { ...this.#parts.training, learning_rate, ...adapter.training },
+    });
+  }
+
   /** The options of the method left behind stay for when it is chosen again. */
   chooseMethod(method: Method): void {
     const learning_rate = this.#rateIsOwn ? this.training.learning_rate : this.#rateFor(method);
@@ -135,15 +197,15 @@ class Recipe {
   }
 
   setLora(part: Partial<LoraConfig>): void {
-    this.#edit({ ...this.#parts, lora: { ...this.lora, ...part } });
+    this.#edit({ ...this.#parts, lora: { ...this.#parts.lora, ...part } });
   }
 
   setIa3(part: Partial<Ia3Config>): void {
-    this.#edit({ ...this.#parts, ia3: { ...this.ia3, ...part } });
+    this.#edit({ ...this.#parts, ia3: { ...this.#parts.ia3, ...part } });
   }
 
   setPrefix(part: Partial<PrefixTuningConfig>): void {
-    this.#edit({ ...this.#parts, prefix: { ...this.prefix, ...part } });
+    this.#edit({ ...this.#parts, prefix: { ...this.#parts.prefix, ...part } });
   }
 
   setTraining(part: Partial<TrainingArguments>): void {
@@ -159,6 +221,7 @@ class Recipe {
   setNumber(name: NumberOption, value: number): void {
     if (name in this.lora) this.setLora({ [name]: value });
     else if (name in this.prefix) this.setPrefix({ [name]: value });
+    else if (isOfSchedule(name)) this.#setScheduleOption(name, value);
     else if (isNullAtZero(name)) this.setTraining({ [name]: value === 0 ? null : value });
     else this.setTraining({ [name]: value });
   }
@@ -175,9 +238,25 @@ class Recipe {
   }
 
   setChoice(name: ChoiceOption | SwitchOption, value: string | boolean): void {
-    const found = name === 'init_lora_weights' && value === 'true' ? true : value;
+    const found = MEANINGS[`${name}.${value}`] ?? value;
     if (name in this.lora) this.setLora({ [name]: found });
-    else this.setTraining({ [name]: found });
+    else if (isOfSchedule(name)) this.#setScheduleOption(name, String(value));
+    else this.setTraining({ [name]: found === NOTHING ? null : found });
+  }
+
+  /** @param heldBack whether rows are held back to evaluate on */
+  conflict(heldBack: boolean): Conflict | undefined {
+    return findConflict(this.training, heldBack);
+  }
+
+  mend({ fix }: Conflict): void {
+    if (fix.training)
+      this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...fix.training } });
+    if (fix.evalShare !== undefined) this.evalShare = fix.evalShare;
+  }
+
+  #setScheduleOption(name: keyof LrSchedulerKwargs, value: number | string): void {
+    this.setTraining({ lr_scheduler_kwargs: withScheduleOption(this.training, name, value) });
   }
 
   /** @param modules the method's `target_modules`; a new one is scaled where PEFT scales it */
@@ -233,14 +312,14 @@ class Recipe {
 
   /** LoRA's options and the training's; those of the other methods stay. */
   #replace(parts: RecipeParts, tunedRate: number | undefined): void {
-    const { ia3, prefix } = this;
+    const { ia3, prefix } = this.#parts;
     this.#parts = { ...partsOf(parts), ia3, prefix };
     this.#tunedRate = tunedRate;
     this.#rateIsOwn = false;
   }
 
   #edit(parts: Parts): void {
-    this.#parts = parts;
+    this.#parts = { ...parts, training: fitSchedule(parts.training) };
     this.origin = 'edited';
   }
 }

@@ -2,24 +2,34 @@
  * The part of a run's request that its record does not hold. A resumed run must hold back the same rows,
  * or it would learn from other data than it began with.
  */
-import type { TrainRequest } from '../rpc/engine-api';
+import {
+  KEPT_REQUESTS,
+  shapeRequests,
+  type RememberedRequest,
+  type SavedRequests,
+} from './local-shapes';
 import { readLocal, writeLocal } from './local-store';
 
-export type RememberedRequest = Pick<TrainRequest, 'evalShare' | 'evalDatasetId' | 'samplePrompts'>;
-
 const KEY = 'requests';
-const KEPT = 100;
 
-type Memory = [runId: string, request: RememberedRequest][];
+const readRequests = (): SavedRequests => readLocal<SavedRequests>(KEY, shapeRequests, []);
 
 export function rememberRequest(runId: string, request: RememberedRequest): void {
   const { evalShare, evalDatasetId, samplePrompts } = request;
-  const others = readLocal<Memory>(KEY, []).filter(([id]) => id !== runId);
+  const others = readRequests().filter(([id]) => id !== runId);
   writeLocal(KEY, [
-    ...others.slice(1 - KEPT),
+    ...others.slice(1 - KEPT_REQUESTS),
     [runId, { evalShare, evalDatasetId, samplePrompts }],
   ]);
 }
 
 export const recallRequest = (runId: string): RememberedRequest | undefined =>
-  readLocal<Memory>(KEY, []).find(([id]) => id === runId)?.[1];
+  readRequests().find(([id]) => id === runId)?.[1];
+
+/** Adds what came with an import; what is remembered here stays. */
+export function adoptRequests(requests: SavedRequests): void {
+  const own = readRequests();
+  const known = new Set(own.map(([id]) => id));
+  const others = requests.filter(([id]) => !known.has(id));
+  if (others.length > 0) writeLocal(KEY, [...others, ...own].slice(-KEPT_REQUESTS));
+}

@@ -35,8 +35,10 @@ export function makeRunCard(run: RunSummary, context: CardContext) {
     data: {
       ...fingerprint(run.datasetId, dataset),
       evalShare: run.evalShare,
+      leaveOut: run.leaveOut ?? [],
       evaluation: run.evalDatasetId ? fingerprint(run.evalDatasetId, evalDataset) : undefined,
     },
+    startedFrom: run.startedFrom,
     peft: run.peft,
     training: run.training,
     device: device && {

@@ -1,23 +1,14 @@
 /** Language, theme and how curves are drawn, as the person chose them. static/theme.js reads the same keys before the first paint. */
 import type { LocaleChoice } from '../i18n';
+import { shapeSettings, THEMES, type SavedSettings, type Theme } from './local-shapes';
 import { readLocal, writeLocal } from './local-store';
 
-export const THEMES = ['system', 'light', 'night'] as const;
-export type Theme = (typeof THEMES)[number];
+export { THEMES, type Theme };
 
-interface Saved {
-  locale: LocaleChoice;
-  theme: Theme;
-  logAxis: boolean;
-}
+const UNTOUCHED: SavedSettings = { locale: 'system', theme: 'system', logAxis: false };
 
 class Settings {
-  #saved = $state<Saved>({
-    locale: 'system',
-    theme: 'system',
-    logAxis: false,
-    ...readLocal('settings', {}),
-  });
+  #saved = $state<SavedSettings>({ ...readLocal('settings', shapeSettings, UNTOUCHED) });
 
   get locale(): LocaleChoice {
     return this.#saved.locale;
@@ -39,6 +30,12 @@ class Settings {
   }
   set logAxis(on: boolean) {
     this.#saved.logAxis = on;
+    this.#save();
+  }
+
+  /** Where nothing was chosen here yet. */
+  adopt(saved: SavedSettings): void {
+    this.#saved = saved;
     this.#save();
   }
 

@@ -10,11 +10,12 @@ import type {
   OpenModel,
   RunSummary,
 } from '../rpc/engine-api';
-import { DEFAULT_GENERATION, streamAnswer } from './answer';
+import { streamAnswer } from './answer';
 import { chat } from './chat.svelte';
 import { datasets } from './datasets.svelte';
 import { evaluations } from './evaluation.svelte';
 import { lang } from './lang.svelte';
+import { DEFAULT_GENERATION } from './local-shapes';
 import { models } from './models.svelte';
 import { findRecommended } from './recipe.svelte';
 import { findSample, sampleLanguageOf } from './samples';

@@ -1,11 +1,20 @@
-/** What the Train page has chosen: model, data, evaluation data. Turns it into a request. */
-import type { RunSummary, TrainRequest, TrainSettings } from '../rpc/engine-api';
+/** What the Train page has chosen: model, where to start, data, evaluation data. Turns it into a request. */
+import type {
+  InspectRequest,
+  LeaveOut,
+  RunSummary,
+  TrainRequest,
+  TrainSettings,
+} from '../rpc/engine-api';
+import { adapters } from './adapters.svelte';
 import { chat } from './chat.svelte';
 import { datasets } from './datasets.svelte';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
 import { findRecommended, recipe, type RecipeParts } from './recipe.svelte';
+import { isAllowed } from './recipe-limits';
 import { recallRequest } from './remembered-requests';
+import { runs } from './runs.svelte';
 import { heldBackOf } from './samples';
 import { training } from './training.svelte';
 
@@ -15,12 +24,27 @@ class TrainForm {
   modelId = $state<string>();
   datasetId = $state<string>();
   useHeldBack = $state(true);
+  /** Of the chosen data; another choice begins with all of it again. */
+  leaveOut = $state.raw<readonly LeaveOut[]>([]);
+  #initAdapterId = $state<string>();
   #suggested = '';
 
   readonly model = $derived(models.byId(this.modelId) ?? models.preferred);
   readonly dataset = $derived(datasets.byId(this.datasetId));
   /** Questions that come with the chosen sample. */
   readonly heldBack = $derived(heldBackOf(datasets.items, this.dataset));
+
+  /** The adapter that a run would start from; undefined for the model as it is. */
+  readonly startAdapter = $derived(
+    adapters.items.find(
+      ({ id, modelId }) => id === this.#initAdapterId && modelId === this.model?.id,
+    ),
+  );
+
+  /** The adapter that was chosen is there no more. */
+  readonly startsFromMissing = $derived(
+    this.#initAdapterId !== undefined && this.startAdapter === undefined,
+  );
 
   /** The recipe that was tuned for this pair, if there is one. */
   recommended = $state.raw<RecipeParts>();
@@ -35,8 +59,25 @@ class TrainForm {
       datasetId: dataset.id,
       evalShare: held ? 0 : recipe.evalShare,
       evalDatasetId: held?.id,
+      leaveOut: this.leaveOut.length > 0 ? this.leaveOut : undefined,
+      initAdapterId: this.startAdapter?.id,
       peft: recipe.peft,
       training: recipe.training,
+    };
+  });
+  /** Choices that do not go together, with what would mend them. */
+  readonly conflict = $derived(
+    recipe.conflict((this.useHeldBack && this.heldBack !== undefined) || recipe.evalShare > 0),
+  );
+  /** What is asked of the data; undefined while model or data are missing, or the length is being typed. */
+  readonly inspectRequest: InspectRequest | undefined = $derived.by(() => {
+    if (!this.settings) return undefined;
+    const { modelId, datasetId, evalShare, evalDatasetId, leaveOut, training } = this.settings;
+    const { max_length: maxLength, train_on_prompt: trainOnPrompt, seed } = training;
+    if (!isAllowed('max_length', maxLength) || !isAllowed('seed', seed)) return undefined;
+    return {
+      ...{ modelId, datasetId, evalShare, evalDatasetId, leaveOut },
+      ...{ maxLength, trainOnPrompt, seed },
     };
   });
   /** Opening a model to look at it is cheap: it is the bundled one, or open already. */
@@ -46,10 +87,39 @@ class TrainForm {
   );
 
   async prepare(): Promise<void> {
-    await Promise.all([models.ensure(), datasets.ensure()]);
+    await Promise.all([models.ensure(), datasets.ensure(), adapters.ensure()]);
+  }
+
+  chooseModel(modelId: string): void {
+    this.modelId = modelId;
+    this.startFrom(undefined);
+    void this.followChoice();
+  }
+
+  /** @param adapterId of the chosen model; undefined for the model as it is */
+  startFrom(adapterId: string | undefined): void {
+    const adapter = adapters.find(adapterId);
+    this.#initAdapterId = adapter?.id;
+    const training = runs.byId(adapter?.runId)?.training;
+    recipe.goOnFrom(adapter && { peft: adapter.peft, training });
+  }
+
+  /** The form as it would be filled in to teach what a run has made something new. */
+  goOnWithNewData(run: RunSummary): void {
+    training.clear();
+    this.modelId = run.modelId;
+    this.startFrom(run.adapterId);
+    if (this.datasetId === run.datasetId) this.datasetId = undefined;
+    this.leaveOut = [];
+  }
+
+  setLeftOut(what: LeaveOut, on: boolean): void {
+    const others = this.leaveOut.filter((one) => one !== what);
+    this.leaveOut = on ? [...others, what] : others;
   }
 
   chooseDataset(datasetId: string): void {
+    if (this.datasetId !== datasetId) this.leaveOut = [];
     this.datasetId = datasetId;
     void this.followChoice();
     void this.#suggestPrompts(datasetId);

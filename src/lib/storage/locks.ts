@@ -7,6 +7,9 @@ import { StorageError } from './errors';
 /** Held while a model trains, so that no other tab trains and no update restarts the page. */
 export const RUN_LOCK = 'inkstone:run';
 
+/** Held while everything is exported or imported, so that nothing is cleaned away under it. */
+export const ARCHIVE_LOCK = 'inkstone:archive';
+
 const heldHere = new Set<string>();
 
 /**

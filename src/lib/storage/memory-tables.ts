@@ -20,6 +20,15 @@ export class MemoryTables implements Tables {
     for (const record of structuredClone(records)) this.#table(table).set(record.id, record);
   }
 
+  async update<Value extends TableRecord>(
+    table: TableName,
+    id: string,
+    change: (found: Value | undefined) => Value,
+  ): Promise<void> {
+    const found = structuredClone(this.#table(table).get(id)) as Value | undefined;
+    this.#table(table).set(id, structuredClone(change(found)));
+  }
+
   remove(table: TableName, ...ids: string[]): Promise<void> {
     for (const id of ids) this.#table(table).delete(id);
     return Promise.resolve();

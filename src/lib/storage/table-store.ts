@@ -27,6 +27,15 @@ export interface Tables {
   list<Value extends TableRecord>(table: TableName): Promise<Value[]>;
   /** Adds or replaces; all records or none. */
   put<Value extends TableRecord>(table: TableName, ...records: Value[]): Promise<void>;
+  /**
+   * Reads a record and puts what `change` makes of it, with nothing of any tab in between. `change` may
+   * throw; then nothing happens.
+   */
+  update<Value extends TableRecord>(
+    table: TableName,
+    id: string,
+    change: (found: Value | undefined) => Value,
+  ): Promise<void>;
   remove(table: TableName, ...ids: string[]): Promise<void>;
   clear(table: TableName): Promise<void>;
 

@@ -67,6 +67,17 @@ class IndexedTables implements Tables {
     });
   }
 
+  update<Value extends TableRecord>(
+    table: TableName,
+    id: string,
+    change: (found: Value | undefined) => Value,
+  ): Promise<void> {
+    return this.#write(table, async (transaction) => {
+      const store = transaction.objectStore(table);
+      await store.put(change((await store.get(id)) as Value | undefined));
+    });
+  }
+
   remove(table: TableName, ...ids: string[]): Promise<void> {
     return this.#write(table, async (transaction) => {
       const store = transaction.objectStore(table);

@@ -24,6 +24,7 @@ export {
   type EncodeRowOptions,
   type PreviewToken,
 } from './encode-row';
+export { cutsAnswer, measureRow, type RowMeasure } from './measure-row';
 export type { RowTemplate } from './row-template';
 export { characterOrWordTokens, splitSentences, type Sentence } from './segmentation';
 export { encodePrompt, type EncodePromptOptions } from './encode-prompt';

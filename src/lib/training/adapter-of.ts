@@ -20,10 +20,12 @@ export function adapterOf(
   return { config, layout: layoutAdapter(model, config), values };
 }
 
-/** Of the adapter that a run with these options will have made. */
-export function keptLayout(config: PeftConfig, model: AdaptedModel): AdapterLayout {
-  return layoutAdapter(model, isFactored(config) ? plainLoraConfig(config) : config);
-}
+/** Of the adapter that a run with these options will have made, as its files say it. */
+export const keptConfig = (config: PeftConfig): PeftConfig =>
+  isFactored(config) ? plainLoraConfig(config) : config;
+
+export const keptLayout = (config: PeftConfig, model: AdaptedModel): AdapterLayout =>
+  layoutAdapter(model, keptConfig(config));
 
 export const isFactored = (config: PeftConfig): config is LoraConfig =>
   config.peft_type === 'LORA' && startsFromWeights(config);

@@ -33,7 +33,8 @@ export {
   type RunTime,
 } from './predict-time';
 export { evaluateLoss, type LossReport } from './evaluate-loss';
-export { adapterOf } from './adapter-of';
+export { adapterOf, keptConfig } from './adapter-of';
+export { lengthHistogram, type LengthBin, type LengthHistogram } from './length-histogram';
 export { surplusCheckpoints } from './checkpoint-rotation';
 export {
   CHECKPOINT_FILES,

@@ -9,11 +9,17 @@ interface Outcome {
   elapsedMs: number;
 }
 
-function start() {
+function start(script = '/worker.js', firstSignMs?: number) {
   const crashes: string[] = [];
-  const worker = new Worker('/worker.js', { type: 'module' });
-  const remote = connect<MortalApi>(worker, { onCrash: ({ message }) => crashes.push(message) });
+  const worker = new Worker(script, { type: 'module' });
+  const onCrash = ({ message }: { message: string }) => crashes.push(message);
+  const remote = connect<MortalApi>(worker, { onCrash, firstSignMs });
   return { remote, crashes };
+}
+
+function holdThread(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
 }
 
 const codeOf = (call: Promise<unknown>): Promise<string> =>
@@ -59,6 +65,29 @@ export const probes = {
     remote.dispose();
     const codes = [await pending];
     await sleep(500);
+    return { codes, crashes, elapsedMs: performance.now() - begin };
+  },
+
+  /** Ends before it has said a word. */
+  async stillborn(): Promise<Outcome> {
+    const begin = performance.now();
+    const { remote, crashes } = start('/stillborn.js', 1500);
+    const codes = await Promise.all([codeOf(remote.double(1)), codeOf(remote.wait())]);
+    const elapsedMs = performance.now() - begin;
+    codes.push(await codeOf(remote.double(2)));
+    return { codes, crashes, elapsedMs };
+  },
+
+  /** Takes its time to begin, while this page is held up for longer than it would wait. */
+  async slowBirth(heldUpMs: number): Promise<Outcome> {
+    const begin = performance.now();
+    const { remote, crashes } = start('/slow.js', 4000);
+    const call = codeOf(remote.double(3));
+    await sleep(50);
+    holdThread(heldUpMs);
+    const codes = [await call];
+    await sleep(4500);
+    codes.push(await codeOf(remote.double(4)));
     return { codes, crashes, elapsedMs: performance.now() - begin };
   },
 

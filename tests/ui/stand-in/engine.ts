@@ -5,16 +5,22 @@
 import type { PeftConfig } from '../../../src/lib/config';
 import { InkstoneError } from '../../../src/lib/config/errors';
 import type {
+  ArchiveProgress,
   ChatProgress,
   ChatRequest,
   ChatResult,
   CountProgress,
   DatasetReport,
+  DataInspection,
   DeviceReport,
   EngineApi,
   EvaluateRequest,
+  EverythingExported,
+  EverythingImported,
+  InspectRequest,
   LoadProgress,
   ModelSummary,
+  PageKeepings,
   RunSummary,
   TrainEvent,
   TimePrediction,
@@ -24,6 +30,7 @@ import type {
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
 import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
+import { inspect, preview, type PreviewInput } from './inspection';
 import { wait, type Scenario } from './scenario';
 import { answerOf, ScriptedTrainer } from './trainer';
 
@@ -194,23 +201,21 @@ export class StandIn implements EngineApi {
     return Array.from({ length: input.count }, (_, i) => rows[(input.start + i) % rows.length]);
   }
 
-  async previewRow(input: {
-    modelId: string;
-    datasetId: string;
-    index: number;
-    maxLength: number;
-  }) {
-    const row = rowsOf(input.datasetId)[input.index % 5];
-    const split = (text: string, hasLoss: boolean) =>
-      (text.match(/[\p{Script=Han}]{1,2}|[\w]+|\s+|./gu) ?? []).map((text) => ({ text, hasLoss }));
-    return {
-      ...row,
-      tokens: [
-        ...split(`### 指令:\n${row.instruction}\n\n### 输出:\n`, false),
-        ...split(row.output, true),
-      ],
-      truncated: input.maxLength < 32,
-    };
+  async previewRow(input: PreviewInput) {
+    return preview(input);
+  }
+
+  async inspectData(
+    request: InspectRequest,
+    { signal, progress }: CallContext<CountProgress>,
+  ): Promise<DataInspection> {
+    const slow = (await this.#scenario) === 'slow';
+    const { rowCount } = this.#datasets.find(({ id }) => id === request.datasetId)!;
+    for (let part = 1; part <= 4; part++) {
+      await wait(slow ? 1500 : 20, signal);
+      progress({ done: (rowCount * part) / 4, total: rowCount });
+    }
+    return inspect(request, rowCount);
   }
 
   async deleteDataset({ datasetId }: { datasetId: string }) {
@@ -382,6 +387,83 @@ export class StandIn implements EngineApi {
     }
     const fileName = `nano-lm-${format}.zip`;
     return { fileName, file: new File([new Uint8Array(395_264)], fileName) };
+  }
+
+  async exportEverything(
+    { page }: { page: PageKeepings },
+    { signal, progress }: CallContext<ArchiveProgress>,
+  ): Promise<EverythingExported> {
+    await this.#copy('copy', 24 * MB, signal, progress);
+    if ((await this.#scenario) === 'storage-full')
+      throw new InkstoneError('full', 'There is no room on this device for inkstone.zip.');
+    const fileName = 'inkstone-2026-11-24.zip';
+    return {
+      fileName,
+      file: new File([JSON.stringify(page)], fileName),
+      counts: {
+        models: this.#models.filter(({ origin }) => origin === 'merged').length,
+        datasets: this.#datasets.filter(({ origin }) => origin === 'imported').length,
+        runs: this.#runs.length,
+        adapters: 0,
+        evaluations: this.#evaluations.length,
+      },
+      leftOut:
+        (await this.#scenario) === 'low-space'
+          ? [
+              {
+                name: 'nano-lm-clinic',
+                code: 'evicted',
+                message:
+                  'nano-lm-clinic is no longer whole on this device: the browser has cleared files of it. Delete it and import it again.',
+              },
+            ]
+          : [],
+    };
+  }
+
+  /** The file's text says what it is: `again`, `copies`, `damaged`, `newer`, or a page's keepings as JSON. */
+  async importEverything(
+    { file }: { file: File },
+    { signal, progress }: CallContext<ArchiveProgress>,
+  ): Promise<EverythingImported> {
+    const text = await file.text();
+    progress({ stage: 'read', doneBytes: 0, totalBytes: 24 * MB });
+    await wait(60, signal);
+    if (text === 'damaged')
+      throw new InkstoneError(
+        'wrong-archive',
+        `${file.name} cannot be imported: the bytes of models/model-1/files/model.safetensors are not those that were exported. Take the file as Inkstone wrote it; nothing was changed.`,
+        { details: { fileName: file.name } },
+      );
+    if (text === 'newer')
+      throw new InkstoneError(
+        'newer-archive',
+        `${file.name} was written by a newer Inkstone (format 2, this one reads 1). Reload the page to update it; nothing was changed.`,
+        { details: { fileName: file.name } },
+      );
+    await this.#copy('compare', 12 * MB, signal, progress);
+    await this.#copy('copy', 24 * MB, signal, progress);
+    const none = { models: 0, datasets: 0, runs: 0, adapters: 0, evaluations: 0 };
+    const some = { models: 1, datasets: 2, runs: 3, adapters: 1, evaluations: 1 };
+    const page = text.startsWith('{') ? (JSON.parse(text) as PageKeepings) : {};
+    const base = { copies: 0, newIds: {}, page };
+    if (text === 'again') return { ...base, added: none, present: some };
+    return text === 'copies'
+      ? { ...base, added: { ...none, runs: 1, models: 1 }, present: some, copies: 2 }
+      : { ...base, added: some, present: none };
+  }
+
+  async #copy(
+    stage: ArchiveProgress['stage'],
+    totalBytes: number,
+    signal: AbortSignal,
+    progress: (update: ArchiveProgress) => void,
+  ): Promise<void> {
+    const pauseMs = (await this.#scenario) === 'slow' ? 600 : 20;
+    for (let part = 1; part <= 12; part++) {
+      await wait(pauseMs, signal);
+      progress({ stage, doneBytes: (totalBytes * part) / 12, totalBytes });
+    }
   }
 
   async countParameters({ peft }: { peft: PeftConfig }) {

@@ -98,6 +98,8 @@ export class ScriptedTrainer {
       id: runId,
       name: request.name,
       datasetId: request.datasetId,
+      leaveOut: request.leaveOut,
+      startedFrom: startOf(request),
       peft: request.peft,
       training: request.training,
       status: stop ? 'stopped' : 'finished',
@@ -145,6 +147,11 @@ export class ScriptedTrainer {
     progress({ kind: 'resumed', step });
   }
 }
+
+const startOf = ({ initAdapterId }: TrainRequest): RunSummary['startedFrom'] =>
+  initAdapterId === undefined
+    ? undefined
+    : { adapterId: initAdapterId, name: RUNS[0].name, step: TOTAL_STEPS };
 
 function fail(scenario: Scenario): void {
   if (scenario === 'crash')

@@ -4,7 +4,15 @@ export { MAX_ROWS } from './read-records';
 export { applyMapping, suggestMapping } from './mapping';
 export { writeAlpacaJson } from './write-alpaca-json';
 export { findDuplicates, findOverlap } from './duplicates';
+export { foldText, hasEmptyAnswer, questionKey } from './question-key';
 export { splitRows, type RowSplit } from './split-rows';
+export {
+  findLeaked,
+  selectRows,
+  type RowsLeftOut,
+  type SelectedRows,
+  type SelectRowsOptions,
+} from './select-rows';
 export type {
   ChatMessage,
   ChatRole,

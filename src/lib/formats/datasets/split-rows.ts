@@ -7,21 +7,22 @@ import { FormatError } from '../errors';
 import { groupRows } from './duplicates';
 import type { DatasetRow } from './types';
 
-export interface RowSplit {
+interface Split<Item> {
   /** Both in the order of the dataset. */
-  readonly train: readonly DatasetRow[];
-  readonly evaluation: readonly DatasetRow[];
+  readonly train: readonly Item[];
+  readonly evaluation: readonly Item[];
 }
+export type RowSplit = Split<DatasetRow>;
 
 /**
  * Equal rows always land on one side, so the evaluation set may be some rows smaller than its share;
  * it is never larger. Where a share above 0 rounds to nothing, one row is tried; training keeps at
  * least one group.
  */
-export function splitRows(
+export function splitIndices(
   rows: readonly DatasetRow[],
   { evalShare, seed }: { readonly evalShare: number; readonly seed: number },
-): RowSplit {
+): Split<number> {
   if (!(evalShare >= 0 && evalShare < 1)) {
     throw new FormatError(
       'invalid-value',
@@ -42,8 +43,15 @@ export function splitRows(
   for (const group of groups.slice(0, -1)) {
     if (chosen.size + group.length <= target) for (const i of group) chosen.add(i);
   }
-  return {
-    train: rows.filter((_, i) => !chosen.has(i)),
-    evaluation: rows.filter((_, i) => chosen.has(i)),
-  };
+  const side = (wanted: boolean) => rows.flatMap((_, i) => (chosen.has(i) === wanted ? [i] : []));
+  return { train: side(false), evaluation: side(true) };
+}
+
+/** As `splitIndices`, with the rows themselves. */
+export function splitRows(
+  rows: readonly DatasetRow[],
+  options: { readonly evalShare: number; readonly seed: number },
+): RowSplit {
+  const { train, evaluation } = splitIndices(rows, options);
+  return { train: train.map((i) => rows[i]), evaluation: evaluation.map((i) => rows[i]) };
 }

@@ -66,6 +66,8 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'model-in-use': asWritten,
   bundled: asWritten,
   evicted: asWritten,
+  'wrong-archive': asWritten,
+  'newer-archive': asWritten,
   'bad-adapter': asWritten,
   'no-rows': () => 'Not a single row was found; check that the file is not empty.',
   'no-eval-rows': () =>
@@ -76,6 +78,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'too-long': asWritten,
   'wrong-token': asWritten,
   'bad-row': asWritten,
+  'bad-token-id': asWritten,
   unencodable: asWritten,
   'chat-template': asWritten,
   diverged: (d) =>

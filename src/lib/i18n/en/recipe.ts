@@ -22,6 +22,19 @@ export const recipe: typeof zh = {
   invalid: (found, min, max) =>
     `Found ${found || 'nothing'}; allowed is ${min} to ${max}. Please correct it.`,
   whole: 'a whole number',
+  blocked: 'Something in the recipe has to be corrected first.',
+  conflicts: {
+    needsEvaluation: (label) =>
+      `“${label}” needs evaluations while training, and they are off; turn them on.`,
+    otherRhythm: (saves, evaluates) =>
+      `To end with the best checkpoint, checkpoints must be saved when the run evaluates: it evaluates ${evaluates}, and saves ${saves}.`,
+    noMultiple: (saveSteps, evalSteps, fits) =>
+      `To end with the best checkpoint, “Checkpoint every” (${saveSteps}) must be a multiple of “Evaluate every” (${evalSteps}); ${fits} would do.`,
+    endAboveRate: (end, rate) =>
+      `The rate at the end (${end}) must be below the learning rate (${rate}).`,
+    nothingHeldBack:
+      'A run that evaluates itself needs rows that it does not learn from; hold back a tenth of them.',
+  },
   noTarget: 'Choose at least one module, or there is nothing to train.',
   fields: {
     r: ['Rank', 'Width of the adapter: wider learns more and makes a larger file.'],
@@ -73,12 +86,59 @@ export const recipe: typeof zh = {
     num_train_epochs: ['Epochs', 'How often all the data is gone through.'],
     max_steps: ['Most steps', 'At -1 the epochs decide.'],
     lr_scheduler_type: ['Learning rate schedule', 'How the learning rate changes over the steps.'],
+    num_cycles: [
+      'Waves',
+      'How often the cosine falls and rises over the run; half a wave falls once.',
+    ],
+    lr_end: ['Rate at the end', 'What the learning rate falls to; must be below it.'],
+    power: ['Power', '1 falls in a line; more falls fast first and slowly later.'],
+    timescale: [
+      'Time scale',
+      'Steps after which the rate has fallen noticeably; at 0 as many as the warm-up.',
+    ],
+    min_lr: ['Lowest rate', 'The rate never falls below this; at 0 the share below it decides.'],
+    min_lr_rate: ['Lowest share', 'The rate never falls below this share of the learning rate.'],
+    warmup_lr_rate: [
+      'Share at the start',
+      'Share of the learning rate that the warm-up begins with; at 0 its first step.',
+    ],
+    num_decay_steps: ['Steps of decay', 'Over so many steps the rate falls at the end.'],
+    num_stable_steps: [
+      'Steady steps',
+      'So many steps the rate stays; at 0 all that warm-up and decay leave.',
+    ],
+    min_lr_ratio: ['Share at the end', 'Share of the learning rate that remains after the decay.'],
+    warmup_type: ['Shape of the warm-up', 'How the rate rises.'],
+    decay_type: ['Shape of the decay', 'How the rate falls.'],
+    eval_on_start: [
+      'Evaluate at the start',
+      'One evaluation before the first step, to compare with.',
+    ],
+    metric_for_best_model: [
+      'What is best',
+      'By which figure checkpoints are compared; the loss on held-back rows is the one there is.',
+    ],
+    greater_is_better: [
+      'Which way is better',
+      'Of a loss, lower is better; only tests want the other.',
+    ],
+    logging_strategy: ['Log', 'When the trainer averages and logs; the curve has every step.'],
+    logging_first_step: ['Log the first step', 'Also where the next log is far away.'],
     warmup_steps: ['Warm-up steps', 'Steps over which the learning rate rises at the start.'],
     warmup_ratio: ['Warm-up share', 'Share of all steps; counts when the warm-up steps are 0.'],
     weight_decay: ['Weight decay', 'Draws the parameters slightly towards zero.'],
-    adam_beta1: ['First momentum', ''],
-    adam_beta2: ['Second momentum', ''],
-    adam_epsilon: ['Stabiliser', ''],
+    adam_beta1: [
+      'First momentum',
+      'How long the direction of past gradients is remembered; 0.9 is usual.',
+    ],
+    adam_beta2: [
+      'Second momentum',
+      'How long the size of past gradients is remembered; lower it if the loss jumps late in a run.',
+    ],
+    adam_epsilon: [
+      'Stabiliser',
+      'Keeps steps finite where gradients are nearly zero; seldom needs changing.',
+    ],
     loraplus_lr_ratio: [
       'Ratio for B',
       'LoRA+: B learns at so many times the rate; 1 is plain LoRA.',
@@ -97,7 +157,10 @@ export const recipe: typeof zh = {
     ],
     seed: ['Random seed', 'The same seed gives the same result.'],
     shuffle: ['Shuffle', 'A new order of rows in every epoch.'],
-    logging_steps: ['Log every', 'Steps between two points of the curve.'],
+    logging_steps: [
+      'Log every',
+      'Counts when logs are made by steps, and for evaluations without a number.',
+    ],
     save_strategy: ['Checkpoints', 'A run can be taken up again from a checkpoint.'],
     save_steps: ['Checkpoint every', 'Counts when checkpoints are saved by steps.'],
     save_total_limit: ['Checkpoints to keep', 'The oldest go first; 0 keeps them all.'],
@@ -131,6 +194,18 @@ export const recipe: typeof zh = {
     epoch: 'at each epoch’s end',
     steps: 'every so many steps',
     no: 'only at the end',
+    best: 'whenever it is the best so far',
+    '1-sqrt': 'as a square root',
+    'warmup_type.linear': 'in a line',
+    'warmup_type.cosine': 'as a cosine',
+    'decay_type.linear': 'in a line',
+    'decay_type.cosine': 'as a cosine',
+    'logging_strategy.no': 'never',
+    'metric_for_best_model.none': 'only where something needs it',
+    eval_loss: 'loss on held-back rows',
+    auto: 'as the figure has it',
+    'greater_is_better.true': 'higher is better',
+    'greater_is_better.false': 'lower is better',
     'init_lora_weights.true': 'as PEFT does',
     pissa: 'the largest singular values',
     pissa_niter_4: 'the same, approximated: quicker',

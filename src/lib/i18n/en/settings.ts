@@ -27,6 +27,44 @@ export const settings: typeof zh = {
     'Imported and merged models, data, runs, adapters, the conversation and the settings will be removed from this device and cannot be brought back. Export what you want to keep first.',
   deleteAllConfirm: 'Delete everything',
   deletedAll: 'Everything was deleted',
+  everything: {
+    title: 'Everything in one file',
+    lead: 'One zip takes along all that you made: imported and merged models, data, runs with their checkpoints, adapters, reports, the conversation and the settings. Catalogue models are not in it; a click brings them again.',
+    export: 'Export everything',
+    exportHint: 'The file is first written here, so it needs as much free space again.',
+    import: 'Import such a file',
+    importHint: 'What it has is added to what is here. Nothing here is overwritten or deleted.',
+    blocked: 'Something is under way. Once it is done, everything can be exported or imported.',
+    stages: {
+      export: 'Writing the file',
+      read: 'Reading the file’s list',
+      compare: 'Comparing with what is here',
+      copy: 'Copying',
+    },
+    progress: (done, total, left) =>
+      `${done} of ${total}${left === '' ? '' : ` · about ${left} left`}`,
+    exported: (file, size, counts) => `${file} is written (${size}): ${counts}.`,
+    onlySettings: 'the settings alone, nothing else was made yet',
+    saveAgain: 'Save the file again',
+    leftOut: 'Not in the file, because they are no longer whole here:',
+    imported: (counts) => `Added: ${counts}.`,
+    importedNothing: 'Nothing was added: everything in the file is here already.',
+    present: (count) =>
+      count === 1 ? '1 item was here already.' : `${n(count)} items were here already.`,
+    copies: (count) =>
+      count === 1
+        ? '1 of them came as a copy, because something else has its place here.'
+        : `${n(count)} of them came as copies, because something else has their places here.`,
+    cancelled: 'Cancelled. Nothing was changed.',
+    counts: {
+      models: (count) => (count === 1 ? '1 model' : `${n(count)} models`),
+      datasets: (count) => (count === 1 ? '1 data set' : `${n(count)} data sets`),
+      runs: (count) => (count === 1 ? '1 run' : `${n(count)} runs`),
+      adapters: (count) => (count === 1 ? '1 adapter' : `${n(count)} adapters`),
+      evaluations: (count) => (count === 1 ? '1 report' : `${n(count)} reports`),
+    },
+    and: ', ',
+  },
   seal: 'The seal',
   sealLabel: 'Close the seal: refuse every request to other hosts',
   sealOpen:

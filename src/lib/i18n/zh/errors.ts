@@ -91,6 +91,10 @@ export const errors = {
   bundled: () => '这是自带的内容，不能删除。',
   evicted: (d) =>
     `${d.name ?? '这项内容'} 在本机上已不完整：浏览器清理了它的一部分文件。请删除它，再重新导入。`,
+  'wrong-archive': (d) =>
+    `${d.fileName ?? '这个文件'} 无法导入：它不是“导出全部内容”写出的原样文件，或已损坏；请用原来的文件重试。这里什么都没有改动。`,
+  'newer-archive': (d) =>
+    `${d.fileName ?? '这个文件'} 是更新版本的砚写出的；请刷新页面更新后再导入。这里什么都没有改动。`,
   'bad-adapter': () => '这个适配器与模型对不上；请选择它对应的原模型。',
 
   // data
@@ -102,9 +106,15 @@ export const errors = {
     `${d.row === undefined ? '有一条数据' : `第 ${d.row} 条数据`}${d.found === undefined ? '' : `有 ${d.found} 个词元，`}超过了模型的最大长度${d.allowed === undefined ? '' : ` ${d.allowed}`}；请把 max_length 调小。`,
   'wrong-token': (d) =>
     `${d.row === undefined ? '数据' : `第 ${d.row} 条数据`}里有这个模型词表之外的词元；请换用为它分词的数据。`,
-  'bad-row': () => '有一条数据无法变成词元；请检查它的内容。',
+  'bad-row': (d) =>
+    `${d.row === undefined ? '有一条' : `第 ${d.row} 条`}数据无法变成词元；请检查它的内容。`,
+  'bad-token-id': (d) =>
+    `${d.row === undefined ? '有一条' : `第 ${d.row} 条`}数据里的词元不在这个模型的词表里，像是用别的分词器做的；请换成对应的模型，或用文字的数据。`,
   unencodable: () => '有些文字这个模型的分词器写不出来；请换一个模型，或去掉这些文字。',
-  'chat-template': () => '模型的对话模板不接受这样的对话；请清空对话后再试。',
+  'chat-template': (d) =>
+    d.row === undefined
+      ? '模型的对话模板不接受这样的对话；请清空对话后再试。'
+      : `第 ${d.row} 条数据不合模型的对话模板；请改好或去掉这一条。`,
   diverged: (d) =>
     `${d.step === undefined ? '' : `第 ${d.step} 步的`}损失不再是有效的数值，已停在上一个检查点；请把 learning_rate 调小后再试。`,
   'no-training': () => '这台设备不能训练；对话和查看数据仍可用。',

@@ -1,12 +1,14 @@
 import { chat } from './chat';
 import { common } from './common';
 import { curves } from './curves';
+import { data } from './data';
 import { evaluate } from './evaluate';
 import { frame } from './frame';
 import { home } from './home';
 import { models } from './models';
 import { methods } from './methods';
 import { recipe } from './recipe';
+import { rounds } from './rounds';
 import { settings } from './settings';
 import { train } from './train';
 
@@ -19,6 +21,8 @@ export const zh = {
   recipe,
   methods,
   curves,
+  data,
+  rounds,
   chat,
   evaluate,
   settings,

@@ -20,6 +20,16 @@ export const recipe = {
   invalid: (found: string, min: string, max: string) =>
     `填的是 ${found || '空'}，可填 ${min} 到 ${max}，请改正。`,
   whole: '整数',
+  blocked: '配方里还有一处要改正。',
+  conflicts: {
+    needsEvaluation: (label: string) => `“${label}”要靠训练中的评估，而评估现在关着，请打开。`,
+    otherRhythm: (saves: string, evaluates: string) =>
+      `要在结束时取最好的检查点，保存须与评估同步：现在评估是“${evaluates}”，保存是“${saves}”。`,
+    noMultiple: (saveSteps: string, evalSteps: string, fits: string) =>
+      `要在结束时取最好的检查点，“每几步存一次”（${saveSteps}）须是“每几步评测”（${evalSteps}）的整数倍，例如 ${fits}。`,
+    endAboveRate: (end: string, rate: string) => `末尾学习率（${end}）须低于学习率（${rate}）。`,
+    nothingHeldBack: '训练中评估需要一些不参与训练的行，请留出十分之一。',
+  },
   noTarget: '至少选一个模块，否则没有可训练的参数。',
   fields: {
     r: ['秩', '适配器的宽度：越大学得越多，文件也越大。'],
@@ -50,12 +60,29 @@ export const recipe = {
     num_train_epochs: ['轮数', '全部数据看几遍。'],
     max_steps: ['最多步数', '填 -1 则由轮数决定。'],
     lr_scheduler_type: ['学习率走势', '学习率随步数怎样变化。'],
+    num_cycles: ['波数', '余弦在整个训练中起落几次；半个波就是只降一次。'],
+    lr_end: ['末尾学习率', '最后降到多少，须低于学习率。'],
+    power: ['幂次', '1 是直线下降；越大，先降得快、后降得慢。'],
+    timescale: ['时间尺度', '过多少步学习率明显变小；填 0 则取预热的步数。'],
+    min_lr: ['最低学习率', '学习率不会低于它；填 0 则由下面的比例决定。'],
+    min_lr_rate: ['最低比例', '学习率不会低于原值的这一比例。'],
+    warmup_lr_rate: ['起始比例', '预热从学习率的这一比例开始；填 0 则从第一步的份额开始。'],
+    num_decay_steps: ['下降步数', '末尾用这么多步降下来。'],
+    num_stable_steps: ['保持步数', '保持不变的步数；填 0 则是预热和下降之外的全部。'],
+    min_lr_ratio: ['末尾比例', '降完之后还剩学习率的多少。'],
+    warmup_type: ['预热的形状', '学习率怎样升起来。'],
+    decay_type: ['下降的形状', '学习率怎样降下去。'],
+    eval_on_start: ['开始前先评估', '第一步之前评估一次，好作对比。'],
+    metric_for_best_model: ['怎样算最好', '按哪个数比较检查点；现有的是留出行的损失。'],
+    greater_is_better: ['哪边算好', '损失总是越低越好，只有试验才会反过来。'],
+    logging_strategy: ['何时记录', '训练器何时取平均记一次；曲线上每步都有。'],
+    logging_first_step: ['记录第一步', '离下一次记录还远时也记。'],
     warmup_steps: ['预热步数', '开头几步让学习率慢慢升起来。'],
     warmup_ratio: ['预热比例', '预热占全部步数的比例；预热步数为 0 时才起作用。'],
     weight_decay: ['权重衰减', '让参数略向零收，防止过拟合。'],
-    adam_beta1: ['一阶动量', ''],
-    adam_beta2: ['二阶动量', ''],
-    adam_epsilon: ['稳定项', ''],
+    adam_beta1: ['一阶动量', '记住过去梯度的方向多久，常用 0.9。'],
+    adam_beta2: ['二阶动量', '记住过去梯度的大小多久；训练后期损失乱跳时可调小。'],
+    adam_epsilon: ['稳定项', '梯度接近零时让步子不至于失控，很少需要改。'],
     loraplus_lr_ratio: ['B 的倍率', 'LoRA+：B 矩阵用几倍的学习率；1 就是普通 LoRA。'],
     max_grad_norm: ['梯度裁剪', '梯度超过它就按比例缩小；填 0 则不裁剪。'],
     label_smoothing_factor: ['标签平滑', '目标里有这么一份平摊给整个词表，防止过分自信。'],
@@ -65,7 +92,7 @@ export const recipe = {
     ],
     seed: ['随机种子', '同样的种子得到同样的结果。'],
     shuffle: ['打乱顺序', '每轮换一个顺序看数据。'],
-    logging_steps: ['每几步记录', '每隔几步画一个点。'],
+    logging_steps: ['每几步记录', '按步记录时才起作用，评测没有填步数时也用它。'],
     save_strategy: ['何时存检查点', '存下来的检查点可以接着训练。'],
     save_steps: ['每几步存一次', '按步存检查点时才起作用。'],
     save_total_limit: ['留几个检查点', '超出的从最早的删起；0 表示全部留下。'],
@@ -90,6 +117,18 @@ export const recipe = {
     epoch: '每轮一次',
     steps: '每隔几步',
     no: '只在最后',
+    best: '每当创下最好',
+    '1-sqrt': '按平方根',
+    'warmup_type.linear': '直线',
+    'warmup_type.cosine': '余弦',
+    'decay_type.linear': '直线',
+    'decay_type.cosine': '余弦',
+    'logging_strategy.no': '不记录',
+    'metric_for_best_model.none': '用到时才算',
+    eval_loss: '留出行的损失',
+    auto: '由指标决定',
+    'greater_is_better.true': '越高越好',
+    'greater_is_better.false': '越低越好',
     'init_lora_weights.true': 'PEFT 默认',
     pissa: '最大的奇异值',
     pissa_niter_4: '同上，近似求解，更快',
@@ -128,6 +167,23 @@ export type RecipeField =
   | 'max_steps'
   | 'lr_scheduler_type'
   | 'warmup_steps'
+  | 'num_cycles'
+  | 'lr_end'
+  | 'power'
+  | 'timescale'
+  | 'min_lr'
+  | 'min_lr_rate'
+  | 'warmup_lr_rate'
+  | 'num_decay_steps'
+  | 'num_stable_steps'
+  | 'min_lr_ratio'
+  | 'warmup_type'
+  | 'decay_type'
+  | 'eval_on_start'
+  | 'metric_for_best_model'
+  | 'greater_is_better'
+  | 'logging_strategy'
+  | 'logging_first_step'
   | 'warmup_ratio'
   | 'weight_decay'
   | 'adam_beta1'

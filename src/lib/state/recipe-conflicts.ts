@@ -1,0 +1,96 @@
+/**
+ * Choices of a recipe that do not go together, before a run would be refused for them: what is wrong, with the
+ * numbers that a sentence needs, and the smallest change that mends it. The rules are those of config/.
+ */
+import {
+  evaluatesItself,
+  evalStepsOf,
+  type SaveStrategy,
+  type EvalStrategy,
+  type TrainingArguments,
+} from '../config';
+
+export type Conflict = {
+  /** The change that one press makes. */
+  readonly fix: { readonly training?: Partial<TrainingArguments>; readonly evalShare?: number };
+} & (
+  | { readonly kind: 'needs-evaluation'; readonly option: NeedsEvaluation }
+  | {
+      readonly kind: 'other-rhythm';
+      readonly saves: SaveStrategy;
+      readonly evaluates: EvalStrategy;
+    }
+  | {
+      readonly kind: 'no-multiple';
+      readonly saveSteps: number;
+      readonly evalSteps: number;
+      readonly fits: number;
+    }
+  | { readonly kind: 'end-above-rate'; readonly end: number; readonly rate: number }
+  | { readonly kind: 'nothing-held-back' }
+);
+
+export type ConflictKind = Conflict['kind'];
+export type NeedsEvaluation =
+  'load_best_model_at_end' | 'early_stopping_patience' | 'save_strategy';
+
+/** @param heldBack whether rows are held back to evaluate on */
+export function findConflict(args: TrainingArguments, heldBack: boolean): Conflict | undefined {
+  return findInArguments(args) ?? findInData(args, heldBack);
+}
+
+function findInArguments(args: TrainingArguments): Conflict | undefined {
+  const { eval_strategy, save_strategy, load_best_model_at_end: endsWithBest, save_steps } = args;
+  const option = needsEvaluation(args);
+  if (eval_strategy === 'no' && option) {
+    const steps = save_strategy === 'steps' && option !== 'save_strategy';
+    return {
+      kind: 'needs-evaluation',
+      option,
+      fix: { training: { eval_strategy: steps ? 'steps' : 'epoch' } },
+    };
+  }
+  if (endsWithBest && save_strategy !== 'best') {
+    if (save_strategy !== eval_strategy)
+      return {
+        kind: 'other-rhythm',
+        saves: save_strategy,
+        evaluates: eval_strategy,
+        fix: { training: { save_strategy: eval_strategy } },
+      };
+    const every = evalStepsOf(args);
+    if (eval_strategy === 'steps' && save_steps % every !== 0) {
+      const fits = Math.ceil(save_steps / every) * every;
+      return {
+        kind: 'no-multiple',
+        saveSteps: save_steps,
+        evalSteps: every,
+        fits,
+        fix: { training: { save_steps: fits } },
+      };
+    }
+  }
+  return findInSchedule(args);
+}
+
+function needsEvaluation(args: TrainingArguments): NeedsEvaluation | undefined {
+  if (args.load_best_model_at_end) return 'load_best_model_at_end';
+  if (args.early_stopping_patience !== null) return 'early_stopping_patience';
+  return args.save_strategy === 'best' ? 'save_strategy' : undefined;
+}
+
+function findInSchedule(args: TrainingArguments): Conflict | undefined {
+  const { lr_scheduler_type, lr_scheduler_kwargs, learning_rate: rate } = args;
+  const end = lr_scheduler_kwargs?.lr_end ?? 1e-7;
+  if (lr_scheduler_type !== 'polynomial' || rate > end) return undefined;
+  const training: Partial<TrainingArguments> =
+    rate > 0
+      ? { lr_scheduler_kwargs: { ...lr_scheduler_kwargs, lr_end: rate / 100 } }
+      : { lr_scheduler_type: 'linear', lr_scheduler_kwargs: null };
+  return { kind: 'end-above-rate', end, rate, fix: { training } };
+}
+
+const findInData = (args: TrainingArguments, heldBack: boolean): Conflict | undefined =>
+  evaluatesItself(args) && !heldBack
+    ? { kind: 'nothing-held-back', fix: { evalShare: 0.1 } }
+    : undefined;

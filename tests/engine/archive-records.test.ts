@@ -1,0 +1,73 @@
+/**
+ * Plan: what the tables hold comes out of a file as it went in, whatever optional parts it has. The records
+ * below have every field there is, by their types: a new one that no reader knows does not compile here.
+ */
+import { describe, expect, it } from 'vitest';
+import { COMMON_RECIPE } from '$lib/config';
+import { Fields } from '$lib/config/fields';
+import { KINDS } from '$lib/engine/archive-layout';
+import { readRecord, type RecordOf } from '$lib/engine/archive-records';
+import type { ArchiveKind } from '$lib/rpc/engine-api';
+
+const peft = COMMON_RECIPE.lora;
+const modelId = 'model-1';
+const datasetId = 'data-1';
+
+type Whole = { [Kind in ArchiveKind]: Required<RecordOf[Kind]> };
+
+const RECORDS: Omit<Whole, 'runs'> & { runs: Omit<Whole['runs'], 'adapterId'> } = {
+  models: {
+    ...{ id: 'model-1', name: 'm', origin: 'merged', present: true, schemaVersion: 1 },
+    ...{ architecture: 'Qwen3ForCausalLM', parameterCount: 9, sizeBytes: 2, licence: 'MIT' },
+    ...{ languages: ['zh', 'en'], revision: 'abc' },
+  },
+  datasets: {
+    ...{ id: 'data-1', name: 'd', schema: 'alpaca', rowCount: 3, hash: 'a', createdAt: 1 },
+    ...{ origin: 'imported', schemaVersion: 1 },
+  },
+  runs: {
+    ...{ id: 'run-1', name: 'r', modelId, datasetId, evalShare: 0.1, evalDatasetId: 'data-2' },
+    leaveOut: ['duplicates', 'empty', 'cut', 'leaked'],
+    startedFrom: { adapterId: 'adapter-2-step-4', name: 'before', step: 4 },
+    ...{ status: 'interrupted', createdAt: 1, step: 2, totalSteps: 4, trainableParams: 3 },
+    ...{ allParams: 9, peft, training: COMMON_RECIPE.training, elapsedMs: 1.5, bestStep: 2 },
+    log: [
+      { step: 1, epoch: 0.5, loss: NaN, grad_norm: 1, learning_rate: 0.1 },
+      { step: 2, epoch: 1, eval_loss: 1 },
+    ],
+    samples: [{ step: 2, prompt: 'p', text: 't' }],
+    error: { code: 'full', message: 'm' },
+    savedAt: { '2': 5 },
+    schemaVersion: 1,
+  },
+  adapters: {
+    ...{ id: 'adapter-2-step-4', name: 'a', modelId, origin: 'trained', peft, sizeBytes: 2 },
+    ...{ createdAt: 1, runId: 'run-2', step: 4, schemaVersion: 1 },
+  },
+  evaluations: {
+    ...{ id: 'evaluation-1', createdAt: 1, modelId, datasetId, schemaVersion: 1 },
+    scores: [
+      {
+        ...{ adapterId: 'adapter-2-step-4', adapterName: 'a', adapterStep: 4, accuracy: 1 },
+        ...{ rougeL: NaN, tokensPerSecond: 3, gpuBytes: 4, count: 1 },
+      } satisfies Required<RecordOf['evaluations']['scores'][number]>,
+    ],
+    rows: [{ instruction: 'i', input: '', reference: 'r', answers: ['a'] }],
+  },
+};
+
+describe('a record', () => {
+  const throughFile = (record: object) =>
+    new Fields(JSON.parse(JSON.stringify(record)) as Record<string, unknown>, 'a file');
+
+  for (const kind of KINDS)
+    it(`of ${kind} comes out of a file as it went in, with all that it can have`, () => {
+      const record = RECORDS[kind];
+      expect(readRecord(kind, record.id, throughFile(record))).toEqual(record);
+    });
+
+  it('of a run has only what a run may leave out', () => {
+    const record = { ...RECORDS.runs, leaveOut: ['duplicates', 'the good ones'] };
+    expect(() => readRecord('runs', record.id, throughFile(record))).toThrow(/leaveOut\[1\]/);
+  });
+});

@@ -1,0 +1,197 @@
+/**
+ * Plan: looking at data before a run, and going on from a run with new data, over the scripted engine. Clean
+ * data says so; findings show their rows by number and what to do, by keyboard alone; what is left out is in the
+ * summary, in the request and in the run's record; a plot has its table; tokens are reached from a cut row; a
+ * longer length takes the finding away; a model that is not open is asked for first. A second round: from the
+ * history and from the form, with the method locked, back to the model, and in the record. axe looks at each state.
+ */
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test, type Locator, type Page } from '@playwright/test';
+import { openPage } from './open-page';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+  expect(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`),
+  ).toEqual([]);
+  const sideways = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(sideways).toBe(0);
+}
+
+const choose = (page: Page, name: string | RegExp) => page.getByRole('radio', { name }).check();
+const data = (page: Page) => page.locator('#data');
+const finding = (page: Page, heading: RegExp): Locator =>
+  data(page)
+    .getByRole('listitem')
+    .filter({ has: page.getByRole('heading', { name: heading }) });
+
+test('clean data says so, and its lengths are a plot with a table', async ({ page }) => {
+  await openPage(page, '/train');
+  await choose(page, /Medical questions \(English\)/);
+  await expect(
+    data(page).getByText('120 rows, 120 to learn from; besides, 60 evaluation questions.'),
+  ).toBeVisible();
+  for (const words of ['No duplicates', 'No empty answers', 'No answer is cut off'])
+    await expect(data(page).getByText(words, { exact: true })).toBeVisible();
+  await expect(
+    data(page).getByRole('img', { name: /^How long the rows are: Half of the rows have \d+/ }),
+  ).toBeVisible();
+  await data(page).getByText('Show as a table').click();
+  await expect(data(page).getByRole('columnheader', { name: 'Answer cut off' })).toBeVisible();
+  await expect(data(page).getByRole('rowheader', { name: '17–20' })).toBeVisible();
+  await expectAccessible(page);
+});
+
+for (const [locale, theme, width] of [
+  ['en', 'light', 1280],
+  ['zh-CN', 'night', 390],
+] as const)
+  test(`findings, by keyboard: ${locale}, ${theme}, ${width} px`, async ({ page }) => {
+    const zh = locale === 'zh-CN';
+    await openPage(page, '/train', { locale, theme, width });
+    await choose(page, /门诊问答/);
+    const duplicates = finding(page, zh ? /^重复/ : /^Duplicates/);
+    await expect(duplicates.getByRole('heading')).toContainText('3');
+    await duplicates.locator('summary').press('Enter');
+    const found = duplicates.getByRole('list', {
+      name: zh ? '重复：数据' : 'Duplicates: rows',
+    });
+    await expect(found.getByRole('listitem')).toHaveCount(3);
+    await expect(found.getByText(zh ? '与第 3 条相同' : 'the same as row 3')).toBeVisible();
+    await expectAccessible(page);
+
+    await duplicates.getByRole('checkbox').press('Space');
+    const summary = data(page).getByText(zh ? /^共 42 条：/ : /^42 rows: /);
+    await expect(summary).toContainText(zh ? '3 条不用' : '3 left out');
+    await expect(duplicates.getByRole('checkbox')).toBeChecked();
+    // The rows stay open, and the focus stays where it was.
+    await expect(duplicates.getByRole('checkbox')).toBeFocused();
+    await expect(found.getByRole('listitem')).toHaveCount(3);
+
+    const leaked = finding(page, zh ? /^评测题混进了训练/ : /^Evaluation questions in training/);
+    await leaked.locator('summary').press('Enter');
+    await expect(
+      leaked.getByText(zh ? /^训练数据第 21 条也问：/ : /^row 21 of the training/),
+    ).toBeVisible();
+    await expectAccessible(page);
+
+    const cut = finding(page, zh ? /^回答被截断/ : /^Answers cut off/);
+    await cut.locator('summary').press('Enter');
+    await cut
+      .getByRole('button', { name: zh ? '看第 5 条的词元' : 'See the tokens of row 5' })
+      .press('Enter');
+    const preview = data(page).locator('details', {
+      has: page.getByRole('heading', { name: zh ? '模型会看到的样子' : 'What the model will see' }),
+    });
+    await expect(preview.locator('summary')).toBeFocused();
+    await expect(preview.getByRole('group', { name: zh ? '第 5 条' : 'Row 5' })).toBeVisible();
+    await preview.getByRole('textbox', { name: zh ? '第几条' : 'Row' }).fill('9');
+    await expect(preview.getByRole('group', { name: zh ? '第 9 条' : 'Row 9' })).toBeVisible();
+    await expectAccessible(page);
+
+    await cut
+      .getByRole('button', {
+        name: zh ? '把最大长度提高到 704' : 'Raise the maximum length to 704',
+      })
+      .press('Enter');
+    await expect(
+      data(page).getByText(zh ? '没有被截断的回答' : 'No answer is cut off', { exact: true }),
+    ).toBeVisible();
+    await expect(cut).toBeHidden();
+  });
+
+test('what is left out goes with the run into its record, and not to other data', async ({
+  page,
+}) => {
+  await openPage(page, '/train');
+  await choose(page, /门诊问答/);
+  const empty = finding(page, /^Empty answers/);
+  await empty.getByRole('checkbox', { name: 'Leave out empty answers' }).check();
+  await choose(page, /Medical questions \(Chinese\)/);
+  await expect(data(page).getByText('No empty answers', { exact: true })).toBeVisible();
+  await choose(page, /门诊问答/);
+  await expect(empty.getByRole('checkbox')).not.toBeChecked();
+  await empty.getByRole('checkbox').check();
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(empty.getByRole('checkbox')).toBeDisabled();
+  await expect(page.getByText('Training is finished')).toBeVisible({ timeout: 30_000 });
+  const history = page.locator('#history');
+  await history
+    .getByRole('button', { name: /^Show: 门诊问答\.jsonl/ })
+    .first()
+    .click();
+  await expect(history.getByText('Left out: empty answers')).toBeVisible();
+});
+
+test('a model that is not open is opened for it only when asked', async ({ page }) => {
+  await openPage(page, '/train');
+  await page.getByLabel('Model to train').selectOption('merged-clinic');
+  await choose(page, /门诊问答/);
+  await expect(data(page).getByText(/tokenizer decides how long/)).toBeVisible();
+  await expectAccessible(page);
+  await data(page).getByRole('button', { name: 'Look at this data' }).click();
+  await expect(finding(page, /^Duplicates/)).toBeVisible();
+});
+
+test('long data shows how far it is, and a change stops and asks anew', async ({ page }) => {
+  await openPage(page, '/train', { scenario: 'slow', width: 390 });
+  await choose(page, /门诊问答/);
+  await expect(data(page).getByRole('progressbar', { name: 'Counting tokens' })).toBeVisible();
+  await expectAccessible(page);
+  await choose(page, /Medical questions \(English\)/);
+  await expect(data(page).getByText(/^120 rows, 120 to learn from/)).toBeVisible();
+});
+
+for (const [locale, theme, width] of [
+  ['en', 'night', 390],
+  ['zh-CN', 'light', 1280],
+] as const)
+  test(`a second round: ${locale}, ${theme}, ${width} px`, async ({ page }) => {
+    const zh = locale === 'zh-CN';
+    await openPage(page, '/train', { locale, theme, width });
+    const history = page.locator('#history');
+    await history
+      .getByRole('button', {
+        name: zh ? /^用新数据继续训练: 医学/ : /^Go on with new data: 医学/,
+      })
+      .press('Enter');
+    const start = page.getByRole('group', { name: zh ? '从哪里开始' : 'Start from' });
+    await expect(start).toBeFocused();
+    await expect(start).toContainText('LoRA · r 16');
+    await expect(page.getByRole('radio', { name: 'DoRA', exact: true })).toHaveCount(0);
+    await expect(page.getByRole('textbox', { name: zh ? /^秩/ : /^Rank/ })).toHaveCount(0);
+    await expect(
+      page.getByRole('textbox', { name: zh ? /^学习率/ : /^Learning rate/ }),
+    ).toHaveValue('2e-4');
+    await expectAccessible(page);
+
+    // Back to the model, and once more by the form.
+    await start.getByRole('button').press('Enter');
+    await expect(start).toBeHidden();
+    await expect(page.getByRole('radio', { name: 'DoRA', exact: true })).toBeVisible();
+    await page.getByLabel(zh ? '从哪里开始' : 'Start from').selectOption({ index: 1 });
+    await expect(start).toBeVisible();
+
+    await choose(page, zh ? /医学问答（英文）/ : /Medical questions \(English\)/);
+    await page.getByRole('button', { name: zh ? '开始训练' : 'Start training' }).click();
+    await expect(page.getByText(zh ? '训练完成' : 'Training is finished')).toBeVisible({
+      timeout: 30_000,
+    });
+    await expectAccessible(page);
+    await history.getByRole('button', { name: zh ? /^查看：?.*英文/ : /^Show: Medical/ }).click();
+    await expect(
+      history.getByText(
+        zh ? /^接着“医学问答样例.*第 120 步训练/ : /^Went on from “医学.*step 120$/,
+      ),
+    ).toBeVisible();
+    await page
+      .locator('#run')
+      .getByRole('button', { name: zh ? '用新数据继续训练' : 'Go on with new data' })
+      .click();
+    await expect(start).toBeFocused();
+    await expect(page.getByRole('radio', { checked: true })).toHaveCount(0);
+  });

@@ -1,0 +1,95 @@
+/**
+ * Plan: a schedule brings its own fields and takes them along when it goes; choices that do not go together
+ * are told in a sentence that holds the start back, and one press after the other mends them; what was asked
+ * for is what a run is started with. axe looks at each state, in both languages.
+ */
+import AxeBuilder from '@axe-core/playwright';
+import { expect, test, type Page } from '@playwright/test';
+import { openPage } from './open-page';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+  expect(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`),
+  ).toEqual([]);
+  const sideways = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(sideways).toBe(0);
+}
+
+const field = (page: Page, code: string) =>
+  page.getByRole('textbox', { name: new RegExp(` ${code}$`) });
+const choice = (page: Page, code: string) => page.getByLabel(new RegExp(` ${code}$`));
+
+test('a schedule brings its own fields', async ({ page }) => {
+  await openPage(page, '/train', { width: 390 });
+  await page.getByText('Everything else').click();
+  const schedule = choice(page, 'lr_scheduler_type');
+  await expect(schedule.locator('option')).toHaveCount(10);
+  await expect(field(page, 'num_cycles')).toHaveCount(0);
+  await schedule.selectOption('cosine_with_restarts');
+  await expect(field(page, 'num_cycles')).toHaveValue('1');
+  await field(page, 'num_cycles').fill('3');
+  await schedule.selectOption('polynomial');
+  await expect(field(page, 'num_cycles')).toHaveCount(0);
+  await expect(field(page, 'power')).toHaveValue('1');
+  await expect(field(page, 'lr_end')).toHaveValue('1e-7');
+  await schedule.selectOption('cosine_with_min_lr');
+  await expect(field(page, 'num_cycles')).toHaveValue('0.5');
+  await expect(field(page, 'min_lr_rate')).toHaveValue('0.1');
+  await field(page, 'min_lr').fill('1e-6');
+  await expect(field(page, 'min_lr_rate')).toHaveValue('0');
+  await schedule.selectOption('warmup_stable_decay');
+  await expect(field(page, 'num_decay_steps')).toHaveValue('10');
+  await expect(choice(page, 'decay_type')).toHaveValue('cosine');
+  await expectAccessible(page);
+});
+
+for (const [locale, title, words, start] of [
+  ['en', 'Everything else', 'needs evaluations while training', 'Start training'],
+  ['zh-CN', '其余选项', '要靠训练中的评估', '开始训练'],
+] as const)
+  test(`choices that do not go together: a sentence, and a press that mends it: ${locale}`, async ({
+    page,
+  }) => {
+    await openPage(page, '/train', {
+      locale,
+      theme: locale === 'en' ? 'night' : 'light',
+      width: 390,
+    });
+    await page
+      .getByRole('radio', { name: /English|英文/ })
+      .first()
+      .check();
+    await page.getByText(title).click();
+    const begin = page.getByRole('button', { name: start });
+    await expect(begin).toBeEnabled();
+    const conflict = page.locator('#recipe').getByRole('status');
+    await page.getByRole('checkbox', { name: /load_best_model_at_end$/ }).check();
+    await choice(page, 'save_strategy').selectOption('steps');
+    await expect(conflict).toContainText(words);
+    await expect(begin).toBeDisabled();
+    await expectAccessible(page);
+    await field(page, 'eval_steps').fill('7');
+    await field(page, 'save_steps').fill('10');
+    await conflict.getByRole('button').click();
+    await expect(choice(page, 'eval_strategy')).toHaveValue('steps');
+    await expect(conflict).toContainText('14');
+    await conflict.getByRole('button').click();
+    await expect(field(page, 'save_steps')).toHaveValue('14');
+    await expect(conflict).toBeEmpty();
+    await expect(begin).toBeEnabled();
+    await choice(page, 'save_strategy').selectOption('epoch');
+    await conflict.getByRole('button').click();
+    await expect(choice(page, 'save_strategy')).toHaveValue('steps');
+    await choice(page, 'lr_scheduler_type').selectOption('polynomial');
+    await field(page, 'lr_end').fill('1');
+    await expect(begin).toBeDisabled();
+    await conflict.getByRole('button').click();
+    await expect(conflict).toBeEmpty();
+    await begin.click();
+    await expect(page.locator('#run').getByText(/ 120/).first()).toBeVisible();
+  });
