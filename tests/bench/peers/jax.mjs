@@ -80,7 +80,7 @@ function prepareAttention(jax, { B, T, H, K, D }, operands) {
 }
 
 function prepareLoraStep(jax, { config, weights, lora, optimizer, rotary }, device) {
-  const { numpy: np, nn, jit, valueAndGrad, tree } = jax;
+  const { numpy: np, nn, jit, valueAndGrad, tree, blockUntilReady } = jax;
   const { layers, H, K, D, C, epsilon, loraScale, T, B } = config;
   const { learningRate, beta1, beta2, maxGradNorm } = optimizer;
   const array = ({ shape, data }) => np.array(data).reshape(shape);
@@ -188,6 +188,8 @@ function prepareLoraStep(jax, { config, weights, lora, optimizer, rotary }, devi
       );
       ({ parameters: values, m, v } = next);
       const [number] = await value.data();
+      // The step is over when its last update is, not when the loss is known.
+      await blockUntilReady(v.at(-1));
       return number;
     },
     dispose() {

@@ -171,6 +171,10 @@ function prepareLoraStep(tf, { config, weights, lora, optimizer, rotary }) {
       });
       const [number] = await value.data();
       value.dispose();
+      // The step is over when its last update is, not when the loss is known.
+      const corner = tf.tidy(() => tf.slice(variables.at(-1), [0, 0], [1, 1]));
+      await corner.data();
+      corner.dispose();
       return number;
     },
     dispose() {
