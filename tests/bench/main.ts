@@ -8,7 +8,14 @@ import { GpuWatch } from './gpu-watch';
 import { openOurs } from './ours';
 import { openPeak } from './peak';
 import { formatTable } from './report';
-import { benchAttention, benchLora, benchMemory, benchProducts } from './rows';
+import {
+  benchAttention,
+  benchHalf,
+  benchLora,
+  benchMemory,
+  benchProducts,
+  benchTime,
+} from './rows';
 
 export interface BenchOptions {
   /** Dawn's entry, which the peers find as `navigator.gpu`. */
@@ -48,6 +55,7 @@ export async function main(options: BenchOptions): Promise<number> {
   const where = { adapter: gpu.adapterName, date: new Date().toISOString() };
   const bench = new Bench(gpu, watch, contenders, await openPeak(gpu), where, options.only);
   const { nano, smollm2 } = options.configFiles;
+  await benchHalf(bench);
   await benchProducts(bench);
   await benchAttention(bench);
   await benchMemory(bench, {
@@ -64,6 +72,7 @@ export async function main(options: BenchOptions): Promise<number> {
     storages: ['f32', 'stored'],
     limitBytes: LIMIT_BYTES,
   });
+  await benchTime(bench, nano);
   await benchLora(bench, {
     name: 'nano-lm',
     configFile: nano,

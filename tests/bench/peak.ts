@@ -10,12 +10,14 @@ const SUMS = 12;
 const STEPS = 64;
 const TURNS = 20;
 
-export async function openPeak(gpu: Gpu): Promise<Rated> {
+/** @param real what is multiplied and added; f16 needs an adapter that has it */
+export async function openPeak(gpu: Gpu, real: 'f32' | 'f16' = 'f32'): Promise<Rated> {
+  const prelude = `${real === 'f16' ? 'enable f16;\n' : ''}alias Real = ${real};\n`;
   const builder = new PlanBuilder(gpu, 'bench/peak');
   const out = gpu.createTensor('bench/peak', [GROUPS * THREADS]);
   builder.dispatch({
     label: '/peak',
-    kernel: { name: 'peak', wgsl: PEAK },
+    kernel: { name: `peak-${real}`, wgsl: prelude + PEAK },
     bindings: [write(out)],
     grid: [GROUPS],
   });

@@ -2,26 +2,27 @@
 // Twelve sums an invocation, independent of each other, hide the latency of one multiply-add and leave room in
 // the registers for its operands; 64 steps of each a turn hide the loop. Written step by step, and with a number
 // of turns that the compiler knows: else LLVM finishes one sum before the next, and the processor waits.
+// Before this text: Real, which is f32 or f16.
 const TURNS = 20u;
 
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
 
 struct Sums {
-  s0: f32,
-  s1: f32,
-  s2: f32,
-  s3: f32,
-  s4: f32,
-  s5: f32,
-  s6: f32,
-  s7: f32,
-  s8: f32,
-  s9: f32,
-  s10: f32,
-  s11: f32,
+  s0: Real,
+  s1: Real,
+  s2: Real,
+  s3: Real,
+  s4: Real,
+  s5: Real,
+  s6: Real,
+  s7: Real,
+  s8: Real,
+  s9: Real,
+  s10: Real,
+  s11: Real,
 }
 
-fn step(s: Sums, factor: f32, term: f32) -> Sums {
+fn step(s: Sums, factor: Real, term: Real) -> Sums {
   return Sums(
     fma(s.s0, factor, term),
     fma(s.s1, factor, term),
@@ -38,7 +39,7 @@ fn step(s: Sums, factor: f32, term: f32) -> Sums {
   );
 }
 
-fn eightSteps(sums: Sums, factor: f32, term: f32) -> Sums {
+fn eightSteps(sums: Sums, factor: Real, term: Real) -> Sums {
   var s = sums;
   s = step(s, factor, term);
   s = step(s, factor, term);
@@ -53,8 +54,8 @@ fn eightSteps(sums: Sums, factor: f32, term: f32) -> Sums {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let factor = 0.999 + f32(id.x) * 1e-9;
-  let term = 0.001 + f32(id.x) * 1e-9;
+  let factor = Real(0.999 + f32(id.x) * 1e-9);
+  let term = Real(0.001 + f32(id.x) * 1e-9);
   var s = Sums(0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0);
   for (var turn = 0u; turn < TURNS; turn++) {
     s = eightSteps(s, factor, term);
@@ -67,5 +68,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     s = eightSteps(s, factor, term);
   }
   // All are read, so that none is left out.
-  out[id.x] = s.s0 + s.s1 + s.s2 + s.s3 + s.s4 + s.s5 + s.s6 + s.s7 + s.s8 + s.s9 + s.s10 + s.s11;
+  out[id.x] = f32(s.s0 + s.s1 + s.s2 + s.s3 + s.s4 + s.s5 + s.s6 + s.s7 + s.s8 + s.s9 + s.s10 + s.s11);
 }

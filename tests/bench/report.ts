@@ -15,6 +15,7 @@ export interface BenchRecord {
 
 /** Metrics of which less is better. */
 const LESS_IS_BETTER = new Set([
+  's a step',
   'compile s',
   'MB at the peak',
   'dispatches a step',

@@ -1,7 +1,7 @@
 /** The rows of the bench, group by group: what is measured under which name. */
 import { readFileSync } from 'node:fs';
 import type { WeightStorage } from '$lib/decoder';
-import { LINEAR_MODULES } from '$lib/config';
+import { LINEAR_MODULES, parseModelConfig } from '$lib/config';
 import {
   attentionName,
   attentionOperands,
@@ -14,10 +14,27 @@ import type { AttentionResults, AttentionRuns } from './contender';
 import { loraProblem, type BatchShape } from './lora-problem';
 import { measureLora, type LoraEffort } from './measure-lora';
 import { measureMemory } from './measure-memory';
+import { measureTime } from './measure-time';
 import { measureRates, openMatmuls, type Rated } from './measure';
+import { openPeak } from './peak';
 import { FORMS, LORA_PRODUCTS, openProduct, SIZES } from './products';
 
 const MB = 1e6;
+
+/** Whether arithmetic in 16 bits would pay here at all: its own peak against that in 32. */
+export async function benchHalf(bench: Bench): Promise<void> {
+  const { gpu, peak } = bench;
+  const name = 'arithmetic/f16';
+  if (!bench.wanted(name) || !gpu.features.f16) return;
+  bench.say(name);
+  const half = await openPeak(gpu, 'f16');
+  const rated = new Map([
+    ['ours', half],
+    ['peak', peak],
+  ]);
+  bench.keepRates(name, await measureRates(rated));
+  half.dispose?.();
+}
 
 export async function benchProducts(bench: Bench): Promise<void> {
   const { gpu, contenders, peak } = bench;
@@ -161,4 +178,17 @@ export async function benchMemory(bench: Bench, run: BenchedRun): Promise<void> 
     if (limitBytes) figures.set('limit', limitBytes / MB);
     bench.keep(names[index], 'MB at the peak', figures);
   }
+}
+
+export async function benchTime(bench: Bench, configFile: string): Promise<void> {
+  const name = 'time/nano-lm';
+  if (!bench.wanted(name)) return;
+  bench.say(name);
+  const config = parseModelConfig(readFileSync(configFile, 'utf8'));
+  const { predictedSeconds, measuredSeconds } = await measureTime(bench.gpu, config);
+  const figures = new Map([
+    ['ours', measuredSeconds],
+    ['predicted', predictedSeconds],
+  ]);
+  bench.keep(name, 's a step', figures);
 }
