@@ -44,6 +44,7 @@ export function prepareFixture(): Fixture {
     'scripts',
     'src/service-worker',
     'src/lib/config',
+    'src/lib/formats/sha256.ts',
     'src/lib/hub',
     'src/lib/storage',
     'models/catalogue.json',
