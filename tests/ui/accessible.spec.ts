@@ -3,22 +3,9 @@
  * (WCAG 2.2 AA), names its language, has one h1 and nothing that makes the page scroll sideways. The
  * states that a first visit does not show (a run, an answer, a dialog, an error) likewise.
  */
-import AxeBuilder from '@axe-core/playwright';
-import { expect, test, type Page } from '@playwright/test';
+import { expect, test } from '@playwright/test';
+import { expectAccessible } from './expect-accessible';
 import { openPage, PATHS } from './open-page';
-
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
-  expect(
-    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`),
-  ).toEqual([]);
-  const sideways = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(sideways).toBe(0);
-}
 
 for (const locale of ['zh-CN', 'en'] as const)
   for (const theme of ['light', 'night'] as const)

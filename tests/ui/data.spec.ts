@@ -5,22 +5,9 @@
  * longer length takes the finding away; a model that is not open is asked for first. A second round: from the
  * history and from the form, with the method locked, back to the model, and in the record. axe looks at each state.
  */
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test, type Locator, type Page } from '@playwright/test';
+import { expectAccessible } from './expect-accessible';
 import { openPage } from './open-page';
-
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
-  expect(
-    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`),
-  ).toEqual([]);
-  const sideways = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(sideways).toBe(0);
-}
 
 const choose = (page: Page, name: string | RegExp) => page.getByRole('radio', { name }).check();
 const data = (page: Page) => page.locator('#data');
