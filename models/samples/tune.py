@@ -111,7 +111,7 @@ def main():
     ap.add_argument("--show", action="store_true")
     ap.add_argument("--output", type=Path, help="save the adapter, one folder a language")
     a = ap.parse_args()
-    c = json.loads((a.config or HERE / f"{a.sample}.config.json").read_text())
+    c = json.loads((a.config or HERE / f"{a.model.name}.config.json").read_text())
     c.update({k: json.loads(v) for k, v in (s.split("=", 1) for s in a.set)})
     tok = Tokenizer.from_file(str(a.model / "tokenizer.json"))
     for lang in [a.lang] if a.lang else ["zh", "en"]:

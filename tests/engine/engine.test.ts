@@ -64,7 +64,7 @@ describe('the engine', () => {
     return dataset!.id;
   };
 
-  it('lists the bundled model and samples, and recommends a recipe for the medical ones', async () => {
+  it('lists the bundled model and samples, and recommends a recipe for them on the bundled model', async () => {
     const models = await engine.listModels(undefined, silent());
     expect(models.filter(({ present }) => present).map(({ id }) => id)).toEqual(['nano-lm']);
     expect(models.length).toBeGreaterThan(3);
@@ -76,6 +76,12 @@ describe('the engine', () => {
     );
     expect(recipe?.lora.r).toBeGreaterThan(0);
     expect(recipe?.training.learning_rate).toBeGreaterThan(0);
+    const other = { modelId: 'nano-lm', datasetId: 'customer-service-zh' };
+    expect(await engine.recommendRecipe(other, silent())).toEqual(recipe);
+    const larger = models.find(({ origin }) => origin === 'catalogue')!.id;
+    expect(
+      await engine.recommendRecipe({ modelId: larger, datasetId: 'medical-en' }, silent()),
+    ).toBeUndefined();
     const counts = await engine.countParameters(
       { modelId: 'nano-lm', peft: COMMON_RECIPE.lora },
       silent(),

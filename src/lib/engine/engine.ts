@@ -205,11 +205,14 @@ export function createEngine({
     };
   }
 
-  /** Read from the file beside the sample, so that recipe and data are tuned together. */
-  async function recommendRecipe(datasetId: string): Promise<RecommendedRecipe | undefined> {
-    const sample = BUNDLED_SAMPLES.find(({ id }) => id === datasetId);
-    if (sample?.subject !== 'medical') return undefined;
-    const response = await fetchOwn(`${baseUrl}samples/${sample.subject}.config.json`);
+  /** Read from the file beside the samples, so that recipe and data are tuned together. */
+  async function recommendRecipe(
+    modelId: string,
+    datasetId: string,
+  ): Promise<RecommendedRecipe | undefined> {
+    const isSample = BUNDLED_SAMPLES.some(({ id }) => id === datasetId);
+    if (!isSample || (await models.get(modelId)).origin !== 'bundled') return undefined;
+    const response = await fetchOwn(`${baseUrl}samples/${modelId}.config.json`);
     const recipe: unknown = await response.json();
     if (!isJsonObject(recipe)) return undefined;
     const isLora = (name: string) => name in DEFAULT_LORA_CONFIG;
@@ -273,7 +276,7 @@ export function createEngine({
     previewRow: preview,
     inspectData: (request, call) => inspector.inspect(request, call),
     deleteDataset: ({ datasetId }) => datasets.delete(datasetId),
-    recommendRecipe: ({ datasetId }) => recommendRecipe(datasetId),
+    recommendRecipe: ({ modelId, datasetId }) => recommendRecipe(modelId, datasetId),
     countParameters: ({ modelId, peft }, { signal }) => countTrainable(modelId, peft, signal),
 
     predictTraining: (request, call) => predictor.predict(request, call),
