@@ -11,6 +11,8 @@ test('a checkpoint in the middle of a run can be talked to, kept and deleted', a
   await useLanguage(page, 'en');
   await page.goto('/train');
   await page.getByRole('radio', { name: /Customer service \(English\)/ }).check();
+  // What is filled in before it comes would keep it out.
+  await expect(page.getByText('The recipe tuned for this sample is in use.')).toBeVisible();
   const fill = (name: RegExp, value: string) => page.getByRole('textbox', { name }).fill(value);
   await fill(/^Rows a batch/, '1');
   await fill(/^Batches a step/, '1');

@@ -18,6 +18,8 @@ export async function openTrain(context: BrowserContext): Promise<Page> {
 /** Short rows, dropout and shuffling as the recipe has them, a checkpoint every third step. */
 export async function startRun(page: Page): Promise<void> {
   await page.getByRole('radio', { name: /Customer service \(English\)/ }).check();
+  // What is filled in before it comes would keep it out.
+  await expect(page.getByText('The recipe tuned for this sample is in use.')).toBeVisible();
   const fill = (name: RegExp, value: string) => page.getByRole('textbox', { name }).fill(value);
   await fill(/^Rows a batch/, '1');
   await fill(/^Batches a step/, '1');
