@@ -35,6 +35,7 @@ export async function measureTime(gpu: Gpu, config: ModelConfig): Promise<TimeFi
   });
   const load = runLoad(rows, [], args, SHORTEST * 2);
   const rates = await measureRates({ gpu, config, weights, peft, args, load });
+  if (!rates) throw new Error('The model is too large to be measured ahead.');
   const trainer = await Trainer.create({ gpu, config, weights, peft, args, rows });
   const times: number[] = [];
   await trainer.run({ onStep: ({ elapsedMs }) => times.push(elapsedMs) });

@@ -97,7 +97,7 @@ describe('the rates of a device', () => {
     };
     const rows = rowsOf(Array.from({ length: 24 }, (_, i) => 40 + (i % 9)));
     const load = runLoad(rows, rows, settings.args, 512);
-    const rates = await measureRates({ ...settings, load });
+    const rates = (await measureRates({ ...settings, load }))!;
     await gpu.idle();
     expect(gpu.liveBytes).toBe(before.bytes);
     expect(await weights.readFloats(name)).toEqual(before.weight);
@@ -111,6 +111,26 @@ describe('the rates of a device', () => {
     const ratio = runTime(load, rates).secondsPerStep / seconds;
     expect(ratio).toBeGreaterThan(0.3);
     expect(ratio).toBeLessThan(4);
+    weights.dispose();
+  });
+
+  it('is not taken where it would need much memory: all parameters of a large vocabulary', async () => {
+    const { config, checkpoint } = await openGolden('llama-tied');
+    const weights = await ModelWeights.upload(gpu, config, checkpoint.source);
+    const args = readTrainingArguments({}, 'test');
+    const load = runLoad(rowsOf([30, 30]), [], args, 512);
+    const large = { ...config, vocabSize: 2 ** 22 };
+    const before = gpu.liveBytes;
+    for (const [peft, told] of [
+      [{ peft_type: 'FULL' }, false],
+      [{ r: 4 }, true],
+    ] as const) {
+      const settings = { gpu, config: told ? config : large, weights, args, load };
+      const rates = await measureRates({ ...settings, peft: readPeftConfig(peft, 'test') });
+      expect(rates !== undefined).toBe(told);
+    }
+    await gpu.idle();
+    expect(gpu.liveBytes).toBe(before);
     weights.dispose();
   });
 

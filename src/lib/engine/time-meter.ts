@@ -10,7 +10,7 @@ export class TimeMeter {
   private running: { stop: AbortController; done: Promise<unknown> } | undefined;
 
   /**
-   * @returns undefined where even these few steps do not fit, or something else of the run is wrong, which
+   * @returns undefined where even these few steps take too much memory, or something else of the run is wrong, which
    *   its start will tell
    * @throws AbortError when the caller, or `stop`, ends it
    */
@@ -30,7 +30,7 @@ export class TimeMeter {
     this.running = running;
     try {
       const rates = await measuring;
-      known.set(key, rates);
+      if (rates) known.set(key, rates);
       return rates;
     } catch (error) {
       either.throwIfAborted();

@@ -10,11 +10,12 @@ import {
   type TrainingArguments,
 } from '../config';
 import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
-import type { Gpu } from '../gpu';
+import { NO_LIMITS, type Gpu } from '../gpu';
 import { layoutAdapter } from '../peft';
 import { countTargets, IGNORED, longestRow, paddedTokens, type TokenRow } from './batches';
 import { dueAfter } from './flow';
 import { packRows } from './packing';
+import { predictMemory } from './predict-memory';
 import { epochSteps, runShape } from './progress';
 import { Trainer } from './trainer';
 
@@ -66,6 +67,8 @@ const OPERATIONS_A_WEIGHT = 6;
 const LAYERS = 3;
 /** The first one compiles; the median of the others counts. */
 const STEPS = 4;
+/** GPU memory that may be taken for it, beside the weights: nobody has pressed a button yet. */
+const MOST_BYTES = 2 ** 30;
 
 /**
  * @param rows to train on, as they are encoded
@@ -109,10 +112,14 @@ export function runTime(load: RunLoad, rates: MeasuredRates): RunTime {
   return { secondsPerStep, secondsPerEvaluation, totalSeconds };
 }
 
-/** @throws AbortError; GpuError where even these steps do not fit */
-export async function measureRates(options: MeasureOptions): Promise<MeasuredRates> {
+/**
+ * @returns undefined where even these steps would take much memory
+ * @throws AbortError; GpuError where they do not fit
+ */
+export async function measureRates(options: MeasureOptions): Promise<MeasuredRates | undefined> {
   const { config } = options;
   const few = Math.min(LAYERS, config.layerCount);
+  if ((await bytesToMeasure(options, few)) > MOST_BYTES) return undefined;
   const one = await measureLayers(options, 1, few);
   if (few === 1) return one;
   const more = await measureLayers(options, few, few);
@@ -169,6 +176,18 @@ async function measureLayers(
   signal?.throwIfAborted();
   const rateOf = (times: readonly number[]) => median(times.slice(1)) / 1000 / (B * T);
   return { trained: rateOf(trained), evaluated: evaluated.length > 0 ? rateOf(evaluated) : 0 };
+}
+
+async function bytesToMeasure(options: MeasureOptions, layers: number): Promise<number> {
+  const { gpu, peft, args } = options;
+  const { B, T } = measuredBatch(options, layers);
+  const { total, weights } = await predictMemory({
+    ...{ gpu, peft, limits: NO_LIMITS },
+    config: withLayers(options.config, layers),
+    args: { ...args, per_device_train_batch_size: B, eval_strategy: 'no' },
+    trained: { count: B, longest: T },
+  });
+  return total - weights;
 }
 
 /** The run's own batch, or as many of its tokens as can be computed in a moment. */
