@@ -107,6 +107,28 @@ describe('before a run', () => {
     expect(['AbortError', undefined]).toContain(await measuring);
   });
 
+  it('long data is read in stretches: others are answered in between, and a newer question ends an older one', async () => {
+    const { engine } = await startOn(gpu);
+    const many = Array.from({ length: 6000 }, (_, i) => ({ ...ROWS[i % 20], input: `${i}` }));
+    const { dataset } = await engine.importDataset({ file: alpaca(many) }, silent());
+    await engine.openModel({ modelId: 'nano-lm' }, silent());
+    const request = withTraining(dataset!.id, { max_steps: 1 });
+    const order: string[] = [];
+    const predicting = engine.predictTraining(request, silent()).then(() => order.push('told'));
+    await engine.readRows({ datasetId: dataset!.id, start: 0, count: 1 }, silent());
+    const turns = setInterval(() => order.push('turn'), 1);
+    await predicting;
+    clearInterval(turns);
+    expect(order.indexOf('told')).toBeGreaterThan(2);
+
+    const older = engine.predictTraining(withTraining(dataset!.id, { max_length: 64 }), silent());
+    const ended = older.catch((error: Error) => error.name);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const newer = withTraining(dataset!.id, { max_length: 96, max_steps: 7 });
+    expect((await engine.predictTraining(newer, silent())).totalSteps).toBe(7);
+    expect(await ended).toBe('AbortError');
+  });
+
   const readChange = (suggestion: string) =>
     Object.fromEntries(
       suggestion.split(', ').map((pair) => {

@@ -18,11 +18,10 @@ import { lengthHistogram } from '../training';
 import type { DatasetLibrary } from './dataset-library';
 import type { LoadedModel } from './open-model';
 import { chooseRows } from './run-rows';
+import { Stretch } from './stretch';
 
 /** Rows of a finding that a page is given; the count tells of the others. */
 const MOST_ROWS = 1000;
-/** An abort and other calls wait no longer than this. */
-const STRETCH_MS = 40;
 
 export interface InspectorParts {
   readonly datasets: DatasetLibrary;
@@ -91,13 +90,14 @@ export class DatasetInspector {
     const kept = leaveOut.filter((what) => what !== 'leaked');
     const choice = { datasetId, evalShare, evalDatasetId, leaveOut: kept, seed };
     const { rows, evalRows, selected } = await chooseRows(this.parts.datasets, choice);
-    await breathe(signal);
+    const stretch = new Stretch();
+    await stretch.rest(signal);
     const duplicates = findDuplicates(rows).flatMap(([like, ...later]) =>
       later.map((index) => ({ index, like })),
     );
-    await breathe(signal);
+    await stretch.rest(signal);
     const empty = rows.flatMap((row, index) => (hasEmptyAnswer(row) ? [{ index }] : []));
-    await breathe(signal);
+    await stretch.rest(signal);
     const leaked = findLeaked(rows, selected, evalRows);
     const heldBack = selected.evaluation.length;
     const value: Sides = {
@@ -126,13 +126,12 @@ export class DatasetInspector {
     if (measures.length >= rowCount) return measures;
     // Read anew: rows that lie in storage need not be in memory for as long as their lengths are.
     const rows = await this.parts.datasets.rows(datasetId);
-    let stretchEnds = performance.now() + STRETCH_MS;
+    const stretch = new Stretch();
     while (measures.length < rows.length) {
       measures.push(measureNumbered(rows, measures.length, tokenizer, trainOnPrompt));
-      if (performance.now() < stretchEnds) continue;
+      if (!stretch.isOver) continue;
       progress({ done: measures.length, total: rows.length });
-      await breathe(signal);
-      stretchEnds = performance.now() + STRETCH_MS;
+      await stretch.rest(signal);
     }
     return measures;
   }
@@ -160,9 +159,3 @@ const finding = (rows: readonly FoundRow[]): DataFinding => ({
   count: rows.length,
   rows: rows.slice(0, MOST_ROWS),
 });
-
-/** Lets the worker hear what was said in the meantime. */
-async function breathe(signal: AbortSignal): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve));
-  signal.throwIfAborted();
-}

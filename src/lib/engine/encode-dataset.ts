@@ -2,6 +2,7 @@
 import type { DatasetRow } from '../formats';
 import { encodeRow, type EncodedRow, type Tokenizer } from '../text';
 import { TrainingError } from '../training';
+import { Stretch } from './stretch';
 
 export interface EncodedDataset {
   readonly rows: readonly EncodedRow[];
@@ -14,17 +15,24 @@ export interface EncodeOptions {
   readonly trainOnPrompt: boolean;
   /** Rows whose answer is cut are left out. */
   readonly leaveOutCut?: boolean;
+  readonly signal?: AbortSignal;
 }
 
-/** @throws TrainingError `answers-cut` when no row keeps an answer; TextError naming what a row has */
-export function encodeDataset(
+/**
+ * In short stretches, between which the worker answers.
+ * @throws TrainingError `answers-cut` when no row keeps an answer; TextError naming what a row has; AbortError
+ */
+export async function encodeDataset(
   rows: readonly DatasetRow[],
   tokenizer: Tokenizer,
-  { maxLength, trainOnPrompt, leaveOutCut = false }: EncodeOptions,
-): EncodedDataset {
-  const all = rows.map((row) =>
-    encodeRow(row, tokenizer, { template: 'auto', maxLength, trainOnPrompt }),
-  );
+  { maxLength, trainOnPrompt, leaveOutCut = false, signal }: EncodeOptions,
+): Promise<EncodedDataset> {
+  const all: EncodedRow[] = [];
+  const stretch = new Stretch();
+  for (const row of rows) {
+    all.push(encodeRow(row, tokenizer, { template: 'auto', maxLength, trainOnPrompt }));
+    if (stretch.isOver) await stretch.rest(signal);
+  }
   const encoded = leaveOutCut ? all.filter(({ answerCut }) => !answerCut) : all;
   const cutRows = encoded.filter(({ answerCut }) => answerCut).length;
   const learnable = encoded.some(({ labels }) => labels.subarray(1).some((label) => label >= 0));

@@ -49,7 +49,7 @@ export interface PredictorParts {
 
 export class TrainingPredictor {
   /** Of the last request: most changes of a recipe leave the rows as they are. */
-  private known: { key: string; rows: Promise<RunRows> } | undefined;
+  private known: { key: string; rows: Promise<RunRows>; stop: AbortController } | undefined;
 
   constructor(private readonly parts: PredictorParts) {}
 
@@ -117,25 +117,36 @@ export class TrainingPredictor {
       ...[max_length, train_on_prompt, seed, packing],
     ]);
     if (this.known?.key === key) return this.known.rows;
-    const rows = this.encode(request, model);
-    this.known = { key, rows };
+    this.known?.stop.abort();
+    const stop = new AbortController();
+    const rows = this.encode(request, model, stop.signal);
+    const known = { key, rows, stop };
+    this.known = known;
     // Data that could not be read may be there the next time.
-    rows.catch(() => (this.known = undefined));
+    rows.catch(() => {
+      if (this.known === known) this.known = undefined;
+    });
     return rows;
   }
 
-  private async encode(request: TrainSettings, model: LoadedModel): Promise<RunRows> {
+  private async encode(
+    request: TrainSettings,
+    model: LoadedModel,
+    signal: AbortSignal,
+  ): Promise<RunRows> {
     const { config, tokenizer } = model.folder;
     const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
     const encoding = {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
+      signal,
     };
-    const { rows, cutRows } = encodeDataset(trainRows, tokenizer, {
+    const { rows, cutRows } = await encodeDataset(trainRows, tokenizer, {
       ...encoding,
       leaveOutCut: request.leaveOut?.includes('cut'),
     });
-    const heldBack = evalRows.length > 0 ? encodeDataset(evalRows, tokenizer, encoding).rows : [];
+    const heldBack =
+      evalRows.length > 0 ? (await encodeDataset(evalRows, tokenizer, encoding)).rows : [];
     return {
       ...{ rows, heldBack, cutRows },
       longestRow: rowsShape(rows).longest,

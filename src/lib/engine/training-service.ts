@@ -144,13 +144,13 @@ export class TrainingService {
       maxLength: Math.min(args.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: args.train_on_prompt,
     };
-    const encoded = encodeDataset(trainRows, tokenizer, {
+    const encoded = await encodeDataset(trainRows, tokenizer, {
       ...encoding,
       leaveOutCut: request.leaveOut?.includes('cut'),
     });
     const heldBack =
       evaluatesItself(args) && evalRows.length > 0
-        ? encodeDataset(evalRows, tokenizer, encoding).rows
+        ? (await encodeDataset(evalRows, tokenizer, encoding)).rows
         : [];
     const settings = { gpu, config, peft: request.peft, args };
     const explained = (error: unknown) =>
