@@ -21,7 +21,8 @@ export class TimeMeter {
     const key = keyOf(modelId, options);
     const found = known.get(key);
     if (found) return found;
-    await this.stop();
+    // Of several that waited for the same end, one begins at a time.
+    while (this.running) await this.stop();
     signal?.throwIfAborted();
     const stop = new AbortController();
     const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
