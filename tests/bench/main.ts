@@ -5,16 +5,17 @@ import { chooseMatmulVariants } from '$lib/kernels/matmul-choose';
 import { Bench } from './bench';
 import type { Contender } from './contender';
 import { GpuWatch } from './gpu-watch';
+import { benchHalf } from './half';
 import { openOurs } from './ours';
 import { openPeak } from './peak';
 import { formatTable } from './report';
 import {
   benchAttention,
-  benchHalf,
   benchLora,
   benchMemory,
   benchProducts,
   benchTime,
+  type BenchedModel,
 } from './rows';
 
 export interface BenchOptions {
@@ -55,7 +56,13 @@ export async function main(options: BenchOptions): Promise<number> {
   const where = { adapter: gpu.adapterName, date: new Date().toISOString() };
   const bench = new Bench(gpu, watch, contenders, await openPeak(gpu), where, options.only);
   const { nano, smollm2 } = options.configFiles;
-  await benchHalf(bench);
+  const nanoStep: BenchedModel = {
+    name: 'nano-lm',
+    configFile: nano,
+    batch: { B: 4, T: 64 },
+    effort: { compared: 4, rounds: 4, steps: 5 },
+  };
+  await benchHalf(bench, nanoStep);
   await benchProducts(bench);
   await benchAttention(bench);
   await benchMemory(bench, {
@@ -73,12 +80,7 @@ export async function main(options: BenchOptions): Promise<number> {
     limitBytes: LIMIT_BYTES,
   });
   await benchTime(bench, nano);
-  await benchLora(bench, {
-    name: 'nano-lm',
-    configFile: nano,
-    batch: { B: 4, T: 64 },
-    effort: { compared: 4, rounds: 4, steps: 5 },
-  });
+  await benchLora(bench, nanoStep);
   await benchLora(bench, {
     name: 'smollm2-135m',
     configFile: smollm2,

@@ -1,7 +1,7 @@
 /** Which products the bench times, and our kernels for them: the forms that training multiplies, by storage type. */
 import { Arena, PlanBuilder, type DType, type Gpu } from '$lib/gpu';
 import { matmul } from '$lib/kernels/matmul';
-import { matmulForm, matmulVariantOf } from '$lib/kernels/matmul-variant';
+import { matmulForm, matmulVariantOf, type MatmulVariant } from '$lib/kernels/matmul-variant';
 import type { Rated } from './measure';
 
 /** (m, k) times (k, n). */
@@ -20,6 +20,9 @@ export interface ProductForm {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   readonly dtype: DType;
+  readonly fp16?: boolean;
+  /** The one that this adapter uses when left out. */
+  readonly variant?: MatmulVariant;
 }
 
 const form = (
@@ -47,7 +50,7 @@ export const LORA_PRODUCTS: readonly { size: Size; form: ProductForm }[] = [8, 6
 export async function openProduct(
   gpu: Gpu,
   [m, k, n]: Size,
-  { transposeA, transposeB, dtype }: ProductForm,
+  { transposeA, transposeB, dtype, fp16, variant: asked }: ProductForm,
 ): Promise<Rated> {
   const random = (count: number, factor: number) =>
     Float32Array.from({ length: count }, (_, i) => ((i * factor) % 101) / 101 - 0.5);
@@ -63,8 +66,8 @@ export async function openProduct(
   const out = gpu.createTensor('bench/out', [m, n]);
   const arena = new Arena(gpu, 'bench');
   const builder = new PlanBuilder(gpu, 'bench');
-  const variant = matmulVariantOf(gpu, matmulForm(transposeA, transposeB));
-  matmul(builder, { label: '/bench', a, b, transposeA, transposeB, out, variant });
+  const variant = asked ?? matmulVariantOf(gpu, matmulForm(transposeA, transposeB));
+  matmul(builder, { label: '/bench', a, b, transposeA, transposeB, out, variant, fp16 });
   const plan = await builder.build(arena);
   return {
     operations: 2 * m * k * n,

@@ -16,25 +16,9 @@ import { measureLora, type LoraEffort } from './measure-lora';
 import { measureMemory } from './measure-memory';
 import { measureTime } from './measure-time';
 import { measureRates, openMatmuls, type Rated } from './measure';
-import { openPeak } from './peak';
 import { FORMS, LORA_PRODUCTS, openProduct, SIZES } from './products';
 
 const MB = 1e6;
-
-/** Whether arithmetic in 16 bits would pay here at all: its own peak against that in 32. */
-export async function benchHalf(bench: Bench): Promise<void> {
-  const { gpu, peak } = bench;
-  const name = 'arithmetic/f16';
-  if (!bench.wanted(name) || !gpu.features.f16) return;
-  bench.say(name);
-  const half = await openPeak(gpu, 'f16');
-  const rated = new Map([
-    ['ours', half],
-    ['peak', peak],
-  ]);
-  bench.keepRates(name, await measureRates(rated));
-  half.dispose?.();
-}
 
 export async function benchProducts(bench: Bench): Promise<void> {
   const { gpu, contenders, peak } = bench;

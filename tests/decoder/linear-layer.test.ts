@@ -197,7 +197,7 @@ describe('a linear layer', () => {
     const given = into === 'added' ? on('dX', before!) : undefined;
     const [out, dX] = await runPlan(gpu, (plan) => {
       prepareAdapter(plan, [SITE], weights, adapter);
-      const context: LayerContext = { plan, weights, adapter, step, training };
+      const context: LayerContext = { plan, weights, adapter, step, training, fp16: false };
       const { out, trace } = forwardLinear(context, SITE, DROPOUT_SITE, on('x', p.x));
       if (!training) return [out];
       const target = into === 'none' ? undefined : { tensor: given, accumulate: into === 'added' };

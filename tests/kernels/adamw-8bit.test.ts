@@ -61,21 +61,28 @@ describe('adamw8bit', () => {
     t: number,
     changes: Partial<Adamw8bitOptions> = {},
     parts = [{ offset: 0, count: before.params.length }],
+    scale = 1,
   ): Promise<State> {
     const P = before.params.length;
     const state = createBlockTensors(gpu, parts.flatMap(blocksOf));
     gpu.upload(state.codes, join(before.mCodes, before.vCodes));
     gpu.upload(state.absmax, join(before.mAbsmax, before.vAbsmax));
     const params = gpu.createTensor('params', [P], 'f32', before.params);
-    const grads = gpu.createTensor('grads', [P], 'f32', gradient);
+    const grads = gpu.createTensor(
+      'grads',
+      [P],
+      'f32',
+      gradient.map((g) => g * scale),
+    );
     const step = createStepState(gpu);
     uploadStepState(gpu, step, {
       ...{ dropoutSeed: 0, targetCount: 0, lossScale: 1, learningRate: SETTINGS.learning_rate },
       biasCorrection1: 1 / (1 - SETTINGS.adam_beta1 ** t),
       biasCorrection2: 1 / Math.sqrt(1 - SETTINGS.adam_beta2 ** t),
+      gradUnscale: 1 / scale,
     });
     const record = (plan: PlanBuilder) => {
-      const norm = gradNorm(plan, { label: '/norm', grads });
+      const norm = gradNorm(plan, { label: '/norm', grads, step });
       adamw8bit(plan, {
         ...{ label: '/adamw', params, grads, norm, step, ...state },
         beta1: SETTINGS.adam_beta1,
@@ -216,6 +223,9 @@ describe('adamw8bit', () => {
     );
     expectClose(clipped.mAbsmax, scaled.mAbsmax, 1e-5);
     expectClose(clipped.params, scaled.params, 1e-5);
+    // The scale of gradients goes away, to the bit.
+    const grown = await takeStep(before, gradient, 1, { maxGradNorm: 0.5 }, undefined, 2 ** 12);
+    expect(grown).toEqual(clipped);
     const fast = await takeStep(before, gradient, 1, { learningRateScale: 3, weightDecay: 0 });
     const slow = await takeStep(before, gradient, 1, { weightDecay: 0 });
     for (const i of [0, 1, 100, 4999])

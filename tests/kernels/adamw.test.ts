@@ -30,7 +30,7 @@ describe('adamw', () => {
   afterAll(() => gpu.dispose());
 
   /** Runs the kernels for some steps from the same start as `expected`. */
-  async function train(P: number, steps: number, settings: AdamwSettings) {
+  async function train(P: number, steps: number, settings: AdamwSettings, scale = 1) {
     const tensors = {
       params: upload(gpu, 'params', [P], uniform(P, 1)),
       grads: gpu.createTensor('grads', [P]),
@@ -39,12 +39,15 @@ describe('adamw', () => {
       step: createStepState(gpu),
     };
     const record = (plan: PlanBuilder) => {
-      const norm = gradNorm(plan, { label: '/norm', grads: tensors.grads });
+      const norm = gradNorm(plan, { label: '/norm', grads: tensors.grads, step: tensors.step });
       adamw(plan, { label: '/adamw', ...tensors, norm, ...settings });
       return [norm];
     };
     for (let t = 1; t <= steps; t++) {
-      gpu.upload(tensors.grads, Float32Array.from(gradientsOf(P, t)));
+      gpu.upload(
+        tensors.grads,
+        Float32Array.from(gradientsOf(P, t), (g) => g * scale),
+      );
       uploadStepState(gpu, tensors.step, {
         dropoutSeed: 0,
         targetCount: 0,
@@ -52,6 +55,7 @@ describe('adamw', () => {
         learningRate: rateOf(settings, t),
         biasCorrection1: 1 / (1 - settings.beta1 ** t),
         biasCorrection2: 1 / Math.sqrt(1 - settings.beta2 ** t),
+        gradUnscale: 1 / scale,
       });
       await runPlan(gpu, record, 1);
     }
@@ -90,6 +94,15 @@ describe('adamw', () => {
     expect(relativeError(params, reference.params)).toBeLessThan(TOLERANCE);
     expect(relativeError(m, reference.m)).toBeLessThan(MOMENT_TOLERANCE);
     expect(relativeError(v, reference.v)).toBeLessThan(MOMENT_TOLERANCE);
+  });
+
+  it.each([
+    ['clipped', usual],
+    ['not clipped', { ...usual, maxGradNorm: 0 }],
+  ])('takes the scale of gradients away, to the bit: %s', async (_, settings) => {
+    const plain = await train(300, 3, settings);
+    const scaled = await train(300, 3, settings, 2 ** 12);
+    plain.forEach((values, i) => expect(sameBits(values.buffer, scaled[i].buffer)).toBe(true));
   });
 
   it('leaves the same bits twice', async () => {

@@ -16,6 +16,7 @@ const CASES: [string, Partial<TrainingArguments>][] = [
   ['label_smoothing_factor', { label_smoothing_factor: 0.2 }],
   ['neftune_noise_alpha', { neftune_noise_alpha: 5 }],
   ['gradient_checkpointing', { gradient_checkpointing: true }],
+  ['fp16', { fp16: true }],
   ['group_by_length', { group_by_length: true }],
   ['packing', { packing: true, max_length: 32, per_device_train_batch_size: 1 }],
   [

@@ -1,7 +1,7 @@
 /**
  * Plan: a schedule brings its own fields and takes them along when it goes; choices that do not go together
- * are told in a sentence that holds the start back, and one press after the other mends them; what was asked
- * for is what a run is started with. axe looks at each state, in both languages.
+ * are told in a sentence that holds the start back, and one press after the other mends them; a choice
+ * that the device cannot make is not offered; what was asked for is what a run is started with. axe looks at each state, in both languages.
  */
 import { expect, test, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -33,6 +33,19 @@ test('a schedule brings its own fields', async ({ page }) => {
   await expect(field(page, 'num_decay_steps')).toHaveValue('10');
   await expect(choice(page, 'decay_type')).toHaveValue('cosine');
   await expectAccessible(page);
+});
+
+test('products in 16 bits are offered where the device computes in 16 bits', async ({ page }) => {
+  const fp16 = page.getByRole('checkbox', { name: /fp16$/ });
+  await openPage(page, '/train', { scenario: 'software-webgpu' });
+  await page.getByText('Everything else').click();
+  await expect(page.getByRole('checkbox', { name: /packing$/ })).toBeVisible();
+  await expect(fp16).toHaveCount(0);
+  await openPage(page, '/train');
+  await page.getByText('Everything else').click();
+  await fp16.check();
+  await expect(page.locator('#recipe').getByRole('status')).toBeEmpty();
+  await expect(fp16).toBeChecked();
 });
 
 for (const [locale, title, words, start] of [

@@ -168,6 +168,18 @@ describe('a contradiction', () => {
     ]);
   });
 
+  test('of fp16 is a device that does not compute in 16 bits, which is offered no such choice', () => {
+    const training = { ...COMMON, fp16: true };
+    expect(findConflict(training, true, true)).toBeUndefined();
+    expect(findConflict(COMMON, true, false)).toBeUndefined();
+    const found = findConflict(training, true, false);
+    expect(found).toEqual({ kind: 'no-f16', fix: { training: { fp16: false } } });
+    const offered = (f16: boolean) =>
+      moreGroups('lora', 'linear', f16).flatMap(({ items }) => items.map(({ name }) => name));
+    expect(offered(true)).toContain('fp16');
+    expect(offered(false)).toEqual(offered(true).filter((name) => name !== 'fp16'));
+  });
+
   test('of a run that evaluates itself is also that nothing is held back', () => {
     const training = { ...COMMON, eval_strategy: 'epoch' } as const;
     expect(findConflict(training, false)?.kind).toBe('nothing-held-back');

@@ -62,6 +62,8 @@ export interface DecoderInput {
   readonly labelSmoothing?: number;
   /** (N, C), added to the embeddings (NEFTune). */
   readonly embeddingNoise?: Tensor;
+  /** Products with the model's weights round their operands to 16 bits; see kernels/matmul.ts. */
+  readonly fp16?: boolean;
 }
 
 const EMBEDDING = 'model.embed_tokens.weight';
@@ -98,6 +100,7 @@ export class Decoder {
       adapter: input.adapter,
       step: input.step,
       training,
+      fp16: input.fp16 ?? false,
     };
     this.sites = linearSites(input.config);
   }
@@ -109,11 +112,7 @@ export class Decoder {
 
   /** Logits of every position, (N, V). For tests and small models: memory is N x V. */
   logits(): Tensor {
-    return linearForward(this.plan, {
-      label: '/lm_head',
-      x: this.forward(),
-      weight: this.head(),
-    });
+    return linearForward(this.plan, { label: '/lm_head', x: this.forward(), weight: this.head() });
   }
 
   /** Losses of the rows that have a target; `correct` marks those whose target is the likeliest token. */
@@ -383,7 +382,8 @@ export class Decoder {
   }
 
   private head(): WeightMatrix {
-    return { ...this.input.weights.head, tensor: this.tensor(this.headName) };
+    const { fp16 } = this.context;
+    return { ...this.input.weights.head, tensor: this.tensor(this.headName), fp16 };
   }
 
   /** Gradients need not go below this layer. */

@@ -15,6 +15,8 @@ export interface LayerContext {
   readonly step: Tensor;
   /** False when the plan only evaluates: no dropout, nothing kept. */
   readonly training: boolean;
+  /** Products with the model's weights round their operands to 16 bits; see kernels/matmul.ts. */
+  readonly fp16: boolean;
 }
 
 /** Where a gradient goes: written into `tensor`, or a new one, or added to what is there. */
@@ -29,9 +31,11 @@ export const labelOf = ({ path }: LinearSite) => `/${path.replaceAll('.', '/')}`
  * The layer's weight (out, in): the base's, or the one in training. Where the base lies in 4 bits this appends
  * a dispatch and memory of the plan, so it is to be called once a pass, and only by what reads the weight.
  */
-export function weightOf({ plan, weights, adapter }: LayerContext, site: LinearSite): WeightMatrix {
+export function weightOf(context: LayerContext, site: LinearSite): WeightMatrix {
+  const { plan, weights, adapter, fp16 } = context;
   const trained = adapter.tensor(`${site.path}.weight`);
-  return trained ? matrixOf(site, trained.value) : baseWeight(plan, weights, site);
+  const weight = trained ? matrixOf(site, trained.value) : baseWeight(plan, weights, site);
+  return { ...weight, fp16 };
 }
 
 export function baseWeight(

@@ -52,9 +52,9 @@ export class TimeMeter {
 
 /** What the time of a token depends on; how many there are of them is another matter. */
 function keyOf(modelId: string, { peft, args, load }: MeasureOptions): string {
-  const { gradient_checkpointing, optim, packing, neftune_noise_alpha } = args;
+  const { gradient_checkpointing, fp16, optim, packing, neftune_noise_alpha } = args;
   return JSON.stringify([
     ...[modelId, peft, load.B, load.T, Math.round(10 * load.targetShare), load.evaluations > 0],
-    ...[gradient_checkpointing, optim, packing, neftune_noise_alpha !== null],
+    ...[gradient_checkpointing, fp16, optim, packing, neftune_noise_alpha !== null],
   ]);
 }

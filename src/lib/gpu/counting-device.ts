@@ -26,7 +26,7 @@ export interface ImitatedDevice {
 
 const PLAIN: ImitatedDevice = {
   limits: NO_LIMITS,
-  features: new Set(),
+  features: new Set(['shader-f16']),
   adapterInfo: { subgroupMinSize: 0, subgroupMaxSize: 0 },
 };
 

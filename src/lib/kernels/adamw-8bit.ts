@@ -72,11 +72,11 @@ export interface Adamw8bitOptions extends BlockTensors {
   label: string;
   /** (P), updated */
   params: Tensor;
-  /** (P), before clipping */
+  /** (P), before clipping, with their scale */
   grads: Tensor;
   /** (1), the global norm of all gradients */
   norm: Tensor;
-  /** StepState: learningRate, biasCorrection1, biasCorrection2 */
+  /** StepState: learningRate, biasCorrection1, biasCorrection2, gradUnscale */
   step: Tensor;
   beta1: number;
   beta2: number;

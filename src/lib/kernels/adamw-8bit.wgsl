@@ -73,8 +73,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let scaleV = absmax[sizes.blocks + block];
 
   let maxGradNorm = bitcast<f32>(sizes.maxGradNorm);
-  var clip = 1.0;
-  if (maxGradNorm > 0.0) { clip = min(1.0, maxGradNorm / (norm[0] + 1e-6)); }
+  var factor = step.gradUnscale;
+  if (maxGradNorm > 0.0) { factor *= min(1.0, maxGradNorm / (norm[0] + 1e-6)); }
   let beta1 = bitcast<f32>(sizes.beta1);
   let beta2 = bitcast<f32>(sizes.beta2);
   let rate = step.learningRate * bitcast<f32>(sizes.learningRateScale);
@@ -87,7 +87,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   var v = vec4<f32>(0.0);
   for (var i = 0u; i < count; i++) {
     let at = place.x + own + i;
-    let g = grads[at] * clip;
+    let g = grads[at] * factor;
     let mOld = map[(oldM >> (8u * i)) & 255u] * scaleM;
     let vOld = map[UNSIGNED + ((oldV >> (8u * i)) & 255u)] * scaleV;
     v[i] = vOld * beta2 + (1.0 - beta2) * g * g;

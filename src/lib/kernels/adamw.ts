@@ -22,7 +22,7 @@ export interface AdamwOptions {
   label: string;
   /** (P), updated */
   params: Tensor;
-  /** (P), before clipping */
+  /** (P), before clipping, with their scale */
   grads: Tensor;
   /** (P), first moment, updated; zeros before the first step. Of another length with `momentOffset`. */
   m: Tensor;
@@ -30,7 +30,7 @@ export interface AdamwOptions {
   v: Tensor;
   /** (1), the global norm of all gradients */
   norm: Tensor;
-  /** StepState: learningRate, biasCorrection1, biasCorrection2 */
+  /** StepState: learningRate, biasCorrection1, biasCorrection2, gradUnscale */
   step: Tensor;
   beta1: number;
   beta2: number;

@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let at = sizes.first + i;
   let moment = sizes.firstMoment + i;
   let maxGradNorm = bitcast<f32>(sizes.maxGradNorm);
-  var g = grads[at];
+  var g = grads[at] * step.gradUnscale;
   if (maxGradNorm > 0.0) { g *= min(1.0, maxGradNorm / (norm[0] + 1e-6)); }
   let rate = step.learningRate * bitcast<f32>(sizes.learningRateScale);
   let kept = 1.0 - rate * bitcast<f32>(sizes.weightDecay);

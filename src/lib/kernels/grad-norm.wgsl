@@ -1,5 +1,5 @@
 // L2 norm of a flat vector in two passes; sums of squares in f32, in an order that only P decides.
-// grads: (P)   sums: (S)   norm: (1)
+// grads: (P)   sums: (S)   norm: (1)   step: StepState
 // sums and norm are overwritten.
 struct Sizes {
   packs: u32,
@@ -32,7 +32,8 @@ struct SumCount {
 
 @group(0) @binding(0) var<storage, read> squares: array<f32>;
 @group(0) @binding(1) var<storage, read_write> norm: array<f32>;
-@group(0) @binding(2) var<uniform> count: SumCount;
+@group(0) @binding(2) var<storage, read> step: StepState;
+@group(0) @binding(3) var<uniform> count: SumCount;
 
 @compute @workgroup_size(64)
 fn rootOfSum(@builtin(local_invocation_index) lane: u32) {
@@ -43,6 +44,6 @@ fn rootOfSum(@builtin(local_invocation_index) lane: u32) {
   if (lane == 0u) {
     var sum = 0.0;
     for (var i = 0u; i < LANES; i++) { sum += partial[i]; }
-    norm[0] = sqrt(sum);
+    norm[0] = sqrt(sum) * step.gradUnscale;
   }
 }

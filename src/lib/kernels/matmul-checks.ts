@@ -1,5 +1,5 @@
 /** What `matmul` refuses, by name. */
-import { elementCount, rootOf, type Tensor } from '../gpu';
+import { elementCount, rootOf, type Gpu, type Tensor } from '../gpu';
 import { KernelError } from './errors';
 import type { MatmulArgs, MatmulRows } from './matmul';
 import { isWeightDType, type WeightDType } from './weight';
@@ -15,9 +15,14 @@ export interface MatmulSizes {
   readonly biasType: WeightDType;
 }
 
-/** @throws KernelError `shape`, `dtype` */
-export function checkMatmul(args: MatmulArgs): MatmulSizes {
+/** @throws KernelError `shape`, `dtype`, `no-f16` */
+export function checkMatmul(args: MatmulArgs, gpu: Gpu): MatmulSizes {
   const { label, a, b, bias, out, rows } = args;
+  if (args.fp16 && !gpu.features.f16)
+    throw new KernelError(
+      'no-f16',
+      `${label}: fp16 was asked for, and ${gpu.adapterName} has no shader-f16.`,
+    );
   const [aRows, K] = matrixSizes(label, 'a', a, args.transposeA ?? false);
   const [bK, N] = matrixSizes(label, 'b', b, args.transposeB ?? false);
   expectF32(label, 'a', a);

@@ -8,6 +8,8 @@ import SIZES from './matmul-sizes.wgsl?raw';
 import STORE_ANY from './matmul-store-any.wgsl?raw';
 import STORE_QUADS from './matmul-store-quads.wgsl?raw';
 import SUBGROUP from './matmul-subgroup.wgsl?raw';
+import TILE_F16 from './matmul-tile-f16.wgsl?raw';
+import TILE_F32 from './matmul-tile-f32.wgsl?raw';
 import TILED from './matmul-tiled.wgsl?raw';
 import type { MatmulVariant } from './matmul-variant';
 import { biasPrelude, weightPrelude, type WeightDType } from './weight';
@@ -31,12 +33,14 @@ export interface MatmulOperands {
   readonly aOffset: number;
   readonly outStrides: Strides;
   readonly outOffset: number;
+  /** Operands rounded to 16 bits, which the variant `tiled` alone does. */
+  readonly fp16: boolean;
 }
 
 export function matmulKernel(
   variant: MatmulVariant,
   product: Product,
-  { bType, biasType, aOffset, outStrides, outOffset }: MatmulOperands,
+  { bType, biasType, aOffset, outStrides, outOffset, fp16 }: MatmulOperands,
 ): MatmulKernel {
   const { M, N } = product;
   const loads = matmulLoads(product, aOffset, variant === 'subgroup');
@@ -49,8 +53,8 @@ export function matmulKernel(
     case 'tiled': {
       const [x, y] = N <= 16 ? [4, 16] : M <= 16 ? [32, 2] : [16, 8];
       return {
-        name: name('tiled'),
-        wgsl: prelude + TILED,
+        name: name(fp16 ? 'tiled-fp16' : 'tiled'),
+        wgsl: (fp16 ? `enable f16;\n${TILE_F16}` : TILE_F32) + prelude + TILED,
         constants: { THREADS_X: x, THREADS_Y: y },
         tile: { rows: 8 * y, columns: 4 * x },
         block: { rows: 8, columns: 4 },

@@ -2,7 +2,8 @@
 // A workgroup computes 8 * THREADS_Y rows by 4 * THREADS_X columns of `out`; an invocation 8 by 4.
 // K goes through in tiles of 16, stored k-major so that the inner loop reads whole vec4s. They are loaded in blocks
 // of 4 by 4, by four vec4s where the layout allows: with the default sizes half of the invocations load a block of
-// `a`, the others one of `b`. Before this text: a left and a right text, which load and know the layouts.
+// `a`, the others one of `b`. Before this text: the type of a tile, and a left and a right text, which load and know
+// the layouts.
 // Each sum runs over k in ascending order, as in every variant: the bits are the same.
 
 override THREADS_X: u32 = 16u;
@@ -22,8 +23,8 @@ override A_BLOCKS = TILE_KS * A_QUADS;
 override BLOCKS = A_BLOCKS + TILE_KS * B_QUADS;
 override THREADS = THREADS_X * THREADS_Y;
 
-var<workgroup> aTile: array<vec4<f32>, A_LENGTH>;
-var<workgroup> bTile: array<vec4<f32>, B_LENGTH>;
+var<workgroup> aTile: array<TileQuad, A_LENGTH>;
+var<workgroup> bTile: array<TileQuad, B_LENGTH>;
 
 @compute @workgroup_size(THREADS_X, THREADS_Y)
 fn main(
@@ -65,22 +66,22 @@ fn main(
           values = loadLeft(leftPlace(firstRow + quad * 4u, rows), leftStep, tile + k, end);
         }
         for (var q = 0u; q < 4u; q++) {
-          aTile[(k + q) * A_PITCH + quad] = values[q];
+          aTile[(k + q) * A_PITCH + quad] = toTile(values[q]);
         }
       } else {
         if (tile + k < end) {
           values = loadRight(rightPlace(firstColumn + quad * 4u), rightStep, tile + k, end);
         }
         for (var q = 0u; q < 4u; q++) {
-          bTile[(k + q) * B_PITCH + quad] = values[q];
+          bTile[(k + q) * B_PITCH + quad] = toTile(values[q]);
         }
       }
     }
     workgroupBarrier();
     for (var k = 0u; k < TILE_K; k++) {
-      let low = aTile[k * A_PITCH + local.y * 2u];
-      let high = aTile[k * A_PITCH + local.y * 2u + 1u];
-      let row = bTile[k * B_PITCH + local.x];
+      let low = vec4<f32>(aTile[k * A_PITCH + local.y * 2u]);
+      let high = vec4<f32>(aTile[k * A_PITCH + local.y * 2u + 1u]);
+      let row = vec4<f32>(bTile[k * B_PITCH + local.x]);
       sum0 = fma(vec4<f32>(low.x), row, sum0);
       sum1 = fma(vec4<f32>(low.y), row, sum1);
       sum2 = fma(vec4<f32>(low.z), row, sum2);

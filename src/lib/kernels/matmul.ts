@@ -45,6 +45,11 @@ export interface MatmulArgs {
   readonly out?: Tensor;
   readonly rows?: MatmulRows;
   readonly variant?: MatmulVariant;
+  /**
+   * Both operands are rounded to 16 bits on their way into workgroup memory; the sums stay in f32. Needs
+   * `shader-f16`. The result is off by some 2^-11 of what its terms are.
+   */
+  readonly fp16?: boolean;
 }
 
 /**
@@ -75,14 +80,15 @@ export function splitCount(M: number, N: number, K: number, isSoftware: boolean)
 
 /**
  * Appends one product (two dispatches where K is split) and returns `out`.
- * @throws KernelError `shape`, `dtype`
+ * @throws KernelError `shape`, `dtype`, `no-f16`
  */
 export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const { label, a, b, bias, rows } = args;
-  const { M, N, K, aRows, bType, biasType } = checkMatmul(args);
+  const { M, N, K, aRows, bType, biasType } = checkMatmul(args, plan.gpu);
   const accumulate = args.accumulate ?? false;
   const form = matmulForm(args.transposeA ?? false, args.transposeB ?? false);
-  const variant = args.variant ?? matmulVariantOf(plan.gpu, form);
+  const fp16 = args.fp16 ?? false;
+  const variant = fp16 ? 'tiled' : (args.variant ?? matmulVariantOf(plan.gpu, form));
   const out = args.out ?? plan.tensor(`${label}/out`, [M, N]);
 
   let product: Product = {
@@ -133,6 +139,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
     aOffset,
     outStrides: here.outStrides,
     outOffset: here.outOffset,
+    fp16,
   });
   plan.dispatch({
     label,

@@ -13,7 +13,7 @@ export interface StepState {
   dropoutSeed: number;
   /** Rows of this micro-batch that have a target, first in the compacted row list. */
   targetCount: number;
-  /** 1 / (number of target tokens of the whole accumulated batch). */
+  /** 1 / (number of target tokens of the whole accumulated batch), times what keeps gradients in the range of 16 bits. */
   lossScale: number;
   learningRate: number;
   /** 1 / (1 - beta1^t), t = number of optimiser steps done including this one. */
@@ -22,6 +22,8 @@ export interface StepState {
   biasCorrection2: number;
   /** Half the width of the noise on the embeddings, see noise.ts; 0 when left out. */
   noiseScale?: number;
+  /** What the gradients are to be multiplied by before they are used, a power of two; 1 when left out. */
+  gradUnscale?: number;
 }
 
 export const STEP_STATE_WORDS = 8;
@@ -40,5 +42,6 @@ export function uploadStepState(gpu: Gpu, tensor: Tensor, state: StepState): voi
   view.setFloat32(16, state.biasCorrection1, true);
   view.setFloat32(20, state.biasCorrection2, true);
   view.setFloat32(24, state.noiseScale ?? 0, true);
+  view.setFloat32(28, state.gradUnscale ?? 1, true);
   gpu.upload(tensor, new Uint8Array(bytes));
 }

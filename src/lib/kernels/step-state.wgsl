@@ -7,5 +7,5 @@ struct StepState {
   biasCorrection1: f32,
   biasCorrection2: f32,
   noiseScale: f32,
-  unused0: u32,
+  gradUnscale: f32,
 }

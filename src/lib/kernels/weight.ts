@@ -14,6 +14,8 @@ export interface WeightMatrix {
   readonly layout: 'out-in' | 'in-out';
   readonly inFeatures: number;
   readonly outFeatures: number;
+  /** Products with it round both operands to 16 bits, see MatmulArgs. */
+  readonly fp16?: boolean;
 }
 
 /** Storage types a right-hand matrix may have. */

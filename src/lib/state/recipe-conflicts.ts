@@ -28,14 +28,23 @@ export type Conflict = {
     }
   | { readonly kind: 'end-above-rate'; readonly end: number; readonly rate: number }
   | { readonly kind: 'nothing-held-back' }
+  | { readonly kind: 'no-f16' }
 );
 
 export type ConflictKind = Conflict['kind'];
 export type NeedsEvaluation =
   'load_best_model_at_end' | 'early_stopping_patience' | 'save_strategy';
 
-/** @param heldBack whether rows are held back to evaluate on */
-export function findConflict(args: TrainingArguments, heldBack: boolean): Conflict | undefined {
+/**
+ * @param heldBack whether rows are held back to evaluate on
+ * @param f16 whether the device computes in 16 bits
+ */
+export function findConflict(
+  args: TrainingArguments,
+  heldBack: boolean,
+  f16 = true,
+): Conflict | undefined {
+  if (args.fp16 && !f16) return { kind: 'no-f16', fix: { training: { fp16: false } } };
   return findInArguments(args) ?? findInData(args, heldBack);
 }
 

@@ -29,6 +29,7 @@ export type SwitchOption =
   | 'load_in_4bit'
   | 'use_rslora'
   | 'gradient_checkpointing'
+  | 'fp16'
   | 'packing'
   | 'group_by_length'
   | 'load_best_model_at_end'
@@ -83,6 +84,7 @@ const MORE: Readonly<Record<Exclude<GroupName, 'method'>, readonly OptionItem[]>
   optimizer: [
     choice('optim', ['adamw_torch', 'adamw_8bit']),
     flag('gradient_checkpointing'),
+    flag('fp16'),
     number('weight_decay'),
     number('max_grad_norm'),
     number('adam_beta1'),
@@ -135,10 +137,14 @@ const paceOf = (schedule: LrSchedulerType): readonly OptionItem[] => {
   ];
 };
 
-/** Everything else, in order; a method without options of its own has no such group. */
+/**
+ * Everything else, in order; a method without options of its own has no such group.
+ * @param f16 whether the device computes in 16 bits, or the choice is on all the same
+ */
 export function moreGroups(
   method: Method,
   schedule: LrSchedulerType = 'linear',
+  f16 = true,
 ): { name: GroupName; items: readonly OptionItem[] }[] {
   const own = [
     ...(method === 'lora' ? [choice('init_lora_weights', STARTS)] : []),
@@ -147,7 +153,8 @@ export function moreGroups(
   ];
   const itemsOf = (name: GroupName) =>
     name === 'method' ? own : name === 'pace' ? paceOf(schedule) : MORE[name];
-  return GROUPS.map((name) => ({ name, items: itemsOf(name) })).filter(
+  const isOffered = ({ name }: OptionItem) => f16 || name !== 'fp16';
+  return GROUPS.map((name) => ({ name, items: itemsOf(name).filter(isOffered) })).filter(
     ({ items }) => items.length > 0,
   );
 }

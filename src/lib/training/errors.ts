@@ -8,6 +8,7 @@ export type TrainingErrorCode =
   | 'answers-cut'
   | 'too-long'
   | 'diverged'
-  | 'wrong-checkpoint';
+  | 'wrong-checkpoint'
+  | 'no-f16';
 
 export class TrainingError extends InkstoneError<TrainingErrorCode> {}

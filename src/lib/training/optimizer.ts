@@ -37,7 +37,7 @@ export class Optimizer {
     fill(begin, { label: '/optimizer/total', out: total, value: 0 });
 
     const end = new PlanBuilder(gpu, 'end step');
-    const norm = end.keep(gradNorm(end, { label: '/optimizer/norm', grads }));
+    const norm = end.keep(gradNorm(end, { label: '/optimizer/norm', grads, step }));
     const shared = { label: '/optimizer/adamw', params, grads, norm, step };
     const settingsOf = ({ decay, fast }: ParameterGroup) => ({
       ...shared,

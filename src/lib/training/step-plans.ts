@@ -46,6 +46,8 @@ export interface StepPlansOptions {
   packing?: boolean;
   /** Noise of the step state's scale on the embeddings of training. */
   embeddingNoise?: boolean;
+  /** `fp16`, of evaluation too. */
+  fp16?: boolean;
 }
 
 export class StepPlans {
@@ -134,7 +136,8 @@ export class StepPlans {
   }
 
   private async buildPlan(B: number, T: number, training: boolean): Promise<ShapePlan> {
-    const { gpu, config, weights, adapter, gradientCheckpointing, labelSmoothing } = this.options;
+    const { gpu, config, weights, adapter, fp16 } = this.options;
+    const { gradientCheckpointing, labelSmoothing } = this.options;
     const packing = training && this.options.packing;
     const noisy = training && this.options.embeddingNoise;
     await chooseMatmulVariants(gpu);
@@ -174,6 +177,7 @@ export class StepPlans {
         gradientCheckpointing,
         labelSmoothing,
         embeddingNoise,
+        fp16,
       },
       training,
     );

@@ -11,9 +11,10 @@ import {
   has8bitMoments,
   requireConsistentEvaluation,
   startsFromWeights,
+  type TrainingArguments,
 } from '../config';
 import { adaptedModel, countParameters } from '../decoder';
-import { ReadbackRing } from '../gpu';
+import { ReadbackRing, type Gpu } from '../gpu';
 import { uploadStepState } from '../kernels/step-state';
 import {
   AdapterState,
@@ -65,13 +66,14 @@ export class Trainer {
 
   /**
    * Allocates all that the run needs and compiles its largest plans.
-   * @throws TrainingError `no-rows`, `no-eval-rows`, `no-targets`, `too-long`, `wrong-checkpoint`;
+   * @throws TrainingError `no-rows`, `no-eval-rows`, `no-targets`, `too-long`, `wrong-checkpoint`, `no-f16`;
    *   ConfigError for options that contradict each other; GpuError `out-of-memory`, `limit`
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { gpu, config, weights, peft, args, checkpoint } = options;
     checkRecipe(peft, args);
     requireConsistentEvaluation(args, 'training arguments');
+    requireF16(gpu, args);
     const rows = trainedRows(options);
     const evalRows = evaluatedRows(options);
     const layout = layoutAdapter(adaptedModel(config), peft);
@@ -109,6 +111,7 @@ export class Trainer {
           labelSmoothing: args.label_smoothing_factor,
           packing: args.packing,
           embeddingNoise: args.neftune_noise_alpha !== null,
+          fp16: args.fp16,
         }),
       );
       const B = Math.min(rows.length, args.per_device_train_batch_size);
@@ -254,7 +257,7 @@ export class Trainer {
     const learningRate = learningRateAt(args, this.step, this.shape.totalSteps);
     const t = this.step + 1;
     const shared = {
-      lossScale: targetCount > 0 ? 1 / targetCount : 0,
+      ...gradientScale(targetCount, args),
       learningRate,
       biasCorrection1: 1 / (1 - args.adam_beta1 ** t),
       biasCorrection2: 1 / Math.sqrt(1 - args.adam_beta2 ** t),
@@ -291,6 +294,26 @@ function factorsOnly(layout: AdapterLayout, values: Float32Array): Float32Array 
   for (const { kind, offset, count } of layout.parameters)
     if (kind === 'bias') initial.fill(0, offset, offset + count);
   return initial;
+}
+
+/**
+ * What gradients carry while they are computed: with fp16, the gradient of a token's loss times 128 to 256, a power of two
+ * away from the truth. Far from the largest f16, 65504, and six digits above where its numbers end.
+ */
+function gradientScale(targetCount: number, { fp16 }: TrainingArguments) {
+  if (targetCount === 0) return { lossScale: 0, gradUnscale: 1 };
+  const scale = fp16 ? 2 ** (8 + Math.floor(Math.log2(targetCount))) : 1;
+  return { lossScale: scale / targetCount, gradUnscale: 1 / scale };
+}
+
+/** @throws TrainingError `no-f16` */
+function requireF16({ features, adapterName }: Gpu, { fp16 }: TrainingArguments): void {
+  if (fp16 && !features.f16)
+    throw new TrainingError(
+      'no-f16',
+      `fp16 needs a GPU that computes in 16 bits (shader-f16), and ${adapterName} does not. Turn fp16 off.`,
+      { details: { adapter: adapterName } },
+    );
 }
 
 /** @throws TrainingError `wrong-checkpoint` */

@@ -85,6 +85,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
     `The loss stopped being a number${d.step === undefined ? '' : ` at step ${d.step}`}. The last checkpoint is kept; lower learning_rate and try again.`,
   'no-training': asWritten,
   'not-running': asWritten,
+  'no-f16': asWritten,
   'wrong-checkpoint': asWritten,
   runtime: asWritten,
   session: asWritten,

@@ -34,6 +34,7 @@ export const recipe: typeof zh = {
       `The rate at the end (${end}) must be below the learning rate (${rate}).`,
     nothingHeldBack:
       'A run that evaluates itself needs rows that it does not learn from; hold back a tenth of them.',
+    noF16: (label) => `“${label}” is on, and this device does not compute in 16 bits; turn it off.`,
   },
   noTarget: 'Choose at least one module, or there is nothing to train.',
   fields: {
@@ -62,6 +63,10 @@ export const recipe: typeof zh = {
     gradient_checkpointing: [
       'Recompute activations',
       'Each layer is computed again in backward: far less memory, about a third more time, the same result.',
+    ],
+    fp16: [
+      '16-bit products',
+      'The model’s weights are multiplied in 16 bits and added up in 32: faster on many graphics cards; losses differ by a ten-thousandth. The time below tells whether it pays here.',
     ],
     packing: [
       'Pack short rows',

@@ -119,6 +119,7 @@ export const errors = {
     `${d.step === undefined ? '' : `第 ${d.step} 步的`}损失不再是有效的数值，已停在上一个检查点；请把 learning_rate 调小后再试。`,
   'no-training': () => '这台设备不能训练；对话和查看数据仍可用。',
   'not-running': () => '现在没有正在进行的训练。',
+  'no-f16': () => 'fp16 需要能做 16 位运算的显卡（shader-f16），这台设备不能；请关闭 fp16。',
   'wrong-checkpoint': () => '检查点与这次训练的设置对不上，无法接着训练；请重新开始。',
   runtime: (d) =>
     d.fileName === undefined

@@ -29,6 +29,7 @@ export const recipe = {
       `要在结束时取最好的检查点，“每几步存一次”（${saveSteps}）须是“每几步评测”（${evalSteps}）的整数倍，例如 ${fits}。`,
     endAboveRate: (end: string, rate: string) => `末尾学习率（${end}）须低于学习率（${rate}）。`,
     nothingHeldBack: '训练中评估需要一些不参与训练的行，请留出十分之一。',
+    noF16: (label: string) => `已打开“${label}”，但这台设备不能做 16 位运算，请关闭它。`,
   },
   noTarget: '至少选一个模块，否则没有可训练的参数。',
   fields: {
@@ -48,6 +49,10 @@ export const recipe = {
     gradient_checkpointing: [
       '重算激活',
       '反向时重算每一层：显存少得多，时间多约三分之一；结果一模一样。',
+    ],
+    fp16: [
+      '16 位乘法',
+      '模型权重用 16 位相乘、32 位累加：许多显卡上更快，损失相差约万分之一。在这台设备上是否划算，看下面的预计时间。',
     ],
     packing: ['拼接短样例', '把短的行拼进一个序列，互不可见：填充更少，更快。'],
     group_by_length: ['按长度分组', '长短相近的行放在一步里，填充更少。'],
@@ -155,6 +160,7 @@ export type RecipeField =
   | 'load_in_4bit'
   | 'optim'
   | 'gradient_checkpointing'
+  | 'fp16'
   | 'packing'
   | 'group_by_length'
   | 'eval_strategy'
