@@ -80,7 +80,7 @@ export function createEngine({
   const datasets = new DatasetLibrary(context);
   const runs = new RunLibrary(context);
   const adapters = new AdapterLibrary(context, runs);
-  const cleaner = new StorageCleaner(context, runs, adapters);
+  const cleaner = new StorageCleaner(context, runs, models, adapters);
 
   /**
    * The open model, opened or changed when it has to be.
