@@ -1,7 +1,7 @@
 /**
  * One training run from request to adapter: rows, trainer, pauses, samples, checkpoints, record.
- * The run's record and checkpoint are always on disk, so that a killed tab loses at most the steps
- * since the last checkpoint.
+ * The run's record and checkpoint are always on disk, so that a killed tab loses at most a few minutes of work,
+ * and none of a run that is paused.
  */
 import { DEFAULT_TRAINING_ARGUMENTS, evaluatesItself } from '../config';
 import { adaptedModel } from '../decoder';
@@ -44,6 +44,12 @@ interface Current {
   /** From when the model is open until the run ends. */
   holdsModel: boolean;
   readonly emit: (event: TrainEvent) => void;
+}
+
+interface Running {
+  readonly record: RunRecorder;
+  readonly saver: CheckpointSaver;
+  readonly trainer: Trainer;
 }
 
 export interface TrainingParts {
@@ -203,7 +209,7 @@ export class TrainingService {
       await samples.ask(trainer.step);
       await trainer.run({
         signal: current.stop.signal,
-        gate: () => this.gate(current, record, trainer.step),
+        gate: () => this.gate(current, { record, saver, trainer }),
         onStep: (report) => {
           record.step(report);
           current.emit(stepEvent(report, record.secondsLeft(report), gpu.liveBytes));
@@ -247,10 +253,12 @@ export class TrainingService {
     return (await record.clock.stoppedDuring(pause.wait)) === 'resume';
   }
 
-  private async gate(current: Current, record: RunRecorder, step: number): Promise<void> {
-    if (!current.paused) return;
+  private async gate(current: Current, { record, saver, trainer }: Running): Promise<void> {
+    const { step } = trainer;
+    if (!current.paused) return saver.saveResumePointWhenDue(trainer);
     current.emit({ kind: 'paused', step });
     await record.saveIfRoom({ status: 'paused' });
+    await saver.saveResumePoint(trainer);
     await record.clock.stoppedDuring(current.paused.wait);
     if (current.stop.signal.aborted) return;
     await record.saveIfRoom({ status: 'running' });
