@@ -157,16 +157,19 @@ describe('by itself', () => {
       },
       waitForSpace: async () => false,
     });
-    const work = async (step: number, minutes: number) => {
+    const work = async (step: number, minutes: number, soon = false) => {
       for (let i = 0; i < minutes; i++) {
         nowMs += 60_000;
         clock.tick();
       }
       const state = { global_step: step, best_model_checkpoint: null };
-      await saver.saveResumePointWhenDue({
-        step,
-        checkpoint: async () => ({ state }) as unknown as Checkpoint,
-      });
+      await saver.saveResumePointWhenDue(
+        {
+          step,
+          checkpoint: async () => ({ state }) as unknown as Checkpoint,
+        },
+        soon,
+      );
     };
     return { work, saved };
   }
@@ -183,5 +186,17 @@ describe('by itself', () => {
     expect(saved).toEqual([2, 4]);
     await work(4, 60);
     expect(saved).toEqual([2, 4]);
+  });
+
+  it('sooner where the tab may be about to die, but not again and again', async () => {
+    const { work, saved } = saverAt();
+    await work(1, 1, true);
+    expect(saved).toEqual([1]);
+    await work(2, 0, true);
+    expect(saved).toEqual([1]);
+    await work(3, 1);
+    expect(saved).toEqual([1]);
+    await work(4, 0, true);
+    expect(saved).toEqual([1, 4]);
   });
 });

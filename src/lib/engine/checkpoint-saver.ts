@@ -13,6 +13,8 @@ import type { RunRecorder } from './run-recorder';
 /** Work that a crash may cost at most, or so many times what saving takes, where that is more. */
 const RESUME_POINT_MS = 5 * 60_000;
 const RESUME_POINT_COSTS = 20;
+/** The same where the tab may be about to die. */
+const SOON_MS = 15_000;
 
 export interface CheckpointSaverOptions {
   readonly checkpoints: CheckpointStore;
@@ -72,9 +74,14 @@ export class CheckpointSaver {
     }
   }
 
-  async saveResumePointWhenDue(trainer: Pick<Trainer, 'step' | 'checkpoint'>): Promise<void> {
+  /** @param soon the tab may be about to die */
+  async saveResumePointWhenDue(
+    trainer: Pick<Trainer, 'step' | 'checkpoint'>,
+    soon = false,
+  ): Promise<void> {
     const unsavedMs = this.options.record.clock.elapsedMs - this.saved.workedMs;
-    if (unsavedMs >= Math.max(RESUME_POINT_MS, RESUME_POINT_COSTS * this.costMs))
+    const dueMs = soon ? SOON_MS : RESUME_POINT_MS;
+    if (unsavedMs >= Math.max(dueMs, RESUME_POINT_COSTS * this.costMs))
       await this.saveResumePoint(trainer);
   }
 

@@ -287,6 +287,7 @@ export function createEngine({
       return training.train(request, call);
     },
     pauseTraining: async () => training.pause(),
+    saveTraining: async () => training.saveSoon(),
     resumeTraining: async () => training.resume(),
     stopTraining: async ({ keep }) => training.stop(keep),
     listRuns: () => runs.list(),

@@ -211,7 +211,11 @@ export interface TrainRequest {
 /** What decides how a run goes, and what it takes. */
 export type TrainSettings = Omit<TrainRequest, 'samplePrompts' | 'resumeRunId' | 'name'>;
 
+/** What takes a while before the first step. */
+export type PreparedPart = 'rows' | 'adapter';
+
 export type TrainEvent =
+  | { kind: 'preparing'; part: PreparedPart; /** 0 to 1. */ share: number }
   | {
       kind: 'prepared';
       runId: string;
@@ -572,8 +576,13 @@ export interface EngineApi {
    */
   train: ApiMethod<TrainRequest, RunSummary, TrainEvent>;
   pauseTraining: ApiMethod<void, void>;
+  /** Saves the running training where it is, after the step under way; nothing where there is none. */
+  saveTraining: ApiMethod<void, void>;
   resumeTraining: ApiMethod<void, void>;
-  /** Ends the running training after the current step; `keep` writes a checkpoint first. */
+  /**
+   * Ends the running training after the current step; `keep` writes a checkpoint first. Before the first step
+   * nothing of a new run is left, and `train` may reject with an AbortError.
+   */
   stopTraining: ApiMethod<{ keep: boolean }, void>;
   listRuns: ApiMethod<void, RunSummary[]>;
   /** With its checkpoints; `keepAdapter` lets the newest adapter outlive it. */

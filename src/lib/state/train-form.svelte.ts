@@ -165,8 +165,10 @@ class TrainForm {
   }
 
   async #run(request: TrainRequest): Promise<RunSummary> {
-    await models.open(request.modelId);
-    const run = await training.start(request);
+    const run = await training.start(request, (signal) => {
+      signal.addEventListener('abort', () => models.cancel(), { once: true });
+      return models.open(request.modelId);
+    });
     if (run.adapterId) {
       chat.modelId = run.modelId;
       chat.adapterId = run.adapterId;

@@ -267,6 +267,8 @@ export class StandIn implements EngineApi {
     this.#adapters = [...this.#adapters.filter(({ runId }) => runId !== run.id), ...own];
   }
 
+  async saveTraining() {}
+
   async pauseTraining() {
     this.#trainer.paused = true;
   }

@@ -110,6 +110,10 @@ export const train: typeof zh = {
   storageShort: (needed, free) =>
     `The checkpoints take about ${needed}, and this device has ${free} left for the page. Free some space first, or keep fewer checkpoints.`,
   preparing: 'Preparing…',
+  preparingParts: {
+    rows: 'Turning the rows into tokens…',
+    adapter: 'Working out where the adapter starts…',
+  },
   pause: 'Pause',
   resume: 'Continue',
   talkPaused: (step) => `Talk to it as of step ${n(step)}`,

@@ -107,6 +107,10 @@ export const train = {
   storageShort: (needed: string, free: string) =>
     `检查点约需 ${needed}，这台设备上留给网页的空间只剩 ${free}；请先腾出空间，或少留几个检查点。`,
   preparing: '正在准备…',
+  preparingParts: {
+    rows: '正在把数据变成词元……',
+    adapter: '正在计算适配器的起点……',
+  },
   pause: '暂停',
   resume: '继续',
   talkPaused: (step: number) => `和第 ${n(step)} 步的它对话`,
