@@ -86,6 +86,14 @@ class TrainForm {
       (this.model.origin === 'bundled' || this.model.id === models.current?.id),
   );
 
+  /** The model that the person agreed to open to look at what a run would take. */
+  #agreedTo = $state<string>();
+  readonly mayOpen = $derived(this.isCheap || this.#agreedTo === this.model?.id);
+
+  agreeToOpen(): void {
+    this.#agreedTo = this.model?.id;
+  }
+
   async prepare(): Promise<void> {
     await Promise.all([models.ensure(), datasets.ensure(), adapters.ensure()]);
   }

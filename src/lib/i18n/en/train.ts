@@ -97,6 +97,9 @@ export const train: typeof zh = {
   predicted: (memory, steps, storage) =>
     `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${storage} of storage for checkpoints.`,
   predictedTime: (time, step) => `About ${time} on this device, ${step} a step.`,
+  predict: 'Tell what it will take',
+  predictHint: 'Memory, time and space of this run. This opens the model.',
+  downloadsFirst: (size) => `The model is not on this device yet: ${size} are downloaded first.`,
   measuringTime: 'Measuring how long it will take…',
   memoryPartsTitle: 'What takes the memory',
   memoryParts: {

@@ -94,6 +94,9 @@ export const train = {
   predicted: (memory: string, steps: number, storage: string) =>
     `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${storage} 空间。`,
   predictedTime: (time: string, step: string) => `在这台设备上约需 ${time}，每步 ${step}。`,
+  predict: '算一算要用多少',
+  predictHint: '这次训练的显存、时间和存储空间。会先打开模型。',
+  downloadsFirst: (size: string) => `模型还不在这台设备上，会先下载 ${size}。`,
   measuringTime: '正在测算所需时间…',
   memoryPartsTitle: '显存用在哪里',
   memoryParts: {
