@@ -125,7 +125,7 @@ test('a model that is not open is opened for it only when asked', async ({ page 
   await data(page).getByRole('button', { name: 'Look at this data' }).click();
   await expect(finding(page, /^Duplicates/)).toBeVisible();
   // The one yes is enough for both.
-  await expect(page.locator('#run').getByText(/of GPU memory/)).toBeVisible();
+  await expect(page.locator('#run').getByText(/of graphics memory/)).toBeVisible();
   await expect(predict).toHaveCount(0);
 });
 
