@@ -3,6 +3,7 @@
  * removal, of a step, goes on over the same storage and ends in the bytes of one that was let be.
  */
 import { describe, expect, it } from 'vitest';
+import type { TrainingArguments } from '$lib/config';
 import { Xoshiro128 } from '$lib/config/random';
 import type { RunSummary, TrainRequest } from '$lib/rpc/engine-api';
 import { findRun, startEngine, takeAdapter } from './engines';
@@ -44,19 +45,21 @@ async function findAfterDeath(disk: Disk, name: string): Promise<RunSummary | un
   return run;
 }
 
+const CASES: [what: string, training: Partial<TrainingArguments>, evalShare: number][] = [
+  ['checkpoints by steps', { save_strategy: 'steps', save_steps: 2 }, 0],
+  ['checkpoints by epoch', { save_strategy: 'epoch' }, 0],
+  [
+    'evaluations, the best of its checkpoints at the end, and moments in 8 bits',
+    {
+      ...{ save_strategy: 'steps', save_steps: 2, save_total_limit: 2, optim: 'adamw_8bit' },
+      ...{ eval_strategy: 'steps', eval_steps: 2, load_best_model_at_end: true },
+    },
+    0.2,
+  ],
+];
+
 describe('a run that is killed', () => {
-  for (const [what, training, evalShare] of [
-    ['checkpoints by steps', { save_strategy: 'steps', save_steps: 2 }, 0],
-    ['checkpoints by epoch', { save_strategy: 'epoch' }, 0],
-    [
-      'evaluations, the best of its checkpoints at the end, and moments in 8 bits',
-      {
-        ...{ save_strategy: 'steps', save_steps: 2, save_total_limit: 2, optim: 'adamw_8bit' },
-        ...{ eval_strategy: 'steps', eval_steps: 2, load_best_model_at_end: true },
-      },
-      0.2,
-    ],
-  ] as const)
+  for (const [what, training, evalShare] of CASES)
     it(`at ${KILLS} moments, with ${what}, ends in the bytes of one that was not`, async () => {
       const disk = new Disk();
       const modelId = await importSmallModel(startEngine(disk));
