@@ -97,10 +97,15 @@ export interface DatasetProblem {
 }
 
 export interface DatasetReport {
-  /** Undefined while the columns still need a mapping. */
+  /** Undefined while the columns still need a mapping, and where no row can be used as it was read. */
   dataset?: DatasetSummary;
+  /** What the rows were read as; `unknown` where the columns fit no form. */
+  schema: DatasetSchema;
   columns: readonly string[];
+  /** Our fields and the columns that were read as them; where the form is unknown, a guess. */
   suggestedMapping: Readonly<Record<string, string>>;
+  /** Columns and fields of turns that nothing reads. */
+  unusedColumns: readonly string[];
   problems: readonly DatasetProblem[];
   duplicateCount: number;
 }
