@@ -38,10 +38,9 @@ export interface RunSettings {
 }
 
 /** They say what is told and kept of a run, not what it learns. */
-const FREE: readonly string[] = [
-  ...['save_total_limit', 'save_strategy', 'save_steps'],
-  ...['logging_strategy', 'logging_steps', 'logging_first_step'],
-];
+const FREE: readonly string[] = [...['save_total_limit', 'logging_strategy', 'logging_first_step']];
+/** Nor these, unless a run evaluates itself: they decide then which checkpoint is the best, and when it ends. */
+const FREE_WITHOUT_EVALUATION: readonly string[] = ['save_strategy', 'save_steps', 'logging_steps'];
 
 /** As it stands in the file: options by name, rows by their digest. */
 export function writeRunSettings({ peft, args, rows, evalRows }: RunSettings): string {
@@ -172,7 +171,10 @@ const firstDifference = (
   names: readonly string[] = Object.keys(wanted),
 ): string | undefined =>
   names.find(
-    (name) => !FREE.includes(name) && JSON.stringify(found[name]) !== JSON.stringify(wanted[name]),
+    (name) =>
+      !FREE.includes(name) &&
+      !(wanted.eval_strategy === 'no' && FREE_WITHOUT_EVALUATION.includes(name)) &&
+      JSON.stringify(found[name]) !== JSON.stringify(wanted[name]),
   );
 
 function requireEqual(

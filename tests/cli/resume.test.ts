@@ -16,6 +16,7 @@ import {
   openCheckpointFolder,
   requireSameLength,
   RUN_SETTINGS_FILE,
+  writeRunSettings,
 } from '../../src/cli/resume';
 import { readRows } from '../../src/cli/rows';
 import { goldenPath, readJson } from '../goldens';
@@ -181,6 +182,17 @@ describe('train --resume', () => {
       const refused = open(last(), changes);
       await expect(refused).rejects.toThrow(message);
       await expect(refused).rejects.toMatchObject({ code: 'wrong-checkpoint' });
+    });
+
+    it('refuses another rhythm of saving where the best of what was saved is the end', async () => {
+      const best = { load_best_model_at_end: true, eval_strategy: 'steps', eval_steps: 2 };
+      const own = join(out, 'own-best');
+      cpSync(last(), own, { recursive: true });
+      writeFileSync(join(own, RUN_SETTINGS_FILE), writeRunSettings(await settingsOf(best)));
+      expect((await open(own, best)).state.global_step).toBe(18);
+      await expect(open(own, { ...best, save_steps: 6 })).rejects.toThrow(
+        /made with save_steps 4, and this run has 6/,
+      );
     });
 
     it('refuses other rows', async () =>
