@@ -67,6 +67,10 @@ export async function writeFileAtomically(
   await rename(temporary, path);
 }
 
+export async function removeFile(path: string): Promise<void> {
+  await rm(path, { force: true });
+}
+
 export async function removeFolder(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }

@@ -9,13 +9,16 @@ import { CliError } from './errors';
 interface Command {
   readonly required: readonly string[];
   readonly optional: readonly string[];
+  /** Options that may stand alone: '' then. */
+  readonly valueless?: readonly string[];
   readonly run: (options: Record<string, string>) => Promise<void>;
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   train: {
     required: ['model', 'dataset', 'config', 'output'],
-    optional: ['init-adapter', 'eval-dataset'],
+    optional: ['init-adapter', 'eval-dataset', 'resume'],
+    valueless: ['resume'],
     run: (options) => train(options as unknown as Parameters<typeof train>[0]),
   },
   evaluate: {
@@ -38,6 +41,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 export const USAGE = `inkstone COMMAND
 
   train    --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR
+           [--resume [DIR]]  goes on from a checkpoint; without DIR from the newest one in the output folder
   evaluate --model DIR [--adapter DIR] --dataset FILE
   merge    --model DIR --adapter DIR --output DIR
   export   --model DIR [--adapter DIR] --format onnx --dtype fp32|fp16|q4 --output DIR
@@ -60,12 +64,20 @@ export async function main(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
+/** `parseArgs` knows options with a value and options without, not one that is either. */
+function withEmptyValues({ valueless = [] }: Command, words: readonly string[]): string[] {
+  return words.map((word, i) => {
+    const standsAlone = words[i + 1] === undefined || words[i + 1].startsWith('--');
+    return standsAlone && valueless.some((option) => word === `--${option}`) ? `${word}=` : word;
+  });
+}
+
 function parseOptions(name: string, command: Command, words: readonly string[]) {
   const known = [...command.required, ...command.optional];
   const options = Object.fromEntries(known.map((option) => [option, { type: 'string' as const }]));
   let values: Record<string, string | undefined>;
   try {
-    values = parseArgs({ args: [...words], options, strict: true }).values;
+    values = parseArgs({ args: withEmptyValues(command, words), options, strict: true }).values;
   } catch (error) {
     const allowed = known.map((option) => `--${option}`).join(', ');
     throw new CliError('usage', `${name}: ${(error as Error).message} Allowed: ${allowed}.`);

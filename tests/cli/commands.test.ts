@@ -1,33 +1,13 @@
 /** The command line in its own process, against the goldens: train, evaluate, merge, export, and its refusals. */
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseModelConfig } from '$lib/config';
 import { parseOnnx } from '$lib/formats';
 import { openAdapterFolder } from '../../src/cli/model-folder';
 import { goldenPath, readJson, readTensors, relativeL2 } from '../goldens';
-
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-interface Outcome {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function inkstone(...words: string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['scripts/inkstone.mjs', ...words],
-      { cwd: ROOT },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-}
+import { inkstone } from './inkstone';
 
 describe('npm run inkstone', () => {
   let out: string;
@@ -82,6 +62,24 @@ describe('npm run inkstone', () => {
     expect([code, stderr]).toEqual([0, '']);
     const folders = readdirSync(output).filter((entry) => entry.startsWith('checkpoint-'));
     expect(folders.sort()).toEqual(['checkpoint-1', 'checkpoint-6', 'checkpoint-7']);
+  });
+
+  it('train: tells in a line each what the config names and nobody reads, and trains', async () => {
+    const settings = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')) as object;
+    const config = join(out, 'unread.json');
+    const unread = { max_seq_length: 64, learning_rte: 1, bf16: false, output_dir: 'x' };
+    writeFileSync(config, JSON.stringify({ ...settings, max_steps: 1, ...unread }));
+    const { code, stderr } = await inkstone(
+      ...['train', '--model', model, '--dataset', `${folder}/dataset.jsonl`],
+      ...['--config', config, '--output', join(out, 'unread')],
+    );
+    expect([code, stderr.trim().split('\n')]).toEqual([
+      0,
+      [
+        `${config}: max_seq_length is not used (it is 64): use max_length.`,
+        `${config}: learning_rte is not used; did you mean learning_rate?`,
+      ],
+    ]);
   });
 
   it('train --eval-dataset: evaluates on the way and ends with the best checkpoint', async () => {
@@ -196,6 +194,13 @@ describe('npm run inkstone', () => {
         ...['--config', changes.config ?? `${folder}/config.json`, '--output', join(out, 'never')],
       );
 
+    it('but help, which says every option of train', async () => {
+      const { code, stdout } = await inkstone('help');
+      expect(code).toBe(0);
+      for (const option of ['--eval-dataset FILE', '--init-adapter DIR', '--resume [DIR]'])
+        expect(stdout).toContain(option);
+    });
+
     it.each([
       [['fly'], /no command fly; there are train, evaluate, merge, export/],
       [['merge', '--model', 'x'], /merge needs --adapter, --output/],
@@ -207,6 +212,9 @@ describe('npm run inkstone', () => {
     ])('%j', async (words, message) => expect(await bad(...words)).toMatch(message));
 
     it('settings that cannot be', async () => {
+      expect(await train({ config: write('out.json', { exclude_modules: ['k_proj'] }) })).toMatch(
+        /exclude_modules is \["k_proj"\], which is not supported; only null is: name in target_modules/,
+      );
       expect(await train({ config: write('rank.json', { r: 0 }) })).toMatch(
         /r is 0, it must be at least 1/,
       );

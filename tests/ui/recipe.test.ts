@@ -7,6 +7,8 @@
 import { describe, expect, test } from 'vitest';
 import {
   COMMON_RECIPE,
+  DEFAULT_IA3_CONFIG,
+  DEFAULT_PREFIX_CONFIG,
   LR_SCHEDULER_KWARGS,
   LR_SCHEDULER_TYPES,
   readTrainingArguments,
@@ -15,7 +17,8 @@ import {
 } from '../../src/lib/config';
 import { Xoshiro128 } from '../../src/lib/config/random';
 import { DICTIONARIES } from '../../src/lib/i18n';
-import { findConflict } from '../../src/lib/state/recipe-conflicts';
+import { METHODS, peftOf, type Method } from '../../src/lib/state/methods';
+import { findConflict, type Surroundings } from '../../src/lib/state/recipe-conflicts';
 import { mainOptions, moreGroups, type OptionItem } from '../../src/lib/state/recipe-groups';
 import { isAllowed, LIMITS, type NumberOption } from '../../src/lib/state/recipe-limits';
 import {
@@ -25,6 +28,8 @@ import {
   shownSchedule,
   withScheduleOption,
 } from '../../src/lib/state/recipe-schedule';
+import type { TrainerOptions } from '../../src/lib/training';
+import { trainedRows } from '../../src/lib/training/run-rows';
 
 const { training: COMMON } = COMMON_RECIPE;
 
@@ -32,6 +37,10 @@ const itemsOf = (schedule: TrainingArguments['lr_scheduler_type']): OptionItem[]
   ...mainOptions('lora').map((name) => ({ kind: 'number', name }) as const),
   ...moreGroups('lora', schedule).flatMap(({ items }) => items),
 ];
+
+const FITTING: Surroundings = { method: 'lora', heldBack: true, f16: true };
+const conflictOf = (training: TrainingArguments, around: Partial<Surroundings> = {}) =>
+  findConflict(training, { ...FITTING, ...around });
 
 const accepts = (training: TrainingArguments): boolean => {
   try {
@@ -107,7 +116,7 @@ describe('a schedule', () => {
         const [ramp] = shuffled(scheduleChoices(lr_scheduler_type), random);
         if (ramp) set(ramp, ['linear', 'cosine', '1-sqrt'][random.nextBelow(3)]);
       }
-      const found = findConflict(training, true);
+      const found = conflictOf(training);
       expect(accepts(training), JSON.stringify(training.lr_scheduler_kwargs)).toBe(
         found === undefined,
       );
@@ -149,17 +158,17 @@ describe('a contradiction', () => {
         shuffle: pick([true, false]),
         optim: pick(['adamw_torch', 'adamw_8bit'] as const),
       });
-      const conflict = findConflict(training, true);
+      const conflict = conflictOf(training);
       expect(accepts(training), JSON.stringify(training)).toBe(conflict === undefined);
       if (conflict) kinds.set(conflict.kind, (kinds.get(conflict.kind) ?? 0) + 1);
       let heldBack = false;
       for (let press = 0; press < 5; press++) {
-        const found = findConflict(training, heldBack);
+        const found = conflictOf(training, { heldBack });
         if (!found) break;
         training = fitSchedule({ ...training, ...found.fix.training });
         heldBack ||= (found.fix.evalShare ?? 0) > 0;
       }
-      expect(findConflict(training, heldBack)).toBeUndefined();
+      expect(conflictOf(training, { heldBack })).toBeUndefined();
       expect(accepts(training)).toBe(true);
       expect(isAllowed('save_steps', training.save_steps)).toBe(true);
     }
@@ -170,9 +179,9 @@ describe('a contradiction', () => {
 
   test('of fp16 is a device that does not compute in 16 bits, which is offered no such choice', () => {
     const training = { ...COMMON, fp16: true };
-    expect(findConflict(training, true, true)).toBeUndefined();
-    expect(findConflict(COMMON, true, false)).toBeUndefined();
-    const found = findConflict(training, true, false);
+    expect(conflictOf(training)).toBeUndefined();
+    expect(conflictOf(COMMON, { f16: false })).toBeUndefined();
+    const found = conflictOf(training, { f16: false });
     expect(found).toEqual({ kind: 'no-f16', fix: { training: { fp16: false } } });
     const offered = (f16: boolean) =>
       moreGroups('lora', 'linear', f16).flatMap(({ items }) => items.map(({ name }) => name));
@@ -180,13 +189,45 @@ describe('a contradiction', () => {
     expect(offered(false)).toEqual(offered(true).filter((name) => name !== 'fp16'));
   });
 
+  test('of prefix tuning is packing, which every other method goes with', () => {
+    const training = { ...COMMON, packing: true };
+    const found = conflictOf(training, { method: 'prefix' });
+    expect(found).toEqual({ kind: 'packed-prefix', fix: { training: { packing: false } } });
+    expect(
+      conflictOf({ ...training, ...found?.fix.training }, { method: 'prefix' }),
+    ).toBeUndefined();
+    for (const method of METHODS)
+      expect(conflictOf(training, { method })?.kind, method).toBe(
+        refusesPacking(method) ? 'packed-prefix' : undefined,
+      );
+  });
+
   test('of a run that evaluates itself is also that nothing is held back', () => {
     const training = { ...COMMON, eval_strategy: 'epoch' } as const;
-    expect(findConflict(training, false)?.kind).toBe('nothing-held-back');
-    expect(findConflict(training, true)).toBeUndefined();
-    expect(findConflict(COMMON, false)).toBeUndefined();
+    expect(conflictOf(training, { heldBack: false })?.kind).toBe('nothing-held-back');
+    expect(conflictOf(training)).toBeUndefined();
+    expect(conflictOf(COMMON, { heldBack: false })).toBeUndefined();
   });
 });
+
+/** Asks the trainer's own check, with one row and a model of sixteen positions. */
+function refusesPacking(method: Method): boolean {
+  const peft = peftOf({
+    method,
+    lora: COMMON_RECIPE.lora,
+    ia3: DEFAULT_IA3_CONFIG,
+    prefix: { ...DEFAULT_PREFIX_CONFIG, num_virtual_tokens: 4 },
+  });
+  const row = { inputIds: Int32Array.of(1, 2), labels: Int32Array.of(1, 2) };
+  const config = { vocabSize: 8, maxPositionEmbeddings: 16 };
+  const args = { ...COMMON, packing: true };
+  try {
+    trainedRows({ rows: [row], args, peft, config } as unknown as TrainerOptions);
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 function valueOf(name: NumberOption, random: Xoshiro128): number {
   const { min, max, whole } = LIMITS[name];

@@ -1,13 +1,6 @@
-/** `train --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR` */
-import { join } from 'node:path';
-import {
-  evaluatesItself,
-  parseJsonObject,
-  readPeftConfig,
-  readTrainingArguments,
-  type ModelConfig,
-  type PeftConfig,
-} from '$lib/config';
+/** `train --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR [--resume [DIR]]` */
+import { dirname, join } from 'node:path';
+import { evaluatesItself, parseRecipeFile, type ModelConfig, type PeftConfig } from '$lib/config';
 import { adaptedModel, ModelWeights } from '$lib/decoder';
 import { GpuError, type DType } from '$lib/gpu';
 import { layoutAdapter, PeftError, type LoadedAdapter } from '$lib/peft';
@@ -26,9 +19,17 @@ import {
   type Checkpoint,
 } from '$lib/training';
 import { CliError } from '../errors';
-import { readBytes, readText, removeFolder, writeFileAtomically } from '../disk';
+import { readBytes, readText, removeFile, removeFolder, writeFileAtomically } from '../disk';
 import { requestNodeGpu } from '../gpu';
 import { openAdapterFolder, openModelFolder } from '../model-folder';
+import {
+  earlierSteps,
+  findCheckpoint,
+  openCheckpointFolder,
+  requireSameLength,
+  RUN_SETTINGS_FILE,
+  writeRunSettings,
+} from '../resume';
 import { readRows } from '../rows';
 
 export interface TrainOptions {
@@ -39,12 +40,13 @@ export interface TrainOptions {
   'init-adapter'?: string;
   /** Rows held back, for an `eval_strategy`. */
   'eval-dataset'?: string;
+  /** A checkpoint's folder; '' is the newest one in the output folder. */
+  resume?: string;
 }
 
 export async function train(options: TrainOptions): Promise<void> {
-  const settings = parseJsonObject(await readText(options.config), options.config);
-  const peft = readPeftConfig(settings, options.config);
-  const args = readTrainingArguments(settings, options.config);
+  const { peft, args, warnings } = parseRecipeFile(await readText(options.config), options.config);
+  for (const warning of warnings) tell(warning);
   const model = await openModelFolder(options.model);
   const encoding = { maxLength: args.max_length, trainOnPrompt: args.train_on_prompt };
   const rows = await readRows(options.dataset, options.model, encoding);
@@ -55,6 +57,11 @@ export async function train(options: TrainOptions): Promise<void> {
       `${options.config}: eval_strategy is ${args.eval_strategy}, but there are no rows to evaluate on. Give them with --eval-dataset, or set eval_strategy to no.`,
     );
   const evalRows = evalFile ? await readRows(evalFile, options.model, encoding) : undefined;
+  const made = { peft, args, rows, evalRows };
+  const from =
+    options.resume === undefined ? undefined : await findCheckpoint(options.resume, options.output);
+  const adapted = adaptedModel(model.config);
+  const checkpoint = from ? await openCheckpointFolder(from, made, adapted) : undefined;
   const initial = options['init-adapter']
     ? await openAdapterFolder(options['init-adapter'], model.config)
     : undefined;
@@ -69,7 +76,7 @@ export async function train(options: TrainOptions): Promise<void> {
     const settings = { gpu, config, peft, args };
     const trainer = await Trainer.create({
       ...settings,
-      ...{ weights, rows, evalRows, initialValues },
+      ...{ weights, rows, evalRows, initialValues, checkpoint },
       outputDir: options.output,
     }).catch(async (error: unknown) => {
       throw tellSuggestion(
@@ -81,15 +88,19 @@ export async function train(options: TrainOptions): Promise<void> {
         }),
       );
     });
+    if (from && checkpoint) {
+      requireSameLength(from, checkpoint, trainer.shape.totalSteps);
+      tell(`Goes on from ${from}: step ${trainer.step} of ${trainer.shape.totalSteps} is done.`);
+    }
     const { trainableCount } = trainer.layout;
     process.stdout.write(`${trainableParameters(trainableCount, trainer.allParams)}\n`);
     const save = async (checkpoint: Checkpoint, folder: string, only?: readonly string[]) => {
-      const files = writeCheckpoint(checkpoint, peft, adaptedModel(config), model.name);
+      const files = writeCheckpoint(checkpoint, peft, adapted, model.name);
       for (const [name, bytes] of files)
         if (!only || only.includes(name)) await writeFileAtomically(join(folder, name), bytes);
     };
     // Only what this run wrote is ever removed, whatever else lies in the output folder.
-    let written: number[] = [];
+    let written = from ? await earlierSteps(options.output, trainer.step, made) : [];
     const folderOf = (step: number) => join(options.output, checkpointName(step));
     const removeSurplus = async (kept: number, best: number | undefined) => {
       const surplus = surplusCheckpoints(written, kept, args.save_total_limit, best);
@@ -97,6 +108,8 @@ export async function train(options: TrainOptions): Promise<void> {
       written = written.filter((other) => !surplus.includes(other));
     };
     const bestStep = () => checkpointStep(trainer.trainerState.best_model_checkpoint ?? '');
+    // A run that was ended between writing one checkpoint and removing another has one too many.
+    if (written.includes(trainer.step)) await removeSurplus(trainer.step, bestStep());
     await trainer.run({
       onStep: ({ step, epoch, loss, grad_norm, learning_rate }) => {
         const line = { step, epoch, loss, grad_norm, learning_rate };
@@ -107,15 +120,24 @@ export async function train(options: TrainOptions): Promise<void> {
         process.stdout.write(`${JSON.stringify({ step, epoch, eval_loss })}\n`),
       onCheckpoint: async (checkpoint) => {
         const { global_step: step } = checkpoint.state;
-        await save(checkpoint, folderOf(step));
+        const folder = folderOf(step);
+        // The last to be written: with it the checkpoint is complete, and none of an earlier run is taken for it.
+        await removeFile(join(folder, TRAINER_STATE_FILE));
+        await writeFileAtomically(join(folder, RUN_SETTINGS_FILE), writeRunSettings(made));
+        await save(checkpoint, folder);
         written = [...written, step];
         await removeSurplus(step, bestStep());
       },
       loadCheckpoint: async (step) => {
         const names = ['adapter_config.json', 'adapter_model.safetensors'];
         const files = new Map<string, Uint8Array>();
-        for (const name of names) files.set(name, await readBytes(join(folderOf(step), name)));
-        return readCheckpointValues(files, peft, adaptedModel(config));
+        // What was the best before the run was ended lies where it went on from.
+        const folder =
+          from && !written.includes(step)
+            ? join(dirname(from), checkpointName(step))
+            : folderOf(step);
+        for (const name of names) files.set(name, await readBytes(join(folder, name)));
+        return readCheckpointValues(files, peft, adapted);
       },
     });
     // As the Trainer does at its end: one checkpoint is the best one, not the last.
@@ -143,6 +165,10 @@ function requireSameShape(initial: LoadedAdapter, peft: PeftConfig, config: Mode
       'wrong-model',
       `The initial adapter (${summary(initial.config)}) does not fit the config (${summary(peft)}). Make them equal.`,
     );
+}
+
+function tell(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
 }
 
 const summary = (config: PeftConfig): string =>

@@ -70,7 +70,7 @@ export function readEvaluationArguments(
     eval_strategy: strategy('eval_strategy', defaults.eval_strategy),
     // The Trainer reads 0 as nothing.
     eval_steps: optional('eval_steps', defaults.eval_steps, () =>
-      fields.object.eval_steps === 0 ? null : readSteps(fields, 'eval_steps', 1),
+      fields.value('eval_steps') === 0 ? null : readSteps(fields, 'eval_steps', 1),
     ),
     eval_on_start: flag('eval_on_start', defaults.eval_on_start),
     per_device_eval_batch_size: fields.integer(

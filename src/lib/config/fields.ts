@@ -46,17 +46,26 @@ interface NumberRange {
 }
 
 export class Fields {
+  /** @param namesRead collects every name that is asked for, so that what nobody asked for can be told */
   constructor(
     readonly object: JsonObject,
     readonly fileName: string,
+    private readonly namesRead = new Set<string>(),
   ) {}
 
+  /** As it stands in the file. */
+  value(name: string): unknown {
+    this.namesRead.add(name);
+    return this.object[name];
+  }
+
   has(name: string): boolean {
-    return this.object[name] !== undefined && this.object[name] !== null;
+    const value = this.value(name);
+    return value !== undefined && value !== null;
   }
 
   number(name: string, fallback: number | undefined, range: NumberRange = {}): number {
-    const value = this.object[name] ?? fallback;
+    const value = this.value(name) ?? fallback;
     if (value === undefined) throw this.missing(name, 'a number');
     if (typeof value !== 'number' || !Number.isFinite(value))
       throw this.wrong(name, value, 'a finite number');
@@ -73,13 +82,13 @@ export class Fields {
   }
 
   boolean(name: string, fallback: boolean): boolean {
-    const value = this.object[name] ?? fallback;
+    const value = this.value(name) ?? fallback;
     if (typeof value !== 'boolean') throw this.wrong(name, value, 'true or false');
     return value;
   }
 
   text(name: string, fallback: string | undefined): string {
-    const value = this.object[name] ?? fallback;
+    const value = this.value(name) ?? fallback;
     if (value === undefined) throw this.missing(name, 'a text');
     if (typeof value !== 'string') throw this.wrong(name, value, 'a text');
     return value;
@@ -90,7 +99,7 @@ export class Fields {
     choices: readonly Choice[],
     fallback: Choice | undefined,
   ): Choice {
-    const value = this.object[name] ?? fallback;
+    const value = this.value(name) ?? fallback;
     if (value === undefined) throw this.missing(name, `one of ${choices.join(', ')}`);
     if (!choices.includes(value as Choice))
       throw this.wrong(name, value, `one of ${choices.join(', ')}`);
@@ -98,7 +107,7 @@ export class Fields {
   }
 
   nested(name: string): Fields | undefined {
-    const value = this.object[name];
+    const value = this.value(name);
     if (value === undefined || value === null) return undefined;
     if (!isJsonObject(value)) throw this.wrong(name, value, 'an object');
     return new Fields(value, `${this.fileName} (${name})`);

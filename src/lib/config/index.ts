@@ -57,6 +57,7 @@ export {
   type PeftType,
   type PrefixTuningConfig,
 } from './peft-config';
+export { parseRecipeFile, type RecipeFile } from './recipe-file';
 export {
   COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,

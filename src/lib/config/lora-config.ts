@@ -1,6 +1,7 @@
 /** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA, PiSSA and OLoRA too. */
 import { ConfigError } from './errors';
 import { describe, Fields, type JsonObject } from './fields';
+import { refuseUnsupportedPeft } from './unsupported-peft';
 
 export const LORA_BIASES = ['none', 'all', 'lora_only'] as const;
 export type LoraBias = (typeof LORA_BIASES)[number];
@@ -63,16 +64,18 @@ export function loraScale(config: Pick<LoraConfig, 'r' | 'lora_alpha' | 'use_rsl
  * Reads PEFT's names out of an adapter's config or a flat training config.
  * @throws ConfigError for a method, rank or module that is not supported, by name
  */
-export function readLoraConfig(object: JsonObject, fileName: string): LoraConfig {
-  const fields = new Fields(object, fileName);
+export function readLoraConfig(
+  object: JsonObject,
+  fileName: string,
+  namesRead?: Set<string>,
+): LoraConfig {
+  const fields = new Fields(object, fileName, namesRead);
+  refuseUnsupportedPeft(fields);
   for (const option of ['use_qalora', 'fan_in_fan_out', 'lora_bias'])
     if (fields.boolean(option, false)) throw fields.unsupported(option, true, 'false');
   for (const option of ['rank_pattern', 'alpha_pattern'])
     if (Object.keys(fields.nested(option)?.object ?? {}).length > 0)
       throw fields.unsupported(option, object[option], 'an empty object');
-  for (const option of ['modules_to_save', 'layers_to_transform', 'target_parameters'])
-    if (fields.has(option) && (object[option] as unknown[]).length !== 0)
-      throw fields.unsupported(option, object[option], 'null');
   const defaults = DEFAULT_LORA_CONFIG;
   const init = readInit(fields);
   const config: LoraConfig = {
@@ -96,7 +99,7 @@ export const startsFromWeights = ({ init_lora_weights }: LoraConfig): boolean =>
   init_lora_weights !== true;
 
 function readInit(fields: Fields): InitLoraWeights {
-  const value = fields.object.init_lora_weights ?? true;
+  const value = fields.value('init_lora_weights') ?? true;
   if (value === true || value === 'pissa' || value === 'olora') return value;
   if (typeof value === 'string' && /^pissa_niter_([1-9]|[1-9]\d)$/.test(value))
     return value as InitLoraWeights;
@@ -109,7 +112,7 @@ export function readTargets(
   name: 'target_modules' | 'feedforward_modules',
   defaults: readonly LinearModule[],
 ): LinearModule[] {
-  const value = fields.object[name] ?? defaults;
+  const value = fields.value(name) ?? defaults;
   if (value === 'all-linear') return [...LINEAR_MODULES];
   const list = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(list) || list.length === 0)

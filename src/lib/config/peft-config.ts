@@ -10,6 +10,7 @@ import {
   type LinearModule,
   type LoraConfig,
 } from './lora-config';
+import { refuseUnsupportedPeft } from './unsupported-peft';
 
 /** Learned factors on keys, values and the feed-forward's inner activations (arXiv 2205.05638). */
 export interface Ia3Config {
@@ -68,14 +69,20 @@ export function parsePeftConfig(text: string, fileName = 'adapter_config.json'):
 
 /**
  * Reads PEFT's names out of an adapter's config or a flat training config; LoRA where none is named.
+ * @param namesRead collects the names that the method knows
  * @throws ConfigError for a method, option or module that is not supported, by name
  */
-export function readPeftConfig(object: JsonObject, fileName: string): PeftConfig {
-  const fields = new Fields(object, fileName);
+export function readPeftConfig(
+  object: JsonObject,
+  fileName: string,
+  namesRead?: Set<string>,
+): PeftConfig {
+  const fields = new Fields(object, fileName, namesRead);
   const type = fields.text('peft_type', 'LORA');
+  refuseUnsupportedPeft(fields);
   switch (type) {
     case 'LORA':
-      return readLoraConfig(object, fileName);
+      return readLoraConfig(object, fileName, namesRead);
     case 'IA3':
       return readIa3Config(fields);
     case 'PREFIX_TUNING':
@@ -92,7 +99,7 @@ function readIa3Config(fields: Fields): Ia3Config {
     throw fields.unsupported('fan_in_fan_out', true, 'false');
   const { target_modules, feedforward_modules } = DEFAULT_IA3_CONFIG;
   const targets = readTargets(fields, 'target_modules', target_modules);
-  const inner = isEmptyList(fields.object.feedforward_modules)
+  const inner = isEmptyList(fields.value('feedforward_modules'))
     ? []
     : readTargets(fields, 'feedforward_modules', feedforward_modules);
   const stray = inner.find((module) => !targets.includes(module));

@@ -124,18 +124,23 @@ export const COMMON_RECIPE: { lora: LoraConfig; training: TrainingArguments } = 
   },
 };
 
-/** @throws ConfigError naming the field, what was found and what is allowed */
+/**
+ * @param namesRead collects the names that are arguments
+ * @throws ConfigError naming the field, what was found and what is allowed
+ */
 export function readTrainingArguments(
   object: JsonObject,
   fileName: string,
   defaults: TrainingArguments = DEFAULT_TRAINING_ARGUMENTS,
+  namesRead?: Set<string>,
 ): TrainingArguments {
-  const fields = new Fields(object, fileName);
+  const fields = new Fields(object, fileName, namesRead);
   const whole = { min: 1, max: 1e9 };
   const beta = { min: 0, max: 0.9999999 };
   // A fraction below 1 in `warmup_steps` is a share of all steps, as transformers 5 reads it.
   const warmup = fields.number('warmup_steps', defaults.warmup_steps, { min: 0, max: 1e9 });
   const warmupIsShare = warmup > 0 && warmup < 1;
+  const warmup_ratio = fields.number('warmup_ratio', defaults.warmup_ratio, { min: 0, max: 1 });
   const learning_rate = fields.number('learning_rate', defaults.learning_rate, { min: 0, max: 10 });
   const lr_scheduler_type = fields.oneOf(
     'lr_scheduler_type',
@@ -164,9 +169,7 @@ export function readTrainingArguments(
     lr_scheduler_type,
     lr_scheduler_kwargs: readLrSchedulerKwargs(fields, lr_scheduler_type, learning_rate),
     warmup_steps: warmupIsShare ? 0 : Math.floor(warmup),
-    warmup_ratio: warmupIsShare
-      ? warmup
-      : fields.number('warmup_ratio', defaults.warmup_ratio, { min: 0, max: 1 }),
+    warmup_ratio: warmupIsShare ? warmup : warmup_ratio,
     optim: fields.oneOf('optim', OPTIMIZERS, defaults.optim),
     weight_decay: fields.number('weight_decay', defaults.weight_decay, { min: 0, max: 10 }),
     adam_beta1: fields.number('adam_beta1', defaults.adam_beta1, beta),
@@ -220,11 +223,11 @@ function readSampling(fields: Fields, defaults: TrainingArguments) {
 
 function readFourBit(fields: Fields, fallback: boolean): boolean {
   const isOn = fields.boolean('load_in_4bit', fallback);
+  const type = fields.text('bnb_4bit_quant_type', 'nf4');
+  const isDouble = fields.boolean('bnb_4bit_use_double_quant', true);
   if (isOn) {
-    const type = fields.text('bnb_4bit_quant_type', 'nf4');
     if (type !== 'nf4') throw fields.unsupported('bnb_4bit_quant_type', type, 'nf4');
-    if (!fields.boolean('bnb_4bit_use_double_quant', true))
-      throw fields.unsupported('bnb_4bit_use_double_quant', false, 'true');
+    if (!isDouble) throw fields.unsupported('bnb_4bit_use_double_quant', false, 'true');
   }
   return isOn;
 }

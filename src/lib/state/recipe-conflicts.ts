@@ -1,6 +1,6 @@
 /**
  * Choices of a recipe that do not go together, before a run would be refused for them: what is wrong, with the
- * numbers that a sentence needs, and the smallest change that mends it. The rules are those of config/.
+ * numbers that a sentence needs, and the smallest change that mends it. The rules are those of config/ and training/.
  */
 import {
   evaluatesItself,
@@ -9,6 +9,7 @@ import {
   type EvalStrategy,
   type TrainingArguments,
 } from '../config';
+import type { Method } from './methods';
 
 export type Conflict = {
   /** The change that one press makes. */
@@ -29,22 +30,29 @@ export type Conflict = {
   | { readonly kind: 'end-above-rate'; readonly end: number; readonly rate: number }
   | { readonly kind: 'nothing-held-back' }
   | { readonly kind: 'no-f16' }
+  | { readonly kind: 'packed-prefix' }
 );
 
 export type ConflictKind = Conflict['kind'];
 export type NeedsEvaluation =
   'load_best_model_at_end' | 'early_stopping_patience' | 'save_strategy';
 
-/**
- * @param heldBack whether rows are held back to evaluate on
- * @param f16 whether the device computes in 16 bits
- */
+/** What the arguments of a run have to go together with. */
+export interface Surroundings {
+  readonly method: Method;
+  /** Whether rows are held back to evaluate on. */
+  readonly heldBack: boolean;
+  /** Whether the device computes in 16 bits. */
+  readonly f16: boolean;
+}
+
 export function findConflict(
   args: TrainingArguments,
-  heldBack: boolean,
-  f16 = true,
+  { method, heldBack, f16 }: Surroundings,
 ): Conflict | undefined {
   if (args.fp16 && !f16) return { kind: 'no-f16', fix: { training: { fp16: false } } };
+  if (args.packing && method === 'prefix')
+    return { kind: 'packed-prefix', fix: { training: { packing: false } } };
   return findInArguments(args) ?? findInData(args, heldBack);
 }
 

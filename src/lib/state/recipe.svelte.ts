@@ -246,7 +246,8 @@ class Recipe {
 
   /** @param heldBack whether rows are held back to evaluate on */
   conflict(heldBack: boolean): Conflict | undefined {
-    return findConflict(this.training, heldBack, engine.device?.f16 ?? true);
+    const { method, training } = this;
+    return findConflict(training, { method, heldBack, f16: engine.device?.f16 ?? true });
   }
 
   mend({ fix }: Conflict): void {

@@ -35,6 +35,8 @@ export const recipe: typeof zh = {
     nothingHeldBack:
       'A run that evaluates itself needs rows that it does not learn from; hold back a tenth of them.',
     noF16: (label) => `“${label}” is on, and this device does not compute in 16 bits; turn it off.`,
+    packedPrefix: (label) =>
+      `“${label}” is on, and prefix tuning cannot have it: each example needs the prefix in front of it anew. Turn it off.`,
   },
   noTarget: 'Choose at least one module, or there is nothing to train.',
   fields: {

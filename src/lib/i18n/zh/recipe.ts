@@ -30,6 +30,8 @@ export const recipe = {
     endAboveRate: (end: string, rate: string) => `末尾学习率（${end}）须低于学习率（${rate}）。`,
     nothingHeldBack: '训练中评估需要一些不参与训练的行，请留出十分之一。',
     noF16: (label: string) => `已打开“${label}”，但这台设备不能做 16 位运算，请关闭它。`,
+    packedPrefix: (label: string) =>
+      `前缀微调要在每条样例前各放一份前缀，不能与“${label}”同时使用，请关闭它。`,
   },
   noTarget: '至少选一个模块，否则没有可训练的参数。',
   fields: {

@@ -1,0 +1,92 @@
+/**
+ * A flat recipe in JSON, PEFT's names beside TrainingArguments': read in full, and what is in it without being
+ * used told in a sentence each. A name that is not used is no error: recipes are shared with other programs.
+ */
+import { DEFAULT_LORA_CONFIG } from './lora-config';
+import { describe, parseJsonObject, type JsonObject } from './fields';
+import { KNOWN_SETTINGS } from './known-settings';
+import {
+  DEFAULT_IA3_CONFIG,
+  DEFAULT_PREFIX_CONFIG,
+  readPeftConfig,
+  type PeftConfig,
+} from './peft-config';
+import {
+  DEFAULT_TRAINING_ARGUMENTS,
+  readTrainingArguments,
+  type TrainingArguments,
+} from './training-arguments';
+
+export interface RecipeFile {
+  readonly peft: PeftConfig;
+  readonly args: TrainingArguments;
+  /** One sentence for each name that changes nothing though it was meant to. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws ConfigError naming the field, what was found and what is allowed */
+export function parseRecipeFile(text: string, fileName: string): RecipeFile {
+  const object = parseJsonObject(text, fileName);
+  const namesRead = new Set<string>();
+  const peft = readPeftConfig(object, fileName, namesRead);
+  const args = readTrainingArguments(object, fileName, DEFAULT_TRAINING_ARGUMENTS, namesRead);
+  return { peft, args, warnings: tellUnused(object, fileName, namesRead, peft) };
+}
+
+function tellUnused(
+  object: JsonObject,
+  fileName: string,
+  namesRead: ReadonlySet<string>,
+  { peft_type }: PeftConfig,
+): string[] {
+  const ofMethods = namesOfMethods();
+  return Object.entries(object).flatMap(([name, value]) => {
+    if (namesRead.has(name)) return [];
+    const known = KNOWN_SETTINGS.get(name);
+    if (known?.isHarmless(value)) return [];
+    const tell = (rest: string) => [`${fileName}: ${shown(name)} is not used${rest}`];
+    if (known)
+      return tell(` (it is ${describe(value)})${known.instead ? `: ${known.instead}` : ''}.`);
+    if (ofMethods.get(name)?.includes(value)) return [];
+    if (ofMethods.has(name)) return tell(`: peft_type ${peft_type} has no such option.`);
+    const nearest = nearestName(name, [...namesRead, ...ofMethods.keys()]);
+    return tell(nearest ? `; did you mean ${nearest}?` : '.');
+  });
+}
+
+const shown = (name: string): string => (/^\w+$/.test(name) ? name : describe(name));
+
+/** Options that some method has, whichever the recipe is for, with their values at rest. */
+function namesOfMethods(): ReadonlyMap<string, readonly unknown[]> {
+  const all = [DEFAULT_LORA_CONFIG, DEFAULT_IA3_CONFIG, DEFAULT_PREFIX_CONFIG];
+  const names = new Set(all.flatMap((config) => Object.keys(config)));
+  return new Map(
+    [...names].map((name) => [name, [null, ...all.map((config) => Reflect.get(config, name))]]),
+  );
+}
+
+/** Longer names are no slip of ours; comparing them would take long. */
+const LONGEST_NAME = 64;
+
+/** The name that differs in few letters, whatever its capitals and underscores; undefined where none does. */
+function nearestName(name: string, names: readonly string[]): string | undefined {
+  if (name.length > LONGEST_NAME) return undefined;
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
+  const wanted = plain(name);
+  const most = Math.min(3, Math.floor(wanted.length / 4));
+  const distances = names.map((other) => ({ other, distance: editDistance(wanted, plain(other)) }));
+  const [best] = distances.sort((a, b) => a.distance - b.distance);
+  return best && best.distance <= most ? best.other : undefined;
+}
+
+/** Levenshtein's: letters put in, left out or replaced. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    row = next;
+  }
+  return row[b.length];
+}
