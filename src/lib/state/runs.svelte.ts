@@ -45,7 +45,6 @@ class Runs extends Collection<RunSummary> {
       model: models.byId(run.modelId),
       dataset: datasets.byId(run.datasetId),
       evalDataset: datasets.byId(run.evalDatasetId),
-      device: engine.device,
       appVersion: version,
     });
     saveText(JSON.stringify(card, null, 2), cardFileName(run), 'application/json');

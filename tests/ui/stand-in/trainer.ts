@@ -1,13 +1,8 @@
 /** A run of 120 steps in a few seconds, with pauses, stops and failures at step 30 where a scenario asks. */
 import { InkstoneError } from '../../../src/lib/config/errors';
-import type {
-  LogEntry,
-  RunSummary,
-  TrainEvent,
-  TrainRequest,
-} from '../../../src/lib/rpc/engine-api';
+import type { RunSummary, TrainEvent, TrainRequest } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
-import { checkpointsAt, lossAt, rowsOf, RUNS } from './fixtures';
+import { checkpointsAt, lossAt, provenanceOf, rowsOf, RUNS } from './fixtures';
 import { wait, type Scenario } from './scenario';
 
 const TOTAL_STEPS = 120;
@@ -79,7 +74,7 @@ export class ScriptedTrainer {
         loss: entry.loss,
         gradNorm: entry.grad_norm,
         learningRate: entry.learning_rate,
-        tokensPerSecond: 1480 + 40 * Math.sin(step),
+        tokensPerSecond: entry.tokens_per_second,
         secondsLeft: (TOTAL_STEPS - step) * 0.9,
         gpuBytes: 61 * MB,
       });
@@ -107,6 +102,8 @@ export class ScriptedTrainer {
       log,
       samples,
       elapsedMs: step * 900,
+      tokenCount: step * 1_100,
+      provenance: provenanceOf(request),
       ...this.#kept(runId, keep ? step : 0),
     };
   }
@@ -163,12 +160,13 @@ function fail(scenario: Scenario): void {
     throw new InkstoneError('device-lost', 'The device was lost: destroyed.');
 }
 
-const logAt = (step: number): LogEntry => ({
+const logAt = (step: number) => ({
   step,
   epoch: step / 40,
   loss: lossAt(step),
   grad_norm: 1.4 * Math.exp(-step / 60),
   learning_rate: 2e-4 * (1 - step / TOTAL_STEPS),
+  tokens_per_second: 1480 + 40 * Math.sin(step),
 });
 
 /** The reference answer to a question of the samples. */
