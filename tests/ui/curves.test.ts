@@ -7,7 +7,7 @@
 import { expect, test } from 'vitest';
 import { COMMON_RECIPE, DEFAULT_IA3_CONFIG } from '../../src/lib/config';
 import type { RunSummary } from '../../src/lib/rpc/engine-api';
-import { differingSettings } from '../../src/lib/state/compare-runs';
+import { differingSettings, overlayRuns } from '../../src/lib/state/compare-runs';
 import { exactAxis, linearAxis, logAxis, smooth, thin } from '../../src/lib/state/curves';
 import { cardFileName, makeRunCard, type CardContext } from '../../src/lib/state/run-card';
 import { bestEvalOf, evalPointsOf, pointsOf } from '../../src/lib/state/run-points';
@@ -100,6 +100,30 @@ test('settings that differ are named as outside, and absent ones stay absent', (
   expect(found.get('learning_rate')).toEqual(['2e-4', '0.005']);
   expect(found.has('max_length')).toBe(false);
   expect(differingSettings([first, { ...first, id: 'again' }])).toEqual([]);
+});
+
+test('runs laid over each other bring their evaluations, in their own look, where they have some', () => {
+  const evalName = (name: string) => `${name}: evaluated`;
+  const plain = { ...RUNS[1], log: RUNS[1].log.filter((entry) => 'loss' in entry) };
+  const both = overlayRuns([RUNS[0], plain], ['a', 'b'], evalName);
+  expect(both.series.map(({ name, kind, look }) => [name, kind, look])).toEqual([
+    ['a', 'line', 0],
+    ['b', 'line', 1],
+    ['a: evaluated', 'joined', 0],
+  ]);
+  expect(both.columns.map(({ name }) => name)).toEqual(['a', 'b', 'a: evaluated']);
+  expect(both.steps).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120]);
+  // Of the table: as measured, not as smoothed.
+  expect(both.columns[0].at.get(20)).toBe(lossAt(20));
+  expect(both.columns[2].at.get(40)).toBe(lossAt(40) + 0.08);
+  expect(both.columns[2].at.has(50)).toBe(false);
+  // Control: switched off, nobody's are shown.
+  expect(overlayRuns([RUNS[0], plain], ['a', 'b'], undefined).series).toHaveLength(2);
+});
+
+test('the speed of each step is in a record, and of an older version’s it is not made up', () => {
+  expect(pointsOf(RUNS[0].log).every(({ tokensPerSecond }) => tokensPerSecond! > 0)).toBe(true);
+  expect(pointsOf(RUNS[1].log).some(({ tokensPerSecond }) => tokensPerSecond)).toBe(false);
 });
 
 const NOTHING_HERE = { model: undefined, dataset: undefined, evalDataset: undefined };
