@@ -2,7 +2,7 @@
  * Plan: a run writes down what it is made of while that is there. When its data is deleted and another adapter
  * answers, its record and its card are the same; gone on with on another device, that one is added once and the
  * figures go on from where they were. What an older version did not write is not made up when its run goes on.
- * The time left counts evaluations and answers that are still to come, as often as they will come.
+ * What a page asks for after a run that diverged goes through. The time left counts evaluations and answers that are still to come, as often as they will come.
  */
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_TRAINING_ARGUMENTS, type TrainingArguments } from '$lib/config';
@@ -10,6 +10,7 @@ import { SAMPLE_TIME_SHARE, TimeToCome } from '$lib/engine/time-to-come';
 import type { RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { makeRunCard } from '$lib/state/run-card';
 import { meanSpeedOf } from '$lib/state/run-points';
+import { slowerRequest, wayOn } from '$lib/state/ways-on';
 import { runShape } from '$lib/training';
 import { findRun, refusalOf, startEngine } from './engines';
 import { FailingGpu } from './failing-gpu';
@@ -138,6 +139,50 @@ describe('the record of a run', () => {
     await startEngine(disk).deleteDataset({ datasetId: request.evalDatasetId! }, silent());
     expect(await refusalOf(train(disk, request))).toMatchObject({ code: 'not-found' });
     expect(await findRun(disk, request.name)).toBeUndefined();
+  });
+});
+
+describe('a run that diverged', () => {
+  it('goes on from its last checkpoint at a third of the rate, over the steps that were left', async () => {
+    const disk = new Disk();
+    const engine = startEngine(disk);
+    const request = smallRun(await importSmallModel(engine), await importTokenRows(engine), {
+      ...{ save_strategy: 'steps', save_steps: 2 },
+    });
+    const train = async (asked: TrainRequest, dieAt?: number): Promise<RunSummary> => {
+      const gpu = new FailingGpu();
+      const progress = (event: TrainEvent) => {
+        if (event.kind === 'step' && event.step === dieAt) throw new Error('the tab is gone');
+      };
+      try {
+        return await startEngine(disk, { gpu }).train(asked, { ...silent(), progress });
+      } finally {
+        gpu.loseDevice();
+      }
+    };
+    await expect(train(request, 5)).rejects.toThrow('gone');
+    const { id } = (await findRun(disk, request.name))!;
+    const setRate = (learning_rate: number) =>
+      disk.tables.update<{ id: string; schemaVersion: number }>('runs', id, (found) => {
+        const run = found as unknown as RunSummary;
+        return { ...run, training: { ...run.training, learning_rate }, schemaVersion: 1 };
+      });
+    await setRate(1e30);
+    const refused = await refusalOf(train({ ...request, resumeRunId: id }));
+    expect(refused).toMatchObject({ code: 'diverged' });
+    await setRate(0.01);
+
+    const run = (await findRun(disk, request.name))!;
+    expect(run).toMatchObject({ status: 'failed', error: { code: 'diverged' } });
+    expect(wayOn(run)).toEqual({ kind: 'slower', step: 4 });
+    const words = { name: 'slower', samplePrompts: [] };
+    const slower = await train(slowerRequest(run, run.checkpoints.at(-1)!, words));
+    expect(slower).toMatchObject({
+      ...{ status: 'finished', step: 5, totalSteps: 5 },
+      startedFrom: { name: request.name, step: 4 },
+      training: { learning_rate: 0.0033, max_steps: 5 },
+    });
+    expect(slower.log.every((entry) => 'loss' in entry && Number.isFinite(entry.loss))).toBe(true);
   });
 });
 

@@ -7,6 +7,7 @@ import { wait, type Scenario } from './scenario';
 
 const TOTAL_STEPS = 120;
 const FAILS_AT = 30;
+const DIVERGES_AT = 50;
 const MB = 1024 ** 2;
 
 type Progress = CallContext<TrainEvent>['progress'];
@@ -66,6 +67,9 @@ export class ScriptedTrainer {
       await wait(scenario === 'slow' ? 1500 : 45, signal);
       step++;
       if (step === FAILS_AT) fail(scenario);
+      // At a third of the rate it does not.
+      if (scenario === 'diverges' && step === DIVERGES_AT && !request.initAdapterId)
+        this.#diverge(runId, request, step);
       const entry = logAt(step);
       progress({
         kind: 'step',
@@ -128,6 +132,21 @@ export class ScriptedTrainer {
       ...this.#kept(runId, step),
     });
     progress({ kind: 'checkpoint', step });
+  }
+
+  #diverge(runId: string, request: TrainRequest, step: number): never {
+    const message = `The loss became NaN at step ${step}: training diverged.`;
+    this.onSaved({
+      ...RUNS[0],
+      id: runId,
+      name: request.name,
+      training: request.training,
+      status: 'failed',
+      step: step - 1,
+      error: { code: 'diverged', message },
+      ...this.#kept(runId, 40),
+    });
+    throw new InkstoneError('diverged', message, { details: { step } });
   }
 
   /** The last checkpoint waits for the second try. */
