@@ -7,11 +7,26 @@ import { COMMON_RECIPE } from '$lib/config';
 import { Fields } from '$lib/config/fields';
 import { KINDS } from '$lib/engine/archive-layout';
 import { readRecord, type RecordOf } from '$lib/engine/archive-records';
-import type { ArchiveKind } from '$lib/rpc/engine-api';
+import type { ArchiveKind, RunProvenance } from '$lib/rpc/engine-api';
 
 const peft = COMMON_RECIPE.lora;
 const modelId = 'model-1';
 const datasetId = 'data-1';
+
+const provenance: Required<RunProvenance> = {
+  devices: [
+    {
+      ...{ backend: 'webgpu', adapterName: 'g', isSoftwareAdapter: false, f16: true },
+      ...{ subgroups: false, maxBufferBytes: 9 },
+    },
+  ],
+  model: {
+    ...{ name: 'm', architecture: 'Qwen3ForCausalLM', parameterCount: 9, licence: 'MIT' },
+    revision: 'abc',
+  } satisfies Required<RunProvenance['model']>,
+  dataset: { name: 'd', schema: 'alpaca', rowCount: 3, hash: 'a' },
+  evalDataset: { name: 'e', schema: 'text', rowCount: 1, hash: 'b' },
+};
 
 type Whole = { [Kind in ArchiveKind]: Required<RecordOf[Kind]> };
 
@@ -31,8 +46,9 @@ const RECORDS: Omit<Whole, 'runs'> & { runs: Omit<Whole['runs'], 'adapterId'> } 
     startedFrom: { adapterId: 'adapter-2-step-4', name: 'before', step: 4 },
     ...{ status: 'interrupted', createdAt: 1, step: 2, totalSteps: 4, trainableParams: 3 },
     ...{ allParams: 9, peft, training: COMMON_RECIPE.training, elapsedMs: 1.5, bestStep: 2 },
+    ...{ tokenCount: 7, peakGpuBytes: 8, provenance },
     log: [
-      { step: 1, epoch: 0.5, loss: NaN, grad_norm: 1, learning_rate: 0.1 },
+      { step: 1, epoch: 0.5, loss: NaN, grad_norm: 1, learning_rate: 0.1, tokens_per_second: 9.5 },
       { step: 2, epoch: 1, eval_loss: 1 },
     ],
     samples: [{ step: 2, prompt: 'p', text: 't' }],
@@ -70,4 +86,59 @@ describe('a record', () => {
     const record = { ...RECORDS.runs, leaveOut: ['duplicates', 'the good ones'] };
     expect(() => readRecord('runs', record.id, throughFile(record))).toThrow(/leaveOut\[1\]/);
   });
+
+  it('of a run that an older version wrote comes out without what it could not know', () => {
+    const log = [{ step: 1, epoch: 0.5, loss: 2, grad_norm: 1, learning_rate: 0.1 }];
+    const old = { tokenCount: undefined, peakGpuBytes: undefined, provenance: undefined };
+    const record = { ...RECORDS.runs, ...old, log };
+    expect(readRecord('runs', record.id, throughFile(record))).toEqual(record);
+  });
+
+  const [device] = provenance.devices;
+  const { model } = provenance;
+  for (const [what, change, named] of [
+    ['figures that are none', { tokenCount: -1 }, /tokenCount/],
+    ['bytes in words', { peakGpuBytes: '8 GB' }, /peakGpuBytes/],
+    ['no list of devices', { provenance: { ...provenance, devices: device } }, /devices/],
+    ['no device', { provenance: { ...provenance, devices: [] } }, /devices/],
+    [
+      'a thousand and one devices',
+      { provenance: { ...provenance, devices: new Array(1001).fill(device) } },
+      /devices/,
+    ],
+    [
+      'a backend of no kind',
+      { provenance: { ...provenance, devices: [{ ...device, backend: 'cuda' }] } },
+      /backend/,
+    ],
+    [
+      'a device that may or may not',
+      { provenance: { ...provenance, devices: [{ ...device, f16: null }] } },
+      /f16/,
+    ],
+    [
+      'an adapter with a book for a name',
+      { provenance: { ...provenance, devices: [{ ...device, adapterName: 'x'.repeat(1001) }] } },
+      /adapterName/,
+    ],
+    [
+      'a model that is none of ours',
+      { provenance: { ...provenance, model: { ...model, architecture: 'GPT2LMHeadModel' } } },
+      /architecture/,
+    ],
+    [
+      'data without a fingerprint',
+      { provenance: { ...provenance, dataset: { ...provenance.dataset, hash: 7 } } },
+      /hash/,
+    ],
+    [
+      'a speed in words',
+      { log: [{ ...RECORDS.runs.log[0], loss: 1, tokens_per_second: 'fast' }] },
+      /tokens_per_second/,
+    ],
+  ] as const)
+    it(`of a run is refused with ${what}`, () => {
+      const record = { ...RECORDS.runs, ...change };
+      expect(() => readRecord('runs', record.id, throughFile(record))).toThrow(named);
+    });
 });

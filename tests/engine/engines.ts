@@ -36,6 +36,10 @@ export async function findRun(disk: Disk, name: string): Promise<RunSummary | un
   return runs.find((run) => run.name === name);
 }
 
+/** A log without how fast each step was, which no two runs share. */
+export const learned = ({ log }: Pick<RunSummary, 'log'>) =>
+  log.map((entry) => ({ ...entry, tokens_per_second: undefined }));
+
 /** What a call is refused with. */
 export async function refusalOf(
   call: Promise<unknown>,

@@ -15,6 +15,8 @@ interface Scope {
 export class FailingGpu {
   /** Bytes that buffers may take together from now on; lifted by Infinity. */
   memoryBytes = Infinity;
+  /** What the adapter says of itself, where it is to be another. */
+  description: string | undefined;
   private takenBytes = 0;
   private readonly devices: GPUDevice[] = [];
 
@@ -36,6 +38,9 @@ export class FailingGpu {
     dawn ??= create([]) as unknown as GPU;
     const adapter = await dawn.requestAdapter(options);
     if (!adapter) return null;
+    const { description } = this;
+    if (description !== undefined)
+      Object.defineProperty(adapter, 'info', { value: { description, subgroupMinSize: 0 } });
     const requestDevice = adapter.requestDevice.bind(adapter);
     adapter.requestDevice = async (descriptor) => this.limit(await requestDevice(descriptor));
     return adapter;

@@ -1,16 +1,17 @@
 /**
  * Plan: what plots, comparisons and cards are made of. Thinning keeps both ends; smoothing keeps a constant
  * and begins at the first value; axes have round marks inside them, also for one value, none, and zeros on
- * a logarithm; a record with losses of evaluations; settings that differ, by name; a card that lacks nothing.
+ * a logarithm; a record with losses of evaluations; settings that differ, by name; a card that lacks nothing,
+ * does not change with what is on the device now, and leaves out what an older version did not write down.
  */
 import { expect, test } from 'vitest';
 import { COMMON_RECIPE, DEFAULT_IA3_CONFIG } from '../../src/lib/config';
 import type { RunSummary } from '../../src/lib/rpc/engine-api';
-import { differingSettings } from '../../src/lib/state/compare-runs';
+import { differingSettings, overlayRuns } from '../../src/lib/state/compare-runs';
 import { exactAxis, linearAxis, logAxis, smooth, thin } from '../../src/lib/state/curves';
-import { cardFileName, makeRunCard } from '../../src/lib/state/run-card';
-import { evalPointsOf, pointsOf } from '../../src/lib/state/run-points';
-import { DATASETS, MODELS, RUNS } from './stand-in/fixtures';
+import { cardFileName, makeRunCard, type CardContext } from '../../src/lib/state/run-card';
+import { bestEvalOf, evalPointsOf, pointsOf } from '../../src/lib/state/run-points';
+import { DATASETS, lossAt, MODELS, RUNS } from './stand-in/fixtures';
 
 test.each([1, 2, 3, 399, 400, 401, 12345])('%i items thinned keep both ends', (count) => {
   const items = Array.from({ length: count }, (_, index) => index);
@@ -101,21 +102,81 @@ test('settings that differ are named as outside, and absent ones stay absent', (
   expect(differingSettings([first, { ...first, id: 'again' }])).toEqual([]);
 });
 
+test('runs laid over each other bring their evaluations, in their own look, where they have some', () => {
+  const evalName = (name: string) => `${name}: evaluated`;
+  const plain = { ...RUNS[1], log: RUNS[1].log.filter((entry) => 'loss' in entry) };
+  const both = overlayRuns([RUNS[0], plain], ['a', 'b'], evalName);
+  expect(both.series.map(({ name, kind, look }) => [name, kind, look])).toEqual([
+    ['a', 'line', 0],
+    ['b', 'line', 1],
+    ['a: evaluated', 'joined', 0],
+  ]);
+  expect(both.columns.map(({ name }) => name)).toEqual(['a', 'b', 'a: evaluated']);
+  expect(both.steps).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120]);
+  // Of the table: as measured, not as smoothed.
+  expect(both.columns[0].at.get(20)).toBe(lossAt(20));
+  expect(both.columns[2].at.get(40)).toBe(lossAt(40) + 0.08);
+  expect(both.columns[2].at.has(50)).toBe(false);
+  // Control: switched off, nobody's are shown.
+  expect(overlayRuns([RUNS[0], plain], ['a', 'b'], undefined).series).toHaveLength(2);
+});
+
+test('the speed of each step is in a record, and of an older version’s it is not made up', () => {
+  expect(pointsOf(RUNS[0].log).every(({ tokensPerSecond }) => tokensPerSecond! > 0)).toBe(true);
+  expect(pointsOf(RUNS[1].log).some(({ tokensPerSecond }) => tokensPerSecond)).toBe(false);
+});
+
+const NOTHING_HERE = { model: undefined, dataset: undefined, evalDataset: undefined };
+
+const cardOf = (run: RunSummary, here: Omit<CardContext, 'appVersion'>) =>
+  JSON.parse(JSON.stringify(makeRunCard(run, { ...here, appVersion: '1' })));
+
+test('a card tells what the run wrote down, whatever is on the device now', () => {
+  const other = { ...DATASETS[4], id: 'medical-zh', hash: 'b'.repeat(64), rowCount: 1 };
+  const here = { model: { ...MODELS[0], revision: 'newer' }, dataset: other, evalDataset: other };
+  expect(cardOf(RUNS[0], here)).toEqual(cardOf(RUNS[0], NOTHING_HERE));
+});
+
+test('a card of an older version’s run leaves out what nobody knows any more', () => {
+  const [, old] = RUNS;
+  const model = { ...MODELS[0], revision: 'newer' };
+  const bundled = cardOf(old, { model, dataset: DATASETS[0], evalDataset: DATASETS[1] });
+  expect(bundled.model).toMatchObject({ name: 'nano-lm', architecture: 'LlamaForCausalLM' });
+  for (const [part, field] of [
+    [bundled, 'device'],
+    [bundled.model, 'revision'],
+    [bundled.data, 'sha256'],
+    [bundled.figures, 'tokensPerSecond'],
+    [bundled.figures, 'peakGpuBytes'],
+  ] as const)
+    expect(part).not.toHaveProperty(field);
+  // Control: rows of one's own are the same as ever under their id.
+  const own = cardOf(old, { model, dataset: DATASETS[4], evalDataset: undefined });
+  expect(own.data.sha256).toBe('a'.repeat(64));
+});
+
+test('the best evaluation is the first of the lowest', () => {
+  const at = (step: number, evalLoss: number) => ({ step, evalLoss });
+  expect(bestEvalOf([at(1, 3), at(2, 1), at(3, 1), at(4, 2)])).toEqual(at(2, 1));
+  expect(bestEvalOf([])).toBeUndefined();
+});
+
 test('a card holds the model, the data’s hash, every argument and the log, and survives JSON', () => {
-  const [run] = RUNS;
-  const context = {
-    model: { ...MODELS[0], revision: 'c0ffee' },
-    dataset: DATASETS[0],
-    evalDataset: undefined,
-    device: undefined,
-    appVersion: '1',
-  };
-  const card = JSON.parse(JSON.stringify(makeRunCard(run, context)));
+  const provenance = { ...RUNS[0].provenance!, model: { ...MODELS[0], revision: 'c0ffee' } };
+  const run = { ...RUNS[0], provenance };
+  const card = cardOf(run, NOTHING_HERE);
   expect(card.model).toMatchObject({ id: 'nano-lm', revision: 'c0ffee' });
+  expect(card.device).toEqual(provenance.devices[0]);
   expect(card.data.sha256).toBe('a'.repeat(64));
   expect(card.data.evaluation.id).toBe('medical-zh-eval');
   expect(card.peft).toEqual(run.peft);
   expect(card.training).toEqual(run.training);
   expect(card.log).toEqual(run.log);
+  expect(card.figures).toMatchObject({
+    bestEvalLoss: lossAt(120) + 0.08,
+    peakGpuBytes: 61 * 2 ** 20,
+  });
+  expect(card.figures.lastEvalLoss).toBe(card.figures.bestEvalLoss);
+  expect(card.figures.tokensPerSecond).toBeCloseTo((1100 * 120) / 93, 9);
   expect(cardFileName(run)).toBe('医学问答样例-11月23日-14-02.run.json');
 });

@@ -17,6 +17,9 @@ import type {
   EvaluationScore,
   LeaveOut,
   ModelSummary,
+  RunDataset,
+  RunDevice,
+  RunProvenance,
   RunStatus,
 } from '../rpc/engine-api';
 import { runPointOf } from './adapter-id';
@@ -37,6 +40,10 @@ export type AnyRecord = RecordOf[ArchiveKind];
 const MAX_NAME_CHARS = 1000;
 const COUNT = { min: 0, max: Number.MAX_SAFE_INTEGER };
 
+/** A run goes on with another GPU a few times, not a thousand. */
+const MAX_DEVICES = 1000;
+
+const BACKENDS = ['webgpu', 'wasm'] as const;
 const SCHEMAS = [
   ...(['alpaca', 'prompt-completion', 'messages', 'sharegpt', 'text', 'tokenised'] as const),
   'unknown' as const,
@@ -95,6 +102,7 @@ function readRun(fields: Fields, id: string): RunRecord {
   const error = fields.nested('error');
   const savedAt = fields.nested('savedAt');
   const origin = fields.nested('startedFrom');
+  const provenance = fields.nested('provenance');
   return {
     id,
     name: name(fields, 'name'),
@@ -129,6 +137,11 @@ function readRun(fields: Fields, id: string): RunRecord {
       text: sample.text('text', undefined),
     })),
     elapsedMs: fields.number('elapsedMs', undefined, COUNT),
+    ...(fields.has('tokenCount') && { tokenCount: fields.integer('tokenCount', undefined, COUNT) }),
+    ...(fields.has('peakGpuBytes') && {
+      peakGpuBytes: fields.integer('peakGpuBytes', undefined, COUNT),
+    }),
+    ...(provenance && { provenance: readProvenance(provenance) }),
     ...(fields.has('bestStep') && { bestStep: fields.integer('bestStep', undefined, COUNT) }),
     ...(error && {
       error: { code: name(error, 'code'), message: error.text('message', undefined) },
@@ -143,6 +156,43 @@ function readRun(fields: Fields, id: string): RunRecord {
     schemaVersion: 1,
   };
 }
+
+function readProvenance(fields: Fields): RunProvenance {
+  const devices = objects(fields, 'devices');
+  if (devices.length === 0 || devices.length > MAX_DEVICES)
+    throw fields.wrong('devices', devices.length, `a list of 1 to ${MAX_DEVICES}`);
+  const model = nested(fields, 'model');
+  const evalDataset = fields.nested('evalDataset');
+  return {
+    devices: devices.map(readDevice),
+    model: {
+      name: name(model, 'name'),
+      architecture: model.oneOf('architecture', SUPPORTED_ARCHITECTURES, undefined),
+      parameterCount: model.integer('parameterCount', undefined, COUNT),
+      licence: name(model, 'licence'),
+      ...(model.has('revision') && { revision: name(model, 'revision') }),
+    },
+    dataset: readRunDataset(nested(fields, 'dataset')),
+    ...(evalDataset && { evalDataset: readRunDataset(evalDataset) }),
+  };
+}
+
+const readDevice = (fields: Fields): RunDevice => ({
+  backend: fields.oneOf('backend', BACKENDS, undefined),
+  adapterName: name(fields, 'adapterName'),
+  isSoftwareAdapter: flag(fields, 'isSoftwareAdapter'),
+  f16: flag(fields, 'f16'),
+  subgroups: flag(fields, 'subgroups'),
+  // A driver's own word, which may be beyond what counts exactly.
+  maxBufferBytes: fields.number('maxBufferBytes', undefined, { min: 0 }),
+});
+
+const readRunDataset = (fields: Fields): RunDataset => ({
+  name: name(fields, 'name'),
+  schema: fields.oneOf('schema', SCHEMAS, undefined),
+  rowCount: fields.integer('rowCount', undefined, COUNT),
+  hash: name(fields, 'hash'),
+});
 
 const readLeaveOut = (fields: Fields): LeaveOut[] =>
   list(fields, 'leaveOut').map((value, i) => {
@@ -162,6 +212,9 @@ function readLogEntry(entry: Fields): RunRecord['log'][number] {
         loss: figure(entry, 'loss'),
         grad_norm: figure(entry, 'grad_norm'),
         learning_rate: figure(entry, 'learning_rate'),
+        ...(entry.has('tokens_per_second') && {
+          tokens_per_second: entry.number('tokens_per_second', undefined, COUNT),
+        }),
       };
 }
 
@@ -235,6 +288,12 @@ function name(fields: Fields, field: string): string {
 /** JSON has no NaN: it was written as null. */
 const figure = (fields: Fields, field: string): number =>
   fields.object[field] === null ? NaN : fields.number(field, undefined);
+
+function flag(fields: Fields, field: string): boolean {
+  const value = fields.object[field];
+  if (typeof value !== 'boolean') throw fields.wrong(field, value, 'true or false');
+  return value;
+}
 
 function nested(fields: Fields, field: string): Fields {
   const found = fields.nested(field);

@@ -39,6 +39,7 @@ import { ExportService } from './export-service';
 import { ModelLibrary } from './model-library';
 import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { RunLibrary } from './run-library';
+import { describeGpu } from './run-provenance';
 import { StorageCleaner } from './storage-cleaner';
 import { TimeMeter } from './time-meter';
 import { TrainingPredictor } from './training-predictor';
@@ -155,13 +156,8 @@ export function createEngine({
     const device = await context.device.gpu();
     const { blocked } = context.device;
     return {
-      backend: device ? 'webgpu' : 'wasm',
+      ...describeGpu(device),
       talksOn: chooseTalkBackend(device, talkOn),
-      adapterName: device?.adapterName ?? '',
-      isSoftwareAdapter: device?.isSoftware ?? false,
-      f16: device?.features.f16 ?? false,
-      subgroups: device?.features.subgroups ?? false,
-      maxBufferBytes: device?.device.limits.maxBufferSize ?? 0,
       trainingBlocked: blocked && { code: blocked.code, message: blocked.message },
       storage: await estimateStorage(),
     };

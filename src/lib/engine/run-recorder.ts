@@ -1,10 +1,12 @@
 /** Keeps a run's record on disk true while the run goes on. */
-import { InkstoneError } from '../config';
-import type { AdapterOrigin, TrainRequest } from '../rpc/engine-api';
+import { DEFAULT_TRAINING_ARGUMENTS, InkstoneError } from '../config';
+import type { Gpu } from '../gpu';
+import type { AdapterOrigin, RunProvenance, TrainRequest } from '../rpc/engine-api';
 import type { EvalReport, StepReport, Trainer } from '../training';
 import { newId } from './context';
 import { isStorageFull } from './errors';
 import type { RunFacts, RunLibrary } from './run-library';
+import { TimeToCome } from './time-to-come';
 import { WorkClock } from './work-clock';
 
 /** The record is written at most so often between checkpoints. */
@@ -16,6 +18,16 @@ const PASSING: ReadonlySet<string> = new Set(['device-lost', 'out-of-memory', 'f
 export interface RecordedRequest extends TrainRequest {
   /** The adapter that the run began with. */
   readonly startedFrom?: AdapterOrigin;
+  readonly provenance?: RunProvenance;
+}
+
+export interface RecorderParts {
+  readonly runs: RunLibrary;
+  readonly request: RecordedRequest;
+  readonly trainer: Trainer;
+  readonly gpu: Pick<Gpu, 'liveBytes'>;
+  /** The run that goes on. */
+  readonly before: RunFacts | undefined;
 }
 
 export class RunRecorder {
@@ -24,13 +36,13 @@ export class RunRecorder {
   /** Stopped while the run is paused. */
   readonly clock: WorkClock;
 
-  constructor(
-    private readonly runs: RunLibrary,
-    request: RecordedRequest,
-    private readonly trainer: Trainer,
-    before: RunFacts | undefined,
-  ) {
+  readonly toCome: TimeToCome;
+
+  constructor(private readonly parts: RecorderParts) {
+    const { request, trainer, before } = parts;
     this.clock = new WorkClock(before?.elapsedMs ?? 0);
+    const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...request.training };
+    this.toCome = new TimeToCome(args, trainer.shape);
     this.run = {
       id: before?.id ?? newId('run'),
       name: before?.name ?? request.name,
@@ -51,20 +63,34 @@ export class RunRecorder {
       log: (before?.log ?? []).filter(({ step }) => step <= trainer.step),
       samples: (before?.samples ?? []).filter(({ step }) => step <= trainer.step),
       elapsedMs: before?.elapsedMs ?? 0,
+      // Of the time that an older version has counted nobody knows the tokens.
+      tokenCount: before ? before.tokenCount : 0,
+      peakGpuBytes: before?.peakGpuBytes,
+      provenance: request.provenance,
     };
+    this.lookAtMemory();
   }
 
   step(report: StepReport): void {
     const { epoch, grad_norm, learning_rate, loss, step } = report;
-    const log = [...this.run.log, { epoch, grad_norm, learning_rate, loss, step }];
-    this.run = { ...this.run, step, log };
+    const entry = { epoch, grad_norm, learning_rate, loss, step, ...speedOf(report) };
+    const { log, tokenCount } = this.run;
+    this.run = {
+      ...this.run,
+      step,
+      log: [...log, entry],
+      tokenCount: tokenCount === undefined ? undefined : tokenCount + report.tokenCount,
+    };
+    this.lookAtMemory();
     this.clock.step(report.elapsedMs);
     // What cannot be written now is written with the next checkpoint, which says so if it cannot either.
     if (performance.now() - this.savedAt > SAVE_INTERVAL_MS) this.save({}).catch(() => undefined);
   }
 
   /** One a step: an evaluation that a killed run had made and not kept is made again. */
-  evaluation({ epoch, eval_loss, step }: EvalReport): void {
+  evaluation({ epoch, eval_loss, step, elapsedMs }: EvalReport): void {
+    this.toCome.evaluated(elapsedMs);
+    this.lookAtMemory();
     const others = this.run.log.filter((entry) => !('eval_loss' in entry) || entry.step !== step);
     this.run = { ...this.run, log: [...others, { epoch, eval_loss, step }] };
   }
@@ -74,7 +100,7 @@ export class RunRecorder {
   }
 
   secondsLeft({ step }: StepReport): number {
-    return ((this.trainer.shape.totalSteps - step) * this.clock.stepMs) / 1000;
+    return this.toCome.msAfter(step, this.clock.stepMs) / 1000;
   }
 
   /** As `save`, for what a full device is no reason to end a run: the next save has it. */
@@ -89,7 +115,7 @@ export class RunRecorder {
   async save(change: Partial<RunFacts>): Promise<void> {
     this.savedAt = performance.now();
     this.run = { ...this.run, ...change, elapsedMs: this.clock.elapsedMs };
-    await this.runs.save(this.run);
+    await this.parts.runs.save(this.run);
   }
 
   /** What may pass leaves a run that can go on from its last checkpoint; anything else is its end. */
@@ -99,4 +125,13 @@ export class RunRecorder {
     const status = PASSING.has(code) ? 'interrupted' : 'failed';
     await this.save({ status, error: { code, message } }).catch(() => undefined);
   }
+
+  private lookAtMemory(): void {
+    const peakGpuBytes = Math.max(this.run.peakGpuBytes ?? 0, this.parts.gpu.liveBytes);
+    this.run = { ...this.run, peakGpuBytes };
+  }
 }
+
+/** To a tenth: a log has an entry for every step. */
+const speedOf = ({ tokenCount, elapsedMs }: StepReport) =>
+  elapsedMs > 0 ? { tokens_per_second: Math.round((10_000 * tokenCount) / elapsedMs) / 10 } : {};

@@ -4,12 +4,9 @@ import type { Trainer } from '../training';
 import { GREEDY } from './greedy';
 import type { LoadedModel } from './open-model';
 import type { RunRecorder } from './run-recorder';
+import { isSampleStep, SAMPLE_TIME_SHARE } from './time-to-come';
 
-/** Questions are asked this many times in a run, and at its start. */
-const ROUNDS = 6;
 const MAX_NEW_TOKENS = 48;
-/** Answers may take this share of a run's time; where the GPU is slow they come less often. */
-const MAX_TIME_SHARE = 0.2;
 
 export interface SampleAskerOptions {
   readonly model: LoadedModel;
@@ -22,19 +19,16 @@ export interface SampleAskerOptions {
 
 /** Asks the same questions again and again, of the very parameters that are being trained. */
 export class SampleAsker {
-  private readonly every: number;
   private readonly startedAt = performance.now();
   private spentMs = 0;
 
-  constructor(private readonly options: SampleAskerOptions) {
-    this.every = Math.max(1, Math.ceil(options.trainer.shape.totalSteps / ROUNDS));
-  }
+  constructor(private readonly options: SampleAskerOptions) {}
 
   askWhenDue(step: number): Promise<void> | undefined {
     const { totalSteps } = this.options.trainer.shape;
-    if (step === totalSteps) return this.ask(step);
-    const affordable = this.spentMs <= MAX_TIME_SHARE * (performance.now() - this.startedAt);
-    return step % this.every === 0 && affordable ? this.ask(step) : undefined;
+    if (!isSampleStep(step, totalSteps)) return undefined;
+    const affordable = this.spentMs <= SAMPLE_TIME_SHARE * (performance.now() - this.startedAt);
+    return affordable || step === totalSteps ? this.ask(step) : undefined;
   }
 
   async ask(step: number): Promise<void> {
@@ -56,6 +50,8 @@ export class SampleAsker {
       record.sample(step, prompt, text);
       emit({ kind: 'sample', step, prompt, text });
     }
-    this.spentMs += performance.now() - started;
+    const elapsedMs = performance.now() - started;
+    this.spentMs += elapsedMs;
+    if (!signal.aborted) record.toCome.answered(elapsedMs);
   }
 }

@@ -24,6 +24,7 @@ import { encodeDataset } from './encode-dataset';
 import { EngineError, isStorageFull } from './errors';
 import type { LoadedModel } from './open-model';
 import type { RunLibrary } from './run-library';
+import { provenanceOf } from './run-provenance';
 import { RunRecorder } from './run-recorder';
 import { rowsOfRun } from './run-rows';
 import { SampleAsker } from './sample-asker';
@@ -158,6 +159,10 @@ export class TrainingService {
       ...settled,
       peft: start?.peft ?? settled.peft,
       startedFrom: before?.startedFrom ?? start?.startedFrom,
+      provenance: await provenanceOf(
+        { ...this.parts, gpu, model: model.summary, request: settled },
+        before,
+      ),
     };
     const { trainRows, evalRows } = await rowsOfRun(this.parts.datasets, request);
     const encoding = {
@@ -194,7 +199,7 @@ export class TrainingService {
     }).catch(async (error: unknown) => {
       throw await explained(error);
     });
-    const record = new RunRecorder(runs, request, trainer, before);
+    const record = new RunRecorder({ runs, request, trainer, gpu, before });
     const saver = new CheckpointSaver({
       checkpoints: runs.checkpoints,
       record,

@@ -3,18 +3,37 @@
  * a step. Knows nothing of runs.
  */
 
-/** Steps whose durations tell how long one takes. */
+/** Durations that tell how long the next takes. */
 const RECENT = 20;
 /** A stretch between two signs of life is sleep from here on, and from so many usual steps on. */
 const LONGEST_STRETCH_MS = 120_000;
 const LONGEST_STRETCH_STEPS = 20;
 
+/** How long something that comes again and again usually takes. */
+export class UsualTime {
+  private readonly recent: number[] = [];
+  /** Where those begin that did not compile. */
+  private first = 1;
+
+  /** The median of the last ones; 0 before the first. The very first, which compiles, counts only while it is alone. */
+  get ms(): number {
+    const usable = this.recent.length > 1 ? this.recent.slice(this.first) : this.recent;
+    const sorted = [...usable].sort((a, b) => a - b);
+    return sorted[sorted.length >> 1] ?? 0;
+  }
+
+  add(elapsedMs: number): void {
+    this.recent.push(elapsedMs);
+    if (this.recent.length <= RECENT) return;
+    this.recent.shift();
+    this.first = 0;
+  }
+}
+
 export class WorkClock {
   private workedMs: number;
   private since: number;
-  private readonly steps: number[] = [];
-  /** Where the steps begin that did not compile. */
-  private first = 1;
+  private readonly steps = new UsualTime();
 
   /** @param beforeMs worked before, in an earlier part of the run */
   constructor(
@@ -31,19 +50,13 @@ export class WorkClock {
     return this.workedMs;
   }
 
-  /** The median of the last steps; 0 before the first. The very first, which compiles, counts only while it is alone. */
+  /** Of a step; 0 before the first. */
   get stepMs(): number {
-    const usable = this.steps.length > 1 ? this.steps.slice(this.first) : this.steps;
-    const sorted = [...usable].sort((a, b) => a - b);
-    return sorted[sorted.length >> 1] ?? 0;
+    return this.steps.ms;
   }
 
   step(elapsedMs: number): void {
-    this.steps.push(elapsedMs);
-    if (this.steps.length > RECENT) {
-      this.steps.shift();
-      this.first = 0;
-    }
+    this.steps.add(elapsedMs);
     this.tick();
   }
 

@@ -310,6 +310,8 @@ export interface LogEntry {
   loss: number;
   grad_norm: number;
   learning_rate: number;
+  /** Undefined in records of older versions. */
+  tokens_per_second?: number;
 }
 
 /** Of an evaluation in the run, by the Trainer's own names. */
@@ -329,6 +331,27 @@ export interface CheckpointSummary {
   resumeBytes: number;
   savedAt: number;
 }
+
+/** A device that a run was computed on. */
+export type RunDevice = Pick<
+  DeviceReport,
+  'backend' | 'adapterName' | 'isSoftwareAdapter' | 'f16' | 'subgroups' | 'maxBufferBytes'
+>;
+
+/**
+ * What a run was made of, written down when it began: models and data are deleted, and another GPU answers
+ * tomorrow.
+ */
+export interface RunProvenance {
+  /** The one it began on, then others that it went on with, each once. */
+  devices: readonly RunDevice[];
+  model: Pick<ModelSummary, 'name' | 'architecture' | 'parameterCount' | 'licence' | 'revision'>;
+  dataset: RunDataset;
+  /** Where a data set of its own is held back. */
+  evalDataset?: RunDataset;
+}
+
+export type RunDataset = Pick<DatasetSummary, 'name' | 'schema' | 'rowCount' | 'hash'>;
 
 /** A training run and the adapters that it has made so far. */
 export interface RunSummary {
@@ -354,6 +377,15 @@ export interface RunSummary {
   samples: readonly { step: number; prompt: string; text: string }[];
   /** Of work: without pauses, and without the hours in which the machine slept. */
   elapsedMs: number;
+  /**
+   * Tokens that were learned from in this time, those of steps included that were lost and taken again.
+   * Undefined where an older version did not count them.
+   */
+  tokenCount?: number;
+  /** The most GPU memory that it was seen to hold, of its buffers and the model's. */
+  peakGpuBytes?: number;
+  /** Undefined in records of older versions, and of what they began. */
+  provenance?: RunProvenance;
   /** Oldest first. */
   checkpoints: readonly CheckpointSummary[];
   /** With `load_best_model_at_end`: step of the best checkpoint so far, which the run ends with. */

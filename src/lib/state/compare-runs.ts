@@ -1,5 +1,7 @@
-/** Two to four runs side by side: which of their settings differ, and what came of each. Pure. */
+/** Two to four runs side by side: their curves, which of their settings differ, and what came of each. Pure. */
 import type { RunSummary } from '../rpc/engine-api';
+import { smooth, smoothSpan, type Series, type XY } from './curves';
+import { evalPointsOf, pointsOf } from './run-points';
 
 export const MOST_COMPARED = 4;
 
@@ -38,4 +40,58 @@ function write(value: unknown): string {
   return typeof value === 'number' && value !== 0 && Math.abs(value) < 0.001
     ? value.toExponential()
     : JSON.stringify(value);
+}
+
+export interface Overlay {
+  /** Smoothed loss of each run, then the losses of its evaluations, in the run's own look. */
+  series: readonly Series[];
+  /** What `series` is drawn of, as columns of a table over the steps that any of them has. */
+  columns: readonly { name: string; at: ReadonlyMap<number, number> }[];
+  steps: readonly number[];
+}
+
+/**
+ * @param names of the runs, no two alike
+ * @param evalName what a run's evaluations are called; undefined where they are not to be shown
+ */
+export function overlayRuns(
+  runs: readonly RunSummary[],
+  names: readonly string[],
+  evalName: ((name: string) => string) | undefined,
+): Overlay {
+  const curves = runs.map(({ log }, look) => {
+    const losses = pointsOf(log).map(({ step, loss }): XY => [step, loss]);
+    const evals = evalName
+      ? evalPointsOf(log).map(({ step, evalLoss }): XY => [step, evalLoss])
+      : [];
+    return { look, losses, evals };
+  });
+  const drawn = [
+    ...curves.map(({ look, losses }) => ({
+      points: losses,
+      series: {
+        name: names[look],
+        points: smooth(losses, smoothSpan(losses.length)),
+        kind: 'line' as const,
+        look,
+      },
+    })),
+    ...curves
+      .filter(({ evals }) => evals.length > 0)
+      .map(({ look, evals }) => ({
+        points: evals,
+        series: {
+          name: evalName!(names[look]),
+          points: evals,
+          kind: 'joined' as const,
+          look,
+        },
+      })),
+  ];
+  const steps = new Set(drawn.flatMap(({ points }) => points.map(([step]) => step)));
+  return {
+    series: drawn.map(({ series }) => series),
+    columns: drawn.map(({ points, series }) => ({ name: series.name, at: new Map(points) })),
+    steps: [...steps].sort((a, b) => a - b),
+  };
 }

@@ -4,8 +4,8 @@ export type XY = readonly [x: number, y: number];
 export interface Series {
   name: string;
   points: readonly XY[];
-  /** `raw` is thin and pale behind the others; `dots` are single measurements. */
-  kind: 'line' | 'raw' | 'dots';
+  /** `raw` is thin and pale behind the others; `dots` are single measurements, `joined` ones with a thin line. */
+  kind: 'line' | 'raw' | 'dots' | 'joined';
   /** Which of the four ways to draw it: each has its own dashes, so that colour is not needed. */
   look: number;
 }

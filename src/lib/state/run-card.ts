@@ -1,62 +1,68 @@
-/** Everything that a run was, as one JSON file: enough to keep, to show and to repeat it. Pure. */
-import type { DatasetSummary, DeviceReport, ModelSummary, RunSummary } from '../rpc/engine-api';
-import { pointsOf } from './run-points';
+/**
+ * Everything that a run was, as one JSON file: enough to keep, to show and to repeat it. It is made of what the
+ * run wrote down; what an older version did not write, and this device cannot know for sure, is left out. Pure.
+ */
+import type { DatasetSummary, ModelSummary, RunDataset, RunSummary } from '../rpc/engine-api';
+import { bestEvalOf, evalPointsOf, meanSpeedOf, pointsOf } from './run-points';
 
 /** Rises when a reader of older cards would misunderstand a newer one. */
 const CARD_VERSION = 1;
 
+/** As it is on this device now, for runs of older versions; undefined where it is here no more. */
 export interface CardContext {
-  /** Undefined where it is no longer on this device. */
   model: ModelSummary | undefined;
   dataset: DatasetSummary | undefined;
   evalDataset: DatasetSummary | undefined;
-  /** As it is now, which is where the run was unless its record came from elsewhere. */
-  device: DeviceReport | undefined;
   /** Of the page that writes the card. */
   appVersion: string;
 }
 
 export function makeRunCard(run: RunSummary, context: CardContext) {
-  const { model, dataset, evalDataset, device, appVersion } = context;
+  const { provenance } = run;
+  // Another revision may lie under a model's id by now.
+  const model = provenance?.model ?? { ...context.model, revision: undefined };
+  const [device, ...laterDevices] = provenance?.devices ?? [];
+  const points = pointsOf(run.log);
+  const evals = evalPointsOf(run.log);
   return {
     kind: 'inkstone-run-card',
     version: CARD_VERSION,
-    writtenBy: `Inkstone ${appVersion}`,
+    writtenBy: `Inkstone ${context.appVersion}`,
     name: run.name,
     createdAt: new Date(run.createdAt).toISOString(),
     model: {
       id: run.modelId,
-      name: model?.name,
-      architecture: model?.architecture,
-      parameterCount: model?.parameterCount,
-      licence: model?.licence,
-      revision: model?.revision,
+      name: model.name,
+      architecture: model.architecture,
+      parameterCount: model.parameterCount,
+      licence: model.licence,
+      revision: model.revision,
     },
     data: {
-      ...fingerprint(run.datasetId, dataset),
+      ...fingerprint(run.datasetId, provenance?.dataset, context.dataset),
       evalShare: run.evalShare,
       leaveOut: run.leaveOut ?? [],
-      evaluation: run.evalDatasetId ? fingerprint(run.evalDatasetId, evalDataset) : undefined,
+      evaluation: run.evalDatasetId
+        ? fingerprint(run.evalDatasetId, provenance?.evalDataset, context.evalDataset)
+        : undefined,
     },
     startedFrom: run.startedFrom,
     peft: run.peft,
     training: run.training,
-    device: device && {
-      backend: device.backend,
-      adapterName: device.adapterName,
-      isSoftwareAdapter: device.isSoftwareAdapter,
-      f16: device.f16,
-      subgroups: device.subgroups,
-      maxBufferBytes: device.maxBufferBytes,
-    },
+    device,
+    laterDevices: laterDevices.length > 0 ? laterDevices : undefined,
     figures: {
       status: run.status,
       step: run.step,
       totalSteps: run.totalSteps,
       trainableParams: run.trainableParams,
       allParams: run.allParams,
-      lastLoss: pointsOf(run.log).at(-1)?.loss,
+      lastLoss: points.at(-1)?.loss,
+      bestEvalLoss: bestEvalOf(evals)?.evalLoss,
+      lastEvalLoss: evals.at(-1)?.evalLoss,
       elapsedMs: run.elapsedMs,
+      tokensPerSecond: meanSpeedOf(run),
+      peakGpuBytes: run.peakGpuBytes,
     },
     log: run.log,
     samples: run.samples,
@@ -69,13 +75,21 @@ export function makeRunCard(run: RunSummary, context: CardContext) {
   };
 }
 
-const fingerprint = (id: string, dataset: DatasetSummary | undefined) => ({
-  id,
-  name: dataset?.name,
-  sha256: dataset?.hash,
-  rowCount: dataset?.rowCount,
-  schema: dataset?.schema,
-});
+/** Rows of one's own never change under their id; those of a sample may, with a new version of the page. */
+function fingerprint(
+  id: string,
+  written: RunDataset | undefined,
+  here: DatasetSummary | undefined,
+) {
+  const dataset = written ?? (here?.origin === 'imported' ? here : undefined);
+  return {
+    id,
+    name: dataset?.name ?? here?.name,
+    sha256: dataset?.hash,
+    rowCount: dataset?.rowCount,
+    schema: dataset?.schema,
+  };
+}
 
 /** A name that every file system takes. */
 export const cardFileName = ({ name }: RunSummary): string =>

@@ -1,12 +1,12 @@
 /** A run's log, or its events, as points of curves; the two are read alike. */
-import type { EvalLogEntry, LogEntry } from '../rpc/engine-api';
+import type { EvalLogEntry, LogEntry, RunSummary } from '../rpc/engine-api';
 
 export interface Point {
   step: number;
   loss: number;
   gradNorm: number;
   learningRate: number;
-  /** Of a run under way; its record does not hold it. */
+  /** Undefined in records of older versions. */
   tokensPerSecond?: number;
 }
 
@@ -20,14 +20,29 @@ type Logged = LogEntry | EvalLogEntry;
 export const pointsOf = (log: readonly Logged[]): Point[] =>
   log
     .filter((entry) => 'loss' in entry)
-    .map(({ step, loss, grad_norm, learning_rate }) => ({
+    .map(({ step, loss, grad_norm, learning_rate, tokens_per_second }) => ({
       step,
       loss,
       gradNorm: grad_norm,
       learningRate: learning_rate,
+      tokensPerSecond: tokens_per_second,
     }));
 
 export const evalPointsOf = (log: readonly Logged[]): EvalPoint[] =>
   log
     .filter((entry) => 'eval_loss' in entry)
     .map(({ step, eval_loss }) => ({ step, evalLoss: eval_loss }));
+
+/** The first of the lowest; undefined where the run did not evaluate itself. */
+export const bestEvalOf = (evals: readonly EvalPoint[]): EvalPoint | undefined =>
+  evals.reduce<EvalPoint | undefined>(
+    (best, point) => (best && best.evalLoss <= point.evalLoss ? best : point),
+    undefined,
+  );
+
+/** Mean over all its work, pauses left out; undefined where an older version did not count. */
+export const meanSpeedOf = ({
+  tokenCount,
+  elapsedMs,
+}: Pick<RunSummary, 'tokenCount' | 'elapsedMs'>): number | undefined =>
+  tokenCount && elapsedMs > 0 ? (1000 * tokenCount) / elapsedMs : undefined;

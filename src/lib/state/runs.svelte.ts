@@ -9,6 +9,7 @@ import { engine } from './engine.svelte';
 import { models } from './models.svelte';
 import { cardFileName, makeRunCard } from './run-card';
 import { saveText } from './save-file';
+import { goesOnFrom } from './ways-on';
 
 class Runs extends Collection<RunSummary> {
   constructor() {
@@ -45,7 +46,6 @@ class Runs extends Collection<RunSummary> {
       model: models.byId(run.modelId),
       dataset: datasets.byId(run.datasetId),
       evalDataset: datasets.byId(run.evalDatasetId),
-      device: engine.device,
       appVersion: version,
     });
     saveText(JSON.stringify(card, null, 2), cardFileName(run), 'application/json');
@@ -81,9 +81,5 @@ class Runs extends Collection<RunSummary> {
 
 export const canGoOn = ({ status, step, totalSteps }: RunSummary): boolean =>
   (status === 'interrupted' || status === 'stopped') && step < totalSteps;
-
-/** Step that the run would go on from; undefined when it would start again. */
-export const goesOnFrom = ({ checkpoints }: RunSummary): number | undefined =>
-  checkpoints.findLast(({ resumeBytes }) => resumeBytes > 0)?.step;
 
 export const runs = new Runs();

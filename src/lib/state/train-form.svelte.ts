@@ -9,6 +9,7 @@ import type {
 import { adapters } from './adapters.svelte';
 import { chat } from './chat.svelte';
 import { datasets } from './datasets.svelte';
+import { engine } from './engine.svelte';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
 import { findRecommended, recipe, type RecipeParts } from './recipe.svelte';
@@ -17,6 +18,7 @@ import { recallRequest } from './remembered-requests';
 import { runs } from './runs.svelte';
 import { heldBackOf } from './samples';
 import { training } from './training.svelte';
+import { slowerRequest, wayOn } from './ways-on';
 
 const PROMPTS = 2;
 
@@ -154,15 +156,32 @@ class TrainForm {
     });
   }
 
-  /** Goes on from the last checkpoint, with everything as it was. */
-  resume(run: RunSummary): Promise<RunSummary> {
+  /**
+   * Goes on with a run that has ended, on a new worker or device where those are gone: with everything as it was
+   * or, where it diverged, slower from its last checkpoint.
+   */
+  async goOn(runId: string): Promise<RunSummary> {
+    if (engine.broken) await engine.restart();
+    await runs.refresh();
+    const run = runs.byId(runId);
+    // The list could not be read, and what went wrong will be told again.
+    if (!run) throw runs.error ?? engine.deviceError ?? new Error(`${runId} is gone.`);
+    const way = wayOn(run);
+    const checkpoint = run.checkpoints.find(({ step }) => step === way?.step);
+    if (way?.kind !== 'slower' || !checkpoint) return this.#resume(run);
+    const name = lang.t.train.runName(this.#nameOfData(run), lang.format.dateTime(Date.now()));
+    return this.#run(slowerRequest(run, checkpoint, { name, samplePrompts: promptsOf(run) }));
+  }
+
+  /** From the last checkpoint, with everything as it was. */
+  #resume(run: RunSummary): Promise<RunSummary> {
     const held = heldBackOf(datasets.items, datasets.byId(run.datasetId));
     return this.#run({
       // Without a memory of it, what a new run on this data would take.
       evalShare: held ? 0 : recipe.evalShare,
       evalDatasetId: held?.id,
-      samplePrompts: [...new Set(run.samples.map((sample) => sample.prompt))],
       ...recallRequest(run.id),
+      samplePrompts: promptsOf(run),
       modelId: run.modelId,
       datasetId: run.datasetId,
       peft: run.peft,
@@ -170,6 +189,11 @@ class TrainForm {
       resumeRunId: run.id,
       name: run.name,
     });
+  }
+
+  #nameOfData(run: RunSummary): string {
+    const dataset = datasets.byId(run.datasetId);
+    return dataset ? datasets.nameOf(dataset) : (run.provenance?.dataset.name ?? run.name);
   }
 
   async #run(request: TrainRequest): Promise<RunSummary> {
@@ -199,5 +223,9 @@ class TrainForm {
     }
   }
 }
+
+/** What a run was asked while it learned. */
+const promptsOf = ({ id, samples }: RunSummary): readonly string[] =>
+  recallRequest(id)?.samplePrompts ?? [...new Set(samples.map(({ prompt }) => prompt))];
 
 export const trainForm = new TrainForm();

@@ -7,6 +7,7 @@ import type {
   DatasetSummary,
   EvaluationReport,
   ModelSummary,
+  RunProvenance,
   RunSummary,
 } from '../../../src/lib/rpc/engine-api';
 
@@ -169,6 +170,31 @@ export const adaptersOf = (run: RunSummary): AdapterSummary[] =>
     }))
     .reverse();
 
+export const provenanceOf = ({
+  datasetId,
+  evalDatasetId,
+}: Pick<RunSummary, 'datasetId' | 'evalDatasetId'>): RunProvenance => ({
+  devices: [
+    {
+      ...{ backend: 'webgpu', adapterName: 'Apple M2', isSoftwareAdapter: false, f16: true },
+      ...{ subgroups: true, maxBufferBytes: 4 * 1024 ** 3 },
+    },
+  ],
+  model: modelFacts(MODELS[0]),
+  dataset: datasetFacts(datasetId),
+  evalDataset: evalDatasetId === undefined ? undefined : datasetFacts(evalDatasetId),
+});
+
+function modelFacts({ name, architecture, parameterCount, licence, revision }: ModelSummary) {
+  return { name, architecture, parameterCount, licence, revision };
+}
+
+function datasetFacts(datasetId: string) {
+  const { name, schema, rowCount, hash } =
+    DATASETS.find(({ id }) => id === datasetId) ?? DATASETS[4];
+  return { name, schema, rowCount, hash };
+}
+
 const run = (id: string, name: string, status: RunSummary['status'], step: number): RunSummary => ({
   id,
   name,
@@ -193,6 +219,7 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
         loss: lossAt(at),
         grad_norm: 1.4 * Math.exp(-at / 60),
         learning_rate: 2e-4 * (1 - at / 120),
+        tokens_per_second: 1480 + 40 * Math.sin(at),
       },
       ...(at % 40 === 0 ? [{ step: at, epoch: at / 40, eval_loss: lossAt(at) + 0.08 }] : []),
     ]),
@@ -206,6 +233,9 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
     },
   ].filter((sample) => sample.step <= step),
   elapsedMs: 93_000,
+  tokenCount: 1_100 * step,
+  peakGpuBytes: 61 * MB,
+  provenance: provenanceOf({ datasetId: 'medical-zh', evalDatasetId: 'medical-zh-eval' }),
   checkpoints: checkpointsAt(id, step),
   adapterId: checkpointsAt(id, step).at(-1)?.adapterId,
 });
@@ -214,8 +244,10 @@ export const RUNS: RunSummary[] = [
   run('run-1', '医学问答样例 · 11月23日 14:02', 'finished', 120),
   {
     ...run('run-2', '门诊问答 · 11月23日 15:20', 'interrupted', 40),
+    // As an older version wrote it.
+    ...{ tokenCount: undefined, peakGpuBytes: undefined, provenance: undefined },
     log: run('', '', 'interrupted', 40).log.map((at) =>
-      'loss' in at ? { ...at, loss: at.loss * 1.15 + 0.1 } : at,
+      'loss' in at ? { ...at, loss: at.loss * 1.15 + 0.1, tokens_per_second: undefined } : at,
     ),
     peft: { ...COMMON_RECIPE.lora, r: 8 },
     training: { ...COMMON_RECIPE.training, learning_rate: 1e-4, lr_scheduler_type: 'cosine' },

@@ -18,7 +18,9 @@ export type Scenario =
   /** A run's checkpoints find no room. */
   | 'disk-full'
   /** Runs of more than two rows a batch find no GPU memory. */
-  | 'no-memory';
+  | 'no-memory'
+  /** A run's loss stops being a number at step 50, after its first checkpoint. */
+  | 'diverges';
 
 export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {

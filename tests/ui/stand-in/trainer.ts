@@ -1,17 +1,13 @@
 /** A run of 120 steps in a few seconds, with pauses, stops and failures at step 30 where a scenario asks. */
 import { InkstoneError } from '../../../src/lib/config/errors';
-import type {
-  LogEntry,
-  RunSummary,
-  TrainEvent,
-  TrainRequest,
-} from '../../../src/lib/rpc/engine-api';
+import type { RunSummary, TrainEvent, TrainRequest } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
-import { checkpointsAt, lossAt, rowsOf, RUNS } from './fixtures';
+import { checkpointsAt, lossAt, provenanceOf, rowsOf, RUNS } from './fixtures';
 import { wait, type Scenario } from './scenario';
 
 const TOTAL_STEPS = 120;
 const FAILS_AT = 30;
+const DIVERGES_AT = 50;
 const MB = 1024 ** 2;
 
 type Progress = CallContext<TrainEvent>['progress'];
@@ -74,6 +70,9 @@ export class ScriptedTrainer {
       await wait(scenario === 'slow' ? 1500 : 45, signal);
       step++;
       if (step === FAILS_AT) fail(scenario);
+      // At a third of the rate it does not.
+      if (scenario === 'diverges' && step === DIVERGES_AT && !request.initAdapterId)
+        this.#diverge(runId, request, step);
       const entry = logAt(step);
       progress({
         kind: 'step',
@@ -82,7 +81,7 @@ export class ScriptedTrainer {
         loss: entry.loss,
         gradNorm: entry.grad_norm,
         learningRate: entry.learning_rate,
-        tokensPerSecond: 1480 + 40 * Math.sin(step),
+        tokensPerSecond: entry.tokens_per_second,
         secondsLeft: (TOTAL_STEPS - step) * 0.9,
         gpuBytes: 61 * MB,
       });
@@ -110,6 +109,8 @@ export class ScriptedTrainer {
       log,
       samples,
       elapsedMs: step * 900,
+      tokenCount: step * 1_100,
+      provenance: provenanceOf(request),
       ...this.#kept(runId, keep ? step : 0),
     };
   }
@@ -134,6 +135,21 @@ export class ScriptedTrainer {
       ...this.#kept(runId, step),
     });
     progress({ kind: 'checkpoint', step });
+  }
+
+  #diverge(runId: string, request: TrainRequest, step: number): never {
+    const message = `The loss became NaN at step ${step}: training diverged.`;
+    this.onSaved({
+      ...RUNS[0],
+      id: runId,
+      name: request.name,
+      training: request.training,
+      status: 'failed',
+      step: step - 1,
+      error: { code: 'diverged', message },
+      ...this.#kept(runId, 40),
+    });
+    throw new InkstoneError('diverged', message, { details: { step } });
   }
 
   /** The last checkpoint waits for the second try. */
@@ -172,12 +188,13 @@ function fail(scenario: Scenario): void {
     throw new InkstoneError('device-lost', 'The device was lost: destroyed.');
 }
 
-const logAt = (step: number): LogEntry => ({
+const logAt = (step: number) => ({
   step,
   epoch: step / 40,
   loss: lossAt(step),
   grad_norm: 1.4 * Math.exp(-step / 60),
   learning_rate: 2e-4 * (1 - step / TOTAL_STEPS),
+  tokens_per_second: 1480 + 40 * Math.sin(step),
 });
 
 /** The reference answer to a question of the samples. */

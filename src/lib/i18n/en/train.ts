@@ -210,6 +210,10 @@ export const train: typeof zh = {
   tryEvaluate: 'Evaluate it',
   takeAway: 'Merge or export',
   trainAgain: 'Train again',
+  goOnFrom: (step) => `Go on from step ${n(step)}`,
+  goOnSlower: (step) => `Go on from step ${n(step)} at a third of the rate`,
+  goOnSlowerHint: (steps, rate) =>
+    `At the same rate it would come to the same step again. A run of its own can start from the last checkpoint and take the remaining ${n(steps)} ${steps === 1 ? 'step' : 'steps'} at a learning rate of ${rate}; the record and the checkpoints of this one stay as they are.`,
   announceStart: (steps) => `Training has started: ${n(steps)} steps.`,
   announceProgress: (percent, loss) => `${percent} done, loss ${loss}.`,
   announcePaused: 'Training is paused.',

@@ -202,6 +202,10 @@ export const train = {
   tryEvaluate: '评测它',
   takeAway: '合并或导出',
   trainAgain: '再训练一次',
+  goOnFrom: (step: number) => `从第 ${n(step)} 步接着训练`,
+  goOnSlower: (step: number) => `学习率降到三分之一，从第 ${n(step)} 步接着训练`,
+  goOnSlowerHint: (steps: number, rate: string) =>
+    `照原来的学习率再来，还会走到同一步。可以从最后的检查点另起一次训练：学习率改为 ${rate}，把余下的 ${n(steps)} 步走完；这次的记录和检查点都不动。`,
   announceStart: (steps: number) => `训练开始，共 ${n(steps)} 步。`,
   announceProgress: (percent: string, loss: string) => `已完成 ${percent}，损失 ${loss}。`,
   announcePaused: '训练已暂停。',

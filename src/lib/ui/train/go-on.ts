@@ -1,7 +1,21 @@
-/** Leads from an earlier run to the form, filled in to teach its adapter something new. */
+/** The ways on from an earlier run: with the same run, or to the form to teach its adapter something new. */
 import { tick } from 'svelte';
 import type { RunSummary } from '../../rpc/engine-api';
+import { lang } from '../../state/lang.svelte';
+import { toasts } from '../../state/toasts.svelte';
 import { trainForm } from '../../state/train-form.svelte';
+import { training } from '../../state/training.svelte';
+
+/** Follows the run where runs are followed. */
+export async function goOn(runId: string): Promise<void> {
+  document.getElementById('run')?.scrollIntoView({ block: 'start' });
+  try {
+    await trainForm.goOn(runId);
+  } catch (error) {
+    // What ends a run under way is told where it is followed.
+    if (error !== training.error && !training.cancelled) toasts.error(lang.explain(error).sentence);
+  }
+}
 
 /** The focus goes to what says where the run would start. */
 export async function goOnWithNewData(run: RunSummary): Promise<void> {

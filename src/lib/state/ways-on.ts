@@ -1,0 +1,58 @@
+/** How a run that has ended without being finished could go on, and the request for it. Pure. */
+import type { CheckpointSummary, RunSummary, TrainRequest } from '../rpc/engine-api';
+
+/**
+ * `resume` is the same run, from its last checkpoint, to the bytes of one that was not interrupted. `slower` is for
+ * one that diverged, and would again: a run of its own that starts from that checkpoint's adapter.
+ */
+export interface WayOn {
+  kind: 'resume' | 'slower';
+  /** Of the checkpoint. */
+  step: number;
+}
+
+/** What is left of the rate. */
+const SLOWER = 1 / 3;
+
+/** Step that the run would go on from; undefined when it would start again. */
+export const goesOnFrom = ({ checkpoints }: Pick<RunSummary, 'checkpoints'>): number | undefined =>
+  checkpoints.findLast(({ resumeBytes }) => resumeBytes > 0)?.step;
+
+/**
+ * @param code what ended it, where its record does not say so yet
+ * @returns undefined where there is no checkpoint to go on from, or nothing left to do
+ */
+export function wayOn(run: RunSummary, code = run.error?.code): WayOn | undefined {
+  if (run.status === 'finished') return undefined;
+  const kind = code === 'diverged' ? 'slower' : 'resume';
+  const step = kind === 'slower' ? run.checkpoints.at(-1)?.step : goesOnFrom(run);
+  return step !== undefined && step < run.totalSteps ? { kind, step } : undefined;
+}
+
+/** Takes the steps that were left, with the same rows held back; the schedule is laid over these steps. */
+export function slowerRequest(
+  run: RunSummary,
+  checkpoint: Pick<CheckpointSummary, 'step' | 'adapterId'>,
+  { name, samplePrompts }: Pick<TrainRequest, 'name' | 'samplePrompts'>,
+): TrainRequest {
+  const { modelId, datasetId, evalShare, evalDatasetId, leaveOut, peft, training } = run;
+  const { lr_scheduler_kwargs: kwargs } = training;
+  return {
+    ...{ modelId, datasetId, evalShare, evalDatasetId, leaveOut, peft, name, samplePrompts },
+    initAdapterId: checkpoint.adapterId,
+    training: {
+      ...training,
+      learning_rate: slowerRate(training.learning_rate),
+      max_steps: run.totalSteps - checkpoint.step,
+      // Rates in themselves, which may not end above the new one; all other arguments are shares or counts.
+      lr_scheduler_kwargs: kwargs && {
+        ...kwargs,
+        ...(kwargs.lr_end !== undefined && { lr_end: kwargs.lr_end * SLOWER }),
+        ...(kwargs.min_lr !== undefined && { min_lr: kwargs.min_lr * SLOWER }),
+      },
+    },
+  };
+}
+
+/** To two digits, as a person would write it. */
+export const slowerRate = (rate: number): number => Number((rate * SLOWER).toPrecision(2));
