@@ -62,3 +62,22 @@ for (const [locale, theme, width] of [
     await expect(result.getByText(t.meaning)).toBeVisible();
     await expectAccessible(page);
   });
+
+test('a run evaluates itself where rows are held back, on another data set too', async ({
+  page,
+}) => {
+  await openPage(page, '/train', { width: 390 });
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  await page.getByText('Everything else').click();
+  const strategy = page.getByLabel(/ eval_strategy$/);
+  await expect(strategy).toHaveValue('epoch');
+  await page.getByRole('radio', { name: 'Hold back a part of this data' }).check();
+  const share = page.getByRole('slider', { name: 'Share held back for evaluation' });
+  await share.fill('0');
+  await expect(strategy).toHaveValue('no');
+  await expect(page.locator('#recipe').getByRole('status')).toBeEmpty();
+  await page.getByRole('radio', { name: 'Another of my data sets' }).check();
+  await expect(strategy).toHaveValue('epoch');
+  await expect(page.getByRole('combobox', { name: /^Data to evaluate on/ })).toHaveValue('clinic');
+  await expectAccessible(page);
+});
