@@ -62,10 +62,11 @@ const RECORDS: Omit<Whole, 'runs'> & { runs: Omit<Whole['runs'], 'adapterId'> } 
   },
   evaluations: {
     ...{ id: 'evaluation-1', createdAt: 1, modelId, datasetId, schemaVersion: 1 },
+    heldBackOf: { runId: 'run-1', name: 'r' },
     scores: [
       {
         ...{ adapterId: 'adapter-2-step-4', adapterName: 'a', adapterStep: 4, accuracy: 1 },
-        ...{ rougeL: NaN, tokensPerSecond: 3, gpuBytes: 4, count: 1 },
+        ...{ rougeL: NaN, tokensPerSecond: 3, gpuBytes: 4, count: 1, learnedRows: 1 },
       } satisfies Required<RecordOf['evaluations']['scores'][number]>,
     ],
     rows: [{ instruction: 'i', input: '', reference: 'r', answers: ['a'] }],
@@ -141,4 +142,21 @@ describe('a record', () => {
       const record = { ...RECORDS.runs, ...change };
       expect(() => readRecord('runs', record.id, throughFile(record))).toThrow(named);
     });
+  it('of an evaluation says which rows they were in a form that a page can show', () => {
+    const { scores } = RECORDS.evaluations;
+    const wrong: [object, RegExp][] = [
+      [{ heldBackOf: 'run-1' }, /heldBackOf/],
+      [{ heldBackOf: { runId: 'run-1' } }, /name/],
+      [{ heldBackOf: { runId: 7, name: 'r' } }, /runId/],
+      [{ heldBackOf: { runId: 'run-1', name: 'r'.repeat(1001) } }, /name/],
+      [{ scores: [{ ...scores[0], learnedRows: -1 }] }, /learnedRows/],
+      [{ scores: [{ ...scores[0], learnedRows: '1' }] }, /learnedRows/],
+    ];
+    for (const [part, words] of wrong) {
+      const record = throughFile({ ...RECORDS.evaluations, ...part });
+      expect(() => readRecord('evaluations', 'evaluation-1', record)).toThrow(words);
+    }
+    const older = { ...RECORDS.evaluations, heldBackOf: undefined };
+    expect(readRecord('evaluations', 'evaluation-1', throughFile(older))).toEqual(older);
+  });
 });

@@ -129,6 +129,7 @@ describe('everything', () => {
     expect(now.evaluations[0].scores[1].adapterId).toBe(
       finished.adapterId!.replace(finished.id.slice(4), runId.slice(4)),
     );
+    expect(now.evaluations[0].heldBackOf).toEqual({ runId, name: finished.name });
     const beside = now.adapters.find(({ id }) => id === done.newIds[outlived.id])!;
     expect(beside).toMatchObject({ name: 'outlived', step: outlived.step });
     expect(beside.runId).not.toBe(outlived.runId);

@@ -35,7 +35,7 @@ export async function fillStore(disk: Disk): Promise<FullStore> {
   const taken = new File([await file.arrayBuffer()], 'adapter.zip');
   await engine.importAdapter({ files: [taken], modelId, name: 'from elsewhere' }, silent());
   await disk.tables.put('evaluations', {
-    ...reportOf(modelId, datasetId, adapterId),
+    ...reportOf(finished, datasetId, adapterId),
     schemaVersion: 1,
   });
   gpu.loseDevice();
@@ -58,13 +58,15 @@ const alpacaFile = () =>
     '问答.json',
   );
 
-const reportOf = (modelId: string, datasetId: string, adapterId: string): EvaluationReport => ({
+const reportOf = (run: RunSummary, datasetId: string, adapterId: string): EvaluationReport => ({
   id: `evaluation-${crypto.randomUUID()}`,
   createdAt: 1_700_000_000_000,
-  modelId,
+  modelId: run.modelId,
   datasetId,
+  heldBackOf: { runId: run.id, name: run.name },
   scores: [undefined, adapterId].map((id) => ({
     ...(id !== undefined && { adapterId: id, adapterName: 'finished', adapterStep: 9 }),
+    ...(id !== undefined && { learnedRows: 1 }),
     accuracy: id ? 0.5 : 0,
     rougeL: 0.25,
     tokensPerSecond: NaN,

@@ -248,6 +248,9 @@ function renamed(
         ...report,
         modelId: now(report.modelId),
         datasetId: now(report.datasetId),
+        ...(report.heldBackOf && {
+          heldBackOf: { ...report.heldBackOf, runId: now(report.heldBackOf.runId) },
+        }),
         scores: report.scores.map((score) => ({
           ...score,
           ...(score.adapterId !== undefined && {

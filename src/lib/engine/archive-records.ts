@@ -244,11 +244,15 @@ function readAdapterRecord(fields: Fields, id: string): RecordOf['adapters'] {
 }
 
 function readEvaluation(fields: Fields, id: string): RecordOf['evaluations'] {
+  const heldBack = fields.nested('heldBackOf');
   return {
     id,
     createdAt: fields.number('createdAt', undefined, COUNT),
     modelId: name(fields, 'modelId'),
     datasetId: name(fields, 'datasetId'),
+    ...(heldBack && {
+      heldBackOf: { runId: name(heldBack, 'runId'), name: name(heldBack, 'name') },
+    }),
     scores: objects(fields, 'scores').map(readScore),
     rows: objects(fields, 'rows').map((row) => ({
       instruction: row.text('instruction', undefined),
@@ -275,6 +279,9 @@ function readScore(score: Fields): EvaluationScore {
     tokensPerSecond: figure(score, 'tokensPerSecond'),
     gpuBytes: figure(score, 'gpuBytes'),
     count: score.integer('count', undefined, COUNT),
+    ...(score.has('learnedRows') && {
+      learnedRows: score.integer('learnedRows', undefined, COUNT),
+    }),
   };
 }
 

@@ -38,6 +38,7 @@ import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
 import { ModelLibrary } from './model-library';
 import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
+import { QuestionRows } from './question-rows';
 import { RunLibrary } from './run-library';
 import { describeGpu } from './run-provenance';
 import { StorageCleaner } from './storage-cleaner';
@@ -148,7 +149,8 @@ export function createEngine({
     isTraining: () => training.active,
   });
   const inspector = new DatasetInspector({ datasets, open });
-  const evaluations = new EvaluationService({ context, datasets, adapters, open, speaker });
+  const questions = new QuestionRows({ datasets, runs, adapters });
+  const evaluations = new EvaluationService({ context, questions, adapters, open, speaker });
   const exports = new ExportService({ context, models, adapters, open });
   const archive = new ArchiveService(context, runs, adapters);
 
@@ -309,6 +311,7 @@ export function createEngine({
     },
 
     chat,
+    inspectQuestions: (choice) => questions.inspect(choice),
     evaluate: (request, call) => evaluations.evaluate(request, call),
     listEvaluations: () => evaluations.list(),
     deleteEvaluation: ({ evaluationId }) => evaluations.delete(evaluationId),

@@ -10,6 +10,8 @@ export type EngineErrorCode =
   | 'model-in-use'
   | 'wrong-model'
   | 'bundled'
+  /** An evaluation on what a run held back, and it held back nothing. */
+  | 'nothing-held-back'
   /** A record is there, and what it describes is not: the browser cleared it. */
   | 'evicted'
   /** A file with everything in it that is none, is damaged, or says other than it holds. */

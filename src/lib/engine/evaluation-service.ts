@@ -1,4 +1,4 @@
-/** Base and tuned answers to the same held-back questions, scored side by side. */
+/** Base and tuned answers to the same questions, scored side by side; the report says which rows they were. */
 import { scorePredictions } from '../evaluation';
 import type { CallContext } from '../rpc/protocol';
 import type {
@@ -12,10 +12,11 @@ import type { DatasetRow } from '../formats';
 import { encodePrompt, toMessages, type Tokenizer } from '../text';
 import type { AdapterLibrary } from './adapter-library';
 import { newId, type EngineContext } from './context';
-import { viewRow, type DatasetLibrary } from './dataset-library';
+import { viewRow } from './dataset-library';
 import { EngineError, notFound } from './errors';
 import { GREEDY } from './greedy';
 import type { LoadedModel, Speaker } from './open-model';
+import type { QuestionRows } from './question-rows';
 
 interface EvaluationRecord extends EvaluationReport {
   schemaVersion: 1;
@@ -23,7 +24,7 @@ interface EvaluationRecord extends EvaluationReport {
 
 export interface EvaluationParts {
   readonly context: EngineContext;
-  readonly datasets: DatasetLibrary;
+  readonly questions: QuestionRows;
   readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
   readonly speaker: (id: string | undefined, model: LoadedModel) => Promise<Speaker>;
@@ -48,10 +49,9 @@ export class EvaluationService {
     request: EvaluateRequest,
     context: CallContext<CountProgress>,
   ): Promise<EvaluationReport> {
-    const { datasets, adapters, open, speaker } = this.parts;
+    const { questions, adapters, open, speaker } = this.parts;
+    const { rows, ...source } = await questions.choose(request);
     const model = await open(request.modelId, context);
-    const count = request.maxRows > 0 ? request.maxRows : undefined;
-    const rows = await datasets.rows(request.datasetId, 0, count);
     const total = rows.length * request.adapterIds.length;
     const answers: string[][] = rows.map(() => []);
     const scores: EvaluationScore[] = [];
@@ -59,6 +59,7 @@ export class EvaluationService {
     for (const adapterId of request.adapterIds) {
       const summary = adapterId === undefined ? undefined : await adapters.get(adapterId);
       const { session, adapter } = await speaker(summary?.id, model);
+      const learnedRows = await questions.countLearned(summary?.id, rows);
       const speed = { tokens: 0, ms: 0 };
       for (const [index, row] of rows.entries()) {
         context.signal.throwIfAborted();
@@ -86,13 +87,14 @@ export class EvaluationService {
         ...scorePredictions(predictions),
         tokensPerSecond: speed.ms > 0 ? (1000 * speed.tokens) / speed.ms : 0,
         gpuBytes: (await this.parts.context.device.gpu())?.liveBytes ?? 0,
+        learnedRows,
       });
     }
     return this.keep({
       id: newId('evaluation'),
       createdAt: Date.now(),
       modelId: request.modelId,
-      datasetId: request.datasetId,
+      ...source,
       scores,
       rows: rows.map((row, index) => toEvaluationRow(viewRow(row), answers[index])),
     });

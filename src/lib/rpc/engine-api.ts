@@ -455,13 +455,23 @@ export interface ChatResult {
   stoppedBy: 'end' | 'length' | 'signal';
 }
 
-export interface EvaluateRequest {
-  modelId: string;
-  adapterIds: readonly (string | undefined)[];
-  datasetId: string;
+/** What is asked: a data set, or the rows that a run held back, whichever data set they are of. */
+export type QuestionChoice = {
   /** At most so many rows, from the front; 0 = all. */
   maxRows: number;
+} & ({ datasetId: string; heldBackOf?: undefined } | { datasetId?: undefined; heldBackOf: string });
+
+export type EvaluateRequest = QuestionChoice & {
+  modelId: string;
+  adapterIds: readonly (string | undefined)[];
   max_new_tokens: number;
+};
+
+export interface QuestionsInspection {
+  /** Rows that would be asked. */
+  count: number;
+  /** For each of `adapterIds`, as `EvaluationScore.learnedRows`. */
+  learnedRows: readonly (number | undefined)[];
 }
 
 export interface EvaluationRow {
@@ -482,13 +492,21 @@ export interface EvaluationScore {
   tokensPerSecond: number;
   gpuBytes: number;
   count: number;
+  /**
+   * How many of the rows ask what the adapter's run, or one that it went on from, learns from: on those the
+   * score tells what it remembers. Undefined where that was not known.
+   */
+  learnedRows?: number;
 }
 
 export interface EvaluationReport {
   id: string;
   createdAt: number;
   modelId: string;
+  /** Where the rows are from. */
   datasetId: string;
+  /** The run that held these rows back, as it was called then; undefined for rows from the front of the data. */
+  heldBackOf?: { runId: string; name: string };
   scores: readonly EvaluationScore[];
   rows: readonly EvaluationRow[];
 }
@@ -636,6 +654,11 @@ export interface EngineApi {
   deleteAdapter: ApiMethod<{ adapterId: string }, void>;
 
   chat: ApiMethod<ChatRequest, ChatResult, ChatProgress>;
+  /** Which of the rows have been learned from, told before they are asked; no model is opened. */
+  inspectQuestions: ApiMethod<
+    QuestionChoice & { adapterIds: readonly (string | undefined)[] },
+    QuestionsInspection
+  >;
   evaluate: ApiMethod<EvaluateRequest, EvaluationReport, CountProgress>;
   listEvaluations: ApiMethod<void, EvaluationReport[]>;
   deleteEvaluation: ApiMethod<{ evaluationId: string }, void>;

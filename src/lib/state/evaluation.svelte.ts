@@ -1,8 +1,11 @@
 /** Evaluations: the one under way and those kept. */
 import type { CountProgress, EvaluateRequest, EvaluationReport } from '../rpc/engine-api';
 import { Collection } from './collection.svelte';
+import { datasets } from './datasets.svelte';
 import { engine } from './engine.svelte';
+import { lang } from './lang.svelte';
 import { models } from './models.svelte';
+import { runs } from './runs.svelte';
 
 class Evaluations extends Collection<EvaluationReport> {
   running = $state(false);
@@ -49,6 +52,16 @@ class Evaluations extends Collection<EvaluationReport> {
     } finally {
       this.running = false;
     }
+  }
+
+  /** Which rows it is about, and when it was made. */
+  titleOf({ heldBackOf, datasetId, createdAt }: EvaluationReport): string {
+    const t = lang.t.evaluate;
+    // A run that was renamed since is known by its new name.
+    const rows = heldBackOf
+      ? t.heldBackOf(runs.byId(heldBackOf.runId)?.name ?? heldBackOf.name)
+      : datasets.name(datasetId);
+    return t.resultOf(rows, lang.format.dateTime(createdAt));
   }
 
   stop(): void {

@@ -14,6 +14,7 @@ import {
 } from '../config';
 import type { DatasetSummary, ModelSummary } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
+import { withDefaultEvaluation } from './eval-default';
 import {
   isOfAdapter,
   methodOf,
@@ -99,13 +100,16 @@ class Recipe {
   counts = $state.raw<{ trainableParams: number; allParams: number }>();
   /** The person chose the learning rate; a method may then only suggest another. */
   #rateIsOwn = $state(false);
+  /** The person chose when the run evaluates itself; else it does so where rows are held back. */
+  #evaluationIsOwn = $state(false);
+  #holdsBack = $state.raw(() => this.evalShare > 0);
   /** The rate that LoRA was tuned to for this model and data. */
   #tunedRate = $state<number>();
 
   /** Of the adapter that the run goes on from: its method and options stay as they are. */
   locked = $state.raw<PeftConfig>();
   /** What the form held before an adapter was chosen. */
-  #before: { parts: Parts; origin: Recipe['origin'] } | undefined;
+  #before: { parts: Parts; origin: Recipe['origin']; evaluationIsOwn: boolean } | undefined;
 
   readonly method = $derived(this.locked ? methodOf(this.locked) : this.#parts.method);
   readonly lora = $derived(this.locked?.peft_type === 'LORA' ? this.locked : this.#parts.lora);
@@ -114,11 +118,11 @@ class Recipe {
     this.locked?.peft_type === 'PREFIX_TUNING' ? this.locked : this.#parts.prefix,
   );
   /** Full fine-tuning goes with no base in four bits; the choice stays for the other methods. */
-  readonly training: TrainingArguments = $derived(
-    this.method === 'full' && this.#parts.training.load_in_4bit
-      ? { ...this.#parts.training, load_in_4bit: false }
-      : this.#parts.training,
-  );
+  readonly training: TrainingArguments = $derived.by(() => {
+    const chosen = this.#parts.training;
+    const args = this.#evaluationIsOwn ? chosen : withDefaultEvaluation(chosen, this.#holdsBack());
+    return this.method === 'full' && args.load_in_4bit ? { ...args, load_in_4bit: false } : args;
+  });
   /** What goes into the request. It stays the same object until an option of the method changes. */
   readonly peft = $derived(
     this.locked ??
@@ -168,6 +172,11 @@ class Recipe {
       .slice(0, 4),
   );
 
+  /** @param holdsBack whether the form's data leaves rows to evaluate on; read again whenever that changes */
+  followData(holdsBack: () => boolean): void {
+    this.#holdsBack = holdsBack;
+  }
+
   /**
    * Takes over an adapter's own options and, where its run is known, how that was trained; undefined brings
    * back what the form held before.
@@ -176,11 +185,15 @@ class Recipe {
     if (this.locked && this.#before) {
       this.#parts = this.#before.parts;
       this.origin = this.#before.origin;
+      this.#evaluationIsOwn = this.#before.evaluationIsOwn;
       this.#before = undefined;
     }
     this.locked = adapter?.peft;
     if (!adapter) return;
-    this.#before = { parts: this.#parts, origin: this.origin };
+    const evaluationIsOwn = this.#evaluationIsOwn;
+    this.#before = { parts: this.#parts, origin: this.origin, evaluationIsOwn };
+    // What an earlier run did by default is no choice for this one, whose data may hold nothing back.
+    if (adapter.training) this.#evaluationIsOwn = false;
     const learning_rate = this.#rateIsOwn
       ? this.training.learning_rate
       : this.#rateFor(this.method);
@@ -210,6 +223,7 @@ class Recipe {
 
   setTraining(part: Partial<TrainingArguments>): void {
     if (part.learning_rate !== undefined) this.#rateIsOwn = true;
+    if (part.eval_strategy !== undefined) this.#evaluationIsOwn = true;
     this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...part } });
   }
 
@@ -251,6 +265,7 @@ class Recipe {
   }
 
   mend({ fix }: Conflict): void {
+    if (fix.training?.eval_strategy !== undefined) this.#evaluationIsOwn = true;
     if (fix.training)
       this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...fix.training } });
     if (fix.evalShare !== undefined) this.evalShare = fix.evalShare;
@@ -317,6 +332,7 @@ class Recipe {
     this.#parts = { ...partsOf(parts), ia3, prefix };
     this.#tunedRate = tunedRate;
     this.#rateIsOwn = false;
+    this.#evaluationIsOwn = false;
   }
 
   #edit(parts: Parts): void {

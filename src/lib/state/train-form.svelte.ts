@@ -1,5 +1,6 @@
 /** What the Train page has chosen: model, where to start, data, evaluation data. Turns it into a request. */
 import type {
+  DatasetSummary,
   InspectRequest,
   LeaveOut,
   RunSummary,
@@ -10,6 +11,7 @@ import { adapters } from './adapters.svelte';
 import { chat } from './chat.svelte';
 import { datasets } from './datasets.svelte';
 import { engine } from './engine.svelte';
+import { inspection } from './inspection.svelte';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
 import { findRecommended, recipe, type RecipeParts } from './recipe.svelte';
@@ -22,10 +24,14 @@ import { slowerRequest, wayOn } from './ways-on';
 
 const PROMPTS = 2;
 
+/** Where the rows to evaluate on come from: the sample's own, another data set, or a share of the data. */
+export type EvalSource = 'bundled' | 'own' | 'share';
+
 class TrainForm {
   modelId = $state<string>();
   datasetId = $state<string>();
-  useHeldBack = $state(true);
+  #evalSource = $state<EvalSource>('bundled');
+  #evalDatasetId = $state<string>();
   /** Of the chosen data; another choice begins with all of it again. */
   leaveOut = $state.raw<readonly LeaveOut[]>([]);
   #initAdapterId = $state<string>();
@@ -35,6 +41,36 @@ class TrainForm {
   readonly dataset = $derived(datasets.byId(this.datasetId));
   /** Questions that come with the chosen sample. */
   readonly heldBack = $derived(heldBackOf(datasets.items, this.dataset));
+
+  /** The person's data beside the chosen one, newest first. */
+  readonly evalCandidates: readonly DatasetSummary[] = $derived(
+    this.dataset
+      ? datasets.items.filter(({ id, origin }) => origin === 'imported' && id !== this.datasetId)
+      : [],
+  );
+  readonly #ownEvalSet = $derived(this.evalCandidates.find(({ id }) => id === this.#evalDatasetId));
+  /** As chosen, where the data has it. */
+  readonly evalSource: EvalSource = $derived(
+    this.#evalSource === 'own' && this.#ownEvalSet
+      ? 'own'
+      : this.#evalSource !== 'share' && this.heldBack
+        ? 'bundled'
+        : 'share',
+  );
+  /** The data set to evaluate on; undefined where a share of the data is held back. */
+  readonly evalSet: DatasetSummary | undefined = $derived(
+    { own: this.#ownEvalSet, bundled: this.heldBack, share: undefined }[this.evalSource],
+  );
+  /** A share of rows that are all alike holds back none; so far as nobody has looked, it does. */
+  readonly #holdsBack: boolean = $derived.by(() => {
+    const { of, value } = inspection;
+    const isLookedAt =
+      of?.datasetId === this.datasetId &&
+      of?.evalDatasetId === this.evalSet?.id &&
+      (this.evalSet !== undefined || of?.evalShare === recipe.evalShare);
+    if (isLookedAt && value) return value.evalRows > 0;
+    return this.evalSet !== undefined || recipe.evalShare > 0;
+  });
 
   /** The adapter that a run would start from; undefined for the model as it is. */
   readonly startAdapter = $derived(
@@ -53,14 +89,13 @@ class TrainForm {
 
   /** What a run would be started with; undefined while model or data are missing. */
   readonly settings: TrainSettings | undefined = $derived.by(() => {
-    const { model, dataset } = this;
+    const { model, dataset, evalSet } = this;
     if (!model || !dataset) return undefined;
-    const held = this.useHeldBack ? this.heldBack : undefined;
     return {
       modelId: model.id,
       datasetId: dataset.id,
-      evalShare: held ? 0 : recipe.evalShare,
-      evalDatasetId: held?.id,
+      evalShare: evalSet ? 0 : recipe.evalShare,
+      evalDatasetId: evalSet?.id,
       leaveOut: this.leaveOut.length > 0 ? this.leaveOut : undefined,
       initAdapterId: this.startAdapter?.id,
       peft: recipe.peft,
@@ -68,9 +103,7 @@ class TrainForm {
     };
   });
   /** Choices that do not go together, with what would mend them. */
-  readonly conflict = $derived(
-    recipe.conflict((this.useHeldBack && this.heldBack !== undefined) || recipe.evalShare > 0),
-  );
+  readonly conflict = $derived(recipe.conflict(this.evalSet !== undefined || recipe.evalShare > 0));
   /** What is asked of the data; undefined while model or data are missing, or the length is being typed. */
   readonly inspectRequest: InspectRequest | undefined = $derived.by(() => {
     if (!this.settings) return undefined;
@@ -94,6 +127,10 @@ class TrainForm {
 
   agreeToOpen(): void {
     this.#agreedTo = this.model?.id;
+  }
+
+  constructor() {
+    recipe.followData(() => this.#holdsBack);
   }
 
   async prepare(): Promise<void> {
@@ -126,6 +163,13 @@ class TrainForm {
   setLeftOut(what: LeaveOut, on: boolean): void {
     const others = this.leaveOut.filter((one) => one !== what);
     this.leaveOut = on ? [...others, what] : others;
+  }
+
+  /** @param datasetId of one of `evalCandidates`, where the source is `own` */
+  evaluateOn(source: EvalSource, datasetId = this.#evalDatasetId): void {
+    this.#evalSource = source;
+    const known = this.evalCandidates.some(({ id }) => id === datasetId);
+    if (source === 'own') this.#evalDatasetId = known ? datasetId : this.evalCandidates[0]?.id;
   }
 
   chooseDataset(datasetId: string): void {

@@ -21,6 +21,8 @@ import type {
   LoadProgress,
   ModelSummary,
   PageKeepings,
+  QuestionChoice,
+  QuestionsInspection,
   RunSummary,
   TrainEvent,
   TimePrediction,
@@ -33,6 +35,9 @@ import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './
 import { inspect, preview, type PreviewInput } from './inspection';
 import { wait, type Scenario } from './scenario';
 import { answerOf, ScriptedTrainer } from './trainer';
+
+/** Where the rows that a run held back are from. */
+const heldBackBy = (run: RunSummary): string => run.evalDatasetId ?? run.datasetId;
 
 const MB = 1024 ** 2;
 const GB = 1024 ** 3;
@@ -366,13 +371,34 @@ export class StandIn implements EngineApi {
     };
   }
 
+  /** An adapter has learned from all of its run's own data, and from nothing else. */
+  async inspectQuestions({
+    adapterIds,
+    datasetId,
+    maxRows,
+  }: QuestionChoice & {
+    adapterIds: readonly (string | undefined)[];
+  }): Promise<QuestionsInspection> {
+    const count = maxRows || 60;
+    const learnedRows = adapterIds.map((adapterId) => {
+      const { runId } = this.#adapters.find(({ id }) => id === adapterId) ?? {};
+      const run = this.#runs.find(({ id }) => id === runId);
+      return run && (run.datasetId === datasetId ? count : 0);
+    });
+    return { count, learnedRows };
+  }
+
   async evaluate(request: EvaluateRequest, { signal, progress }: CallContext<CountProgress>) {
     const total = (request.maxRows || 60) * request.adapterIds.length;
     for (let done = 0; done <= total; done += 4) {
       await wait(25, signal);
       progress({ done, total });
     }
-    const made = report(request.adapterIds, request.datasetId, request.maxRows || 60);
+    const { count, learnedRows } = await this.inspectQuestions(request);
+    const run = this.#runs.find(({ id }) => id === request.heldBackOf);
+    const made = report(request.adapterIds, request.datasetId ?? heldBackBy(run!), count);
+    if (run) made.heldBackOf = { runId: run.id, name: run.name };
+    made.scores = made.scores.map((score, i) => ({ ...score, learnedRows: learnedRows[i] }));
     this.#evaluations.push(made);
     return made;
   }

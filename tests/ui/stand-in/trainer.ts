@@ -100,6 +100,8 @@ export class ScriptedTrainer {
       id: runId,
       name: request.name,
       datasetId: request.datasetId,
+      evalShare: request.evalShare,
+      evalDatasetId: request.evalDatasetId,
       leaveOut: request.leaveOut,
       startedFrom: startOf(request),
       peft: request.peft,

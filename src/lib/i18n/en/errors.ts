@@ -65,6 +65,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'bad-files': asWritten,
   'model-in-use': asWritten,
   bundled: asWritten,
+  'nothing-held-back': asWritten,
   evicted: asWritten,
   'wrong-archive': asWritten,
   'newer-archive': asWritten,

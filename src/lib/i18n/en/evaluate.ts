@@ -8,6 +8,24 @@ export const evaluate: typeof zh = {
   model: 'Model',
   noModels: 'There is no model on this device yet. Open or import one on the Models page first.',
   dataset: 'Questions',
+  heldBackGroup: 'Held back from training',
+  heldBackOf: (run) => `What “${run}” held back`,
+  heldBackHint:
+    'That run did not learn from these questions: they show best how it answers new ones.',
+  wholeGroup: 'Whole data sets',
+  learnedTitle: 'Some of these questions were learned',
+  learned: (who, learned, all) =>
+    learned < all
+      ? `“${who}” learned from ${n(learned)} of these ${n(all)} questions.`
+      : all === 1
+        ? `“${who}” learned from this very question.`
+        : `“${who}” learned from all of these ${n(all)} questions.`,
+  learnedMeaning:
+    'Such a score says how well it remembers, not how well it will answer questions it has not seen.',
+  useHeldBack: 'Use the held-back questions',
+  nothingHeldBack:
+    'That run held nothing back. Choose data that it has not learned from, or train again and hold a part back.',
+  notLearned: 'None of the adapters has learned from these questions.',
   noDatasets: 'There are no questions yet. Bring data on the Train page first.',
   who: 'Who answers',
   whoNone: 'Choose at least one to answer.',

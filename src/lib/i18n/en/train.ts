@@ -113,10 +113,16 @@ export const train: typeof zh = {
   deleteDataBody: (name) =>
     `${name} will be removed from Inkstone. The file on your disk is not touched.`,
   heldBack: 'Share held back for evaluation',
-  heldBackHint: 'These rows are kept out of training and show how well it learned.',
+  heldBackHint:
+    'These rows are kept out of training: while it trains, and on the Evaluate page, they show how well it learned.',
+  evalSetTip:
+    'Do you have evaluation data of your own? Bring it in under Data, choose the training data again, and it is offered here.',
   evalSet: 'Evaluation data',
   evalSetBundled: 'The questions that come with the sample',
   evalSetShare: 'Hold back a part of this data',
+  evalSetOwn: 'Another of my data sets',
+  evalSetWhich: 'Data to evaluate on',
+  evalSetWhichHint: 'All of it shows how well it learned; none of it is learned from.',
 
   start: 'Start training',
   startMissingData: 'Choose data first',

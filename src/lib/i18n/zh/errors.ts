@@ -89,6 +89,8 @@ export const errors = {
     '文件不齐或不是同一个模型的：需要 config.json、tokenizer.json 和全部 safetensors；请把整个文件夹一起放进来。',
   'model-in-use': () => '训练正在使用这个模型；请先停止训练。',
   bundled: () => '这是自带的内容，不能删除。',
+  'nothing-held-back': (d) =>
+    `${d.name === undefined ? '那次训练' : `“${d.name}”`}没有留出题目；请换一份它没学过的数据来评测。`,
   evicted: (d) =>
     `${d.name ?? '这项内容'} 在本机上已不完整：浏览器清理了它的一部分文件。请删除它，再重新导入。`,
   'wrong-archive': (d) =>

@@ -6,6 +6,19 @@ export const evaluate = {
   model: '模型',
   noModels: '本机还没有模型，请先到“模型”页打开或导入一个。',
   dataset: '题目',
+  heldBackGroup: '训练时留出的题',
+  heldBackOf: (run: string) => `“${run}”留出的题`,
+  heldBackHint: '这些题没有参与那次训练，最能看出没见过的题它会不会答。',
+  wholeGroup: '整份数据',
+  learnedTitle: '其中有学过的题',
+  learned: (who: string, learned: number, all: number) =>
+    learned < all
+      ? `这 ${n(all)} 题里，“${who}”训练时学过 ${n(learned)} 题。`
+      : `这 ${n(all)} 题，“${who}”训练时全都学过。`,
+  learnedMeaning: '这样得到的分数反映它记住了多少，不代表没见过的题它也会答。',
+  useHeldBack: '改用留出的题',
+  nothingHeldBack: '那次训练没有留出题目。可以换一份它没学过的数据，或留出一部分再训练一次。',
+  notLearned: '参加评测的适配器都没有学过这些题。',
   noDatasets: '还没有题目。请先到“训练”页放入数据。',
   who: '谁来答',
   whoNone: '至少选一个来作答。',

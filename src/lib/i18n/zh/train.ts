@@ -107,10 +107,14 @@ export const train = {
   deleteDataTitle: '删除这份数据？',
   deleteDataBody: (name: string) => `将从本机删除 ${name}。你磁盘上的原文件不受影响。`,
   heldBack: '留作评测的比例',
-  heldBackHint: '这部分不参与训练，用来检验学得怎样。',
+  heldBackHint: '这部分不参与训练，训练中和“评测”页上都用它检验学得怎样。',
+  evalSetTip: '另有评测数据？先在“数据”里导入，再选回训练用的那份，这里就能选到它。',
   evalSet: '评测数据',
   evalSetBundled: '样例自带的评测题',
   evalSetShare: '从这份数据里留出一部分',
+  evalSetOwn: '我的另一份数据',
+  evalSetWhich: '用哪份数据评测',
+  evalSetWhichHint: '整份用来检验学得怎样，不参与训练。',
 
   // run
   start: '开始训练',
