@@ -3,11 +3,11 @@ import type { curves as zh } from '../zh/curves';
 const n = (value: number) => value.toLocaleString('en');
 
 export const curves: typeof zh = {
-  raw: 'loss of each step',
+  raw: 'loss as measured',
   smoothed: 'smoothed',
   evalLoss: 'evaluation loss',
   epoch: 'Epoch',
-  now: (value) => `now ${value}`,
+  latest: (value) => `Latest step: ${value}`,
   log: 'Logarithmic axis',
   logHint: 'Shows changes over several orders of magnitude.',
 
@@ -21,8 +21,8 @@ export const curves: typeof zh = {
         : `${n(count)} runs are compared.`,
   compareTitle: 'Compare',
   compareClear: 'Stop comparing',
-  compareSummary: (count) => `The smoothed loss of ${n(count)} runs, laid over each other.`,
-  compareDiffers: 'Settings that differ',
+  compareSummary: (count) => `The loss of ${n(count)} runs, laid over each other.`,
+  compareDiffers: 'Results, and settings that differ',
   compareSame: 'The settings of these runs are all the same.',
   setting: 'Setting',
   model: 'Model',
