@@ -220,6 +220,8 @@ describe('the engine', () => {
       silent(),
     );
     expect(mapped.dataset?.rowCount).toBe(1);
+    const numbers = engine.importDataset({ file: new File(['[1]'], 'n.json') }, silent());
+    expect(await fail(numbers)).toMatch(/^wrong-format: n\.json holds no row/);
     const zip = zipSync({ 'config.json': new TextEncoder().encode('{}'.padEnd(64)) }, { level: 0 });
     zip[50] ^= 1;
     const damaged = engine.importModel({ files: [new File([zip], 'm.zip')], name: 'x' }, silent());
@@ -234,6 +236,42 @@ describe('the engine', () => {
       expect(await fail(engine.train(requestOf(datasetId), silent()))).toMatch(/^second-tab/);
     });
     expect(await engine.readRows({ datasetId, start: 0, count: 100 }, silent())).toEqual(ROWS);
+  });
+
+  it('tells how data were read and what of them was not, and reads them another way', async () => {
+    engine = startOn(undefined);
+    const turns = [
+      { role: 'user', content: 'Is the sea blue?' },
+      { role: 'assistant', content: 'Yes', name: 'Li' },
+    ];
+    const row = { instruction: 'colour', output: 'blue', system: 'be brief', spoken: turns };
+    const take = (rows: object[], mapping?: Record<string, string>) =>
+      engine!.importDataset({ file: alpaca(rows), mapping }, silent());
+    const known = await take([row]);
+    expect(known).toMatchObject({
+      dataset: { schema: 'alpaca', rowCount: 1 },
+      schema: 'alpaca',
+      suggestedMapping: { instruction: 'instruction', output: 'output', system: 'system' },
+      unusedColumns: ['spoken'],
+    });
+    const other = await take([row], { messages: 'spoken', system: 'system' });
+    expect(other).toMatchObject({
+      dataset: { schema: 'messages', rowCount: 1 },
+      suggestedMapping: { messages: 'spoken', system: 'system' },
+      unusedColumns: ['instruction', 'output', 'messages[].name'],
+    });
+    const datasetId = other.dataset!.id;
+    expect(await engine.readRows({ datasetId, start: 0, count: 1 }, silent())).toEqual([
+      { instruction: 'Is the sea blue?', input: 'system: be brief', output: 'Yes' },
+    ]);
+    // Known columns of which no row can be used: a report to go on from, not a refusal.
+    const none = await take([{ ...row, output: 3 }]);
+    expect(none.dataset).toBeUndefined();
+    expect(none).toMatchObject({
+      schema: 'alpaca',
+      problems: [{ row: 1, field: 'output', kind: 'wrong-type', found: 'a number: 3' }],
+    });
+    expect((await engine.listDatasets(undefined, silent())).length).toBeGreaterThanOrEqual(2);
   });
 
   it('without WebGPU says why it cannot train, and still opens the model for talking', async () => {

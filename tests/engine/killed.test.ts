@@ -3,6 +3,7 @@
  * removal, of a step, goes on over the same storage and ends in the bytes of one that was let be.
  */
 import { describe, expect, it } from 'vitest';
+import type { TrainingArguments } from '$lib/config';
 import { Xoshiro128 } from '$lib/config/random';
 import type { RunSummary, TrainRequest } from '$lib/rpc/engine-api';
 import { findRun, startEngine, takeAdapter } from './engines';
@@ -37,24 +38,38 @@ async function live(
 async function findAfterDeath(disk: Disk, name: string): Promise<RunSummary | undefined> {
   const run = await findRun(disk, name);
   if (!run) return undefined;
-  expect(run.log.map(({ step }) => step)).toEqual(run.log.map((_, i) => i + 1));
+  const steps = run.log.filter((entry) => 'loss' in entry).map(({ step }) => step);
+  expect(steps).toEqual(steps.map((_, i) => i + 1));
   // Killed after its last checkpoint a run may count as finished: it has its adapter.
   expect(['interrupted', 'finished']).toContain(run.status);
   return run;
 }
 
+const CASES: [what: string, training: Partial<TrainingArguments>, evalShare: number][] = [
+  ['checkpoints by steps', { save_strategy: 'steps', save_steps: 2 }, 0],
+  ['checkpoints by epoch', { save_strategy: 'epoch' }, 0],
+  [
+    'evaluations, the best of its checkpoints at the end, and moments in 8 bits',
+    {
+      ...{ save_strategy: 'steps', save_steps: 2, save_total_limit: 2, optim: 'adamw_8bit' },
+      ...{ eval_strategy: 'steps', eval_steps: 2, load_best_model_at_end: true },
+    },
+    0.2,
+  ],
+];
+
 describe('a run that is killed', () => {
-  for (const training of [
-    { save_strategy: 'steps', save_steps: 2 },
-    { save_strategy: 'epoch' },
-  ] as const)
-    it(`at ${KILLS} moments, with checkpoints by ${training.save_strategy}, ends in the bytes of one that was not`, async () => {
+  for (const [what, training, evalShare] of CASES)
+    it(`at ${KILLS} moments, with ${what}, ends in the bytes of one that was not`, async () => {
       const disk = new Disk();
       const modelId = await importSmallModel(startEngine(disk));
-      const request = smallRun(modelId, await importTokenRows(startEngine(disk)), training);
+      const datasetId = await importTokenRows(startEngine(disk));
+      const request = { ...smallRun(modelId, datasetId, training), evalShare };
       const undisturbed = new Life();
       const whole = (await live(disk, undisturbed, request, undefined))!;
-      expect(whole).toMatchObject({ status: 'finished', step: 9 });
+      const steps = evalShare > 0 ? 6 : 9;
+      expect(whole).toMatchObject({ status: 'finished', step: steps });
+      expect(whole.log.some((entry) => 'eval_loss' in entry)).toBe(evalShare > 0);
       const expected = await takeAdapter(disk, whole);
       expect(expected).toHaveLength(2);
 
@@ -74,7 +89,7 @@ describe('a run that is killed', () => {
           resumeId = found?.id;
           if (found?.status === 'finished') run = found;
         }
-        expect(run).toMatchObject({ status: 'finished', step: 9, name });
+        expect(run).toMatchObject({ status: 'finished', step: steps, name });
         expect(await takeAdapter(disk, run), `${name} after ${kills} kills`).toEqual(expected);
         expect(run.log).toEqual(whole.log);
         const adapters = await startEngine(disk).listAdapters(undefined, silent());

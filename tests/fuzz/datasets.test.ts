@@ -22,6 +22,23 @@ const shareGpt = {
     { from: 'gpt', value: '好' },
   ],
 };
+const withHistory = { ...alpaca, system: 'be brief', history: [['你好', '好']] };
+const parts = [{ type: 'text', text: 'hi' }, 'there'];
+const conversational = {
+  prompt: [
+    { role: 'system', content: 'be brief' },
+    { role: 'user', content: parts },
+  ],
+  completion: [{ from: 'gpt', value: 'hello', tool_calls: null }],
+};
+const toolCall = {
+  system: 'be brief',
+  messages: [
+    { role: 'user', content: 'hi', name: 'Li' },
+    { role: 'assistant', content: null, tool_calls: [{ function: { name: 'f' } }] },
+    { role: 'assistant', content: 'hello' },
+  ],
+};
 const tokens = { input_ids: [1, 2, 3], labels: [-100, 2, 3] };
 const foreign = { question: 'why?', answer: 'because', source: 'a book' };
 const RECORDS = [
@@ -31,6 +48,10 @@ const RECORDS = [
   [tokens, tokens],
   [{ prompt: 'a', completion: 'b' }, { text: 'c' }],
   [foreign, foreign],
+  [withHistory, alpaca],
+  [conversational, { prompt: 'a', completion: 'b', system: 'c' }],
+  [toolCall, chat],
+  [{ dialogue: JSON.stringify(chat.messages), rules: 'be brief' }],
 ];
 const CSV = 'instruction,input,output\n"a ""b""\nc",你好,d\ne,f,g\nh,,i\n';
 const CSV_WORDS = [',', '"', '""', '\n', '\r\n', '\r', ';', '\t', '|', '\x1e', '""",', ',"\n'];
@@ -85,7 +106,9 @@ describe('hostile data sets', () => {
   it('are refused by code or become rows of the shape they promise, every problem with its row', async () => {
     const counts = await fuzzParser({
       title: 'data set',
-      samples: [json, jsonl, CSV].map((text) => new TextEncoder().encode(text)),
+      samples: [json, jsonl, CSV, ...RECORDS.slice(6, 9).map((rows) => JSON.stringify(rows))].map(
+        (text) => new TextEncoder().encode(text),
+      ),
       mutate: mutateFile,
       parse: (bytes) => readDataset(bytes, { fileName: 'rows' }),
       check(dataset) {
@@ -97,6 +120,7 @@ describe('hostile data sets', () => {
           expect(row >= 1 && row <= dataset.records.length).toBe(true);
           expect(found.length + field.length).toBeLessThan(1000);
         }
+        expect(dataset.unusedColumns.length).toBeLessThanOrEqual(dataset.columns.length + 100);
       },
     });
     expect(counts.accepted).toBeGreaterThan(1000);
@@ -108,13 +132,14 @@ describe('hostile data sets', () => {
   it('mapped by any choice of columns are refused by code or become such rows', async () => {
     await fuzzParser({
       title: 'column mapping',
-      samples: [json, JSON.stringify(RECORDS[5])],
+      samples: [json, ...[5, 6, 7, 9].map((i) => JSON.stringify(RECORDS[i]))],
       mutate: (random, text) => mutateJson(random, JSON.parse(text)),
       parse(text) {
         const { records, columns } = readDataset(text, { fileName: 'rows' });
         const suggested = suggestMapping(columns);
         const chosen = { instruction: columns[0], output: columns.at(-1) };
-        return [suggested, chosen].map((mapping) => applyMapping(records, mapping));
+        const talk = { messages: columns[0], system: columns.at(-1) };
+        return [suggested, chosen, talk].map((mapping) => applyMapping(records, mapping));
       },
       check: (mapped) => mapped.forEach(({ rows }) => rows.forEach(checkRow)),
     });

@@ -123,8 +123,13 @@ test('a model that is not open is opened for it only when asked', async ({ page 
   await choose(page, /门诊问答/);
   await expect(data(page).getByText(/tokenizer decides how long/)).toBeVisible();
   await expectAccessible(page);
+  const predict = page.getByRole('button', { name: 'Tell what it will take' });
+  await expect(predict).toBeVisible();
   await data(page).getByRole('button', { name: 'Look at this data' }).click();
   await expect(finding(page, /^Duplicates/)).toBeVisible();
+  // The one yes is enough for both.
+  await expect(page.locator('#run').getByText(/of graphics memory/)).toBeVisible();
+  await expect(predict).toHaveCount(0);
 });
 
 test('long data shows how far it is, and a change stops and asks anew', async ({ page }) => {

@@ -2,10 +2,12 @@
  * Plan: what a person does, over the scripted engine. The tour from its button to its figures, with a
  * pause; a run with pause, keep and discard; any checkpoint of a run in Chat, Evaluate and Models, deleted
  * alone, with its run, or left; a full device while a run saves; what a run will take, and what to change
- * where it does not fit; a report deleted; data with problems and with unknown columns; Enter while an
- * input method composes; a worker that dies and a device that is lost; a second tab; no WebGPU; keyboard.
+ * where it does not fit; a report deleted; data with problems, with unknown columns, and read another way;
+ * Enter while an input method composes; a worker that dies and a device that is lost; a second tab; no
+ * WebGPU; keyboard.
  */
 import { expect, test } from '@playwright/test';
+import { expectAccessible } from './expect-accessible';
 import { openPage } from './open-page';
 
 test('the tour runs to its figures, and can be paused', async ({ page }) => {
@@ -174,10 +176,53 @@ test('data: problems by row and field, unknown columns, not JSON', async ({ page
   await drop('other.json', '[{"q": "a", "a": "b"}]');
   await expect(page.getByLabel(/^Question \(instruction\)/)).toHaveValue('q');
   await page.getByRole('button', { name: 'Read it this way' }).click();
-  await expect(page.getByText('other.json: 5 rows ready')).toBeVisible();
+  const result = page.getByText('other.json: 5 rows ready');
+  await expect(result).toBeFocused();
+  await expect(page.getByText('Not used: source', { exact: true })).toBeVisible();
   await drop('broken.json', 'hello');
   await expect(page.getByRole('alert')).toContainText('broken.json is not JSON');
 });
+
+for (const [locale, theme, width] of [
+  ['en', 'night', 1280],
+  ['zh-CN', 'light', 390],
+] as const)
+  test(`data read another way, by keyboard: ${locale}, ${theme}, ${width} px`, async ({ page }) => {
+    const zh = locale === 'zh-CN';
+    await openPage(page, '/train', { locale, theme, width });
+    const drop = (name: string, text: string) =>
+      page
+        .locator('#data input[type=file]')
+        .setInputFiles({ name, mimeType: 'application/json', buffer: Buffer.from(text) });
+    const form = page.getByLabel(zh ? /^每一条是什么/ : /^What is a row/);
+    const readIt = page.getByRole('button', { name: zh ? '按此读取' : 'Read it this way' });
+
+    await drop('mine.json', '[{"instruction": "a", "output": "b"}]');
+    const unused = zh ? '没有用到：id、source' : 'Not used: id, source';
+    await expect(page.getByText(unused, { exact: true })).toBeVisible();
+    await expect(form).toBeHidden();
+    await page.getByText(zh ? '换一种方式读取' : 'Read it another way').press('Enter');
+    await expect(form).toHaveValue('qa');
+    await expectAccessible(page);
+    await form.selectOption('text');
+    await expect(readIt).toBeDisabled();
+    const missing = zh ? '还要选定：文本（text）' : 'Still to choose: Text (text)';
+    await expect(page.getByText(missing)).toBeVisible();
+    await page.getByLabel(zh ? /^文本（text）/ : /^Text \(text\)/).selectOption('output');
+    await readIt.press('Enter');
+    await expect(page.getByText(zh ? /mine\.json.*5 条可用/ : /mine\.json: 5 rows/)).toBeFocused();
+    await expect(form).toBeHidden();
+
+    await drop('seen.json', '[{"messages": [{"type": "image_url"}]}]');
+    await expect(page.getByText(zh ? /没有一条可用/ : /no row that can be used/)).toBeVisible();
+    await expect(form).toHaveValue('chat');
+    await expectAccessible(page);
+    await page
+      .getByLabel(zh ? /^各轮发言（messages）/ : /^Turns \(messages\)/)
+      .selectOption('spoken');
+    await readIt.press('Enter');
+    await expect(page.getByText(zh ? /seen\.json.*5 条可用/ : /seen\.json: 5 rows/)).toBeFocused();
+  });
 
 test('Enter does not send while an input method composes, and does afterwards', async ({
   page,

@@ -144,6 +144,20 @@ test('a method has its own fields, remembers them, and only suggests a rate that
   await expect(page.getByRole('row', { name: /num_virtual_tokens 7/ })).toBeVisible();
 });
 
+test('a start that takes a while says what it is at, and can be cancelled', async ({ page }) => {
+  await openPage(page, '/train', { scenario: 'slow', width: 390 });
+  await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
+  const start = page.getByRole('button', { name: 'Start training' });
+  await start.click();
+  await expect(page.locator('#run').getByText('Turning the rows into tokens…')).toBeVisible();
+  await expectAccessible(page);
+  await page.locator('#run').getByRole('button', { name: 'Cancel' }).click();
+  await expect(start).toBeEnabled();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await start.click();
+  await expect(page.getByText(/^Step \d+ of 120/).first()).toBeVisible();
+});
+
 test('while it runs: curves with tables, a talk in a pause, a word after a long absence', async ({
   page,
 }) => {
@@ -172,8 +186,9 @@ test('while it runs: curves with tables, a talk in a pause, a word after a long 
   await loss.getByText('Show as a table').click();
   await expect(loss.getByRole('columnheader', { name: 'evaluation loss' })).toBeVisible();
   await expectAccessible(page);
-  await page.getByRole('link', { name: 'Talk to it as of step 40' }).click();
-  await expect(page).toHaveURL(/\/chat\?model=nano-lm&adapter=adapter-\d+-step-40/);
+  // A pause saves the run where it is.
+  await page.getByRole('link', { name: /^Talk to it as of step (4[1-9]|5\d|6\d)$/ }).click();
+  await expect(page).toHaveURL(/\/chat\?model=nano-lm&adapter=adapter-\d+-step-[456]\d/);
 });
 
 for (const [locale, theme, width] of [

@@ -13,6 +13,7 @@ import {
 } from '../peft';
 import type { AdapterSummary, CheckpointSummary, RunSummary } from '../rpc/engine-api';
 import { keptConfig } from '../training';
+import { whileArriving } from './arrivals';
 import { finalCheckpoint, runPointOf } from './adapter-id';
 import { checkpointFolder, readAdapterFiles } from './checkpoint-store';
 import { newId, type EngineContext } from './context';
@@ -125,12 +126,13 @@ export class AdapterLibrary {
 
   private async save(summary: AdapterSummary, { configJson, weights }: AdapterFiles) {
     const folder = importedFolder(summary.id);
-    await this.context.files.writeFile(`${folder}/${ADAPTER_WEIGHTS_FILE}`, weights);
-    await this.context.files.writeFile(
-      `${folder}/${ADAPTER_CONFIG_FILE}`,
-      new TextEncoder().encode(configJson),
-    );
-    await this.record(summary);
+    const { files } = this.context;
+    await whileArriving(folder, async () => {
+      await files.writeFile(`${folder}/${ADAPTER_WEIGHTS_FILE}`, weights);
+      const config = new TextEncoder().encode(configJson);
+      await files.writeFile(`${folder}/${ADAPTER_CONFIG_FILE}`, config);
+      await this.record(summary);
+    });
   }
 
   private async record(summary: AdapterSummary): Promise<void> {

@@ -1,13 +1,20 @@
 /**
  * Saves the checkpoints of a run in an order that no crash can hurt: the record of what came before, the
  * new one whole, and only then the old ones thinned out. A full device does not end a run: what it
- * learns is on the GPU, so it goes on, and only its last checkpoint waits for room.
+ * learns is on the GPU, so it goes on, and only its last checkpoint waits for room. Between the checkpoints that
+ * were asked for there are resume points: when the run is paused, and every few minutes.
  */
 import type { TrainEvent } from '../rpc/engine-api';
-import { checkpointStep, type Checkpoint, type CheckpointFiles } from '../training';
-import type { CheckpointStore } from './checkpoint-store';
+import { checkpointStep, type Checkpoint, type CheckpointFiles, type Trainer } from '../training';
+import type { CheckpointKind, CheckpointStore } from './checkpoint-store';
 import { isStorageFull } from './errors';
 import type { RunRecorder } from './run-recorder';
+
+/** Work that a crash may cost at most, or so many times what saving takes, where that is more. */
+const RESUME_POINT_MS = 5 * 60_000;
+const RESUME_POINT_COSTS = 20;
+/** The same where the tab may be about to die. */
+const SOON_MS = 15_000;
 
 export interface CheckpointSaverOptions {
   readonly checkpoints: CheckpointStore;
@@ -19,7 +26,14 @@ export interface CheckpointSaverOptions {
 }
 
 export class CheckpointSaver {
-  constructor(private readonly options: CheckpointSaverOptions) {}
+  /** The step that the run could go on from, and how long it had worked by then. */
+  private saved: { step: number; workedMs: number };
+  private costMs = 0;
+
+  constructor(private readonly options: CheckpointSaverOptions) {
+    const { step } = options.record.run;
+    this.saved = { step, workedMs: options.record.clock.elapsedMs };
+  }
 
   /** @throws StorageError, but not `full` before the last step */
   async save(at: Checkpoint): Promise<void> {
@@ -46,18 +60,46 @@ export class CheckpointSaver {
     }
   }
 
-  private async write(at: Checkpoint): Promise<void> {
+  /** A full device leaves the run as it is: the next save has all of it. */
+  async saveResumePoint(trainer: Pick<Trainer, 'step' | 'checkpoint'>): Promise<void> {
+    const { step } = trainer;
+    if (step === this.saved.step) return;
+    try {
+      await this.write(await trainer.checkpoint(), 'resume-point');
+    } catch (error) {
+      if (!isStorageFull(error)) throw error;
+      // Not again before its time.
+      this.saved = { ...this.saved, workedMs: this.options.record.clock.elapsedMs };
+      this.options.emit({ kind: 'storage-full', step, waiting: false });
+    }
+  }
+
+  /** @param soon the tab may be about to die */
+  async saveResumePointWhenDue(
+    trainer: Pick<Trainer, 'step' | 'checkpoint'>,
+    soon = false,
+  ): Promise<void> {
+    const unsavedMs = this.options.record.clock.elapsedMs - this.saved.workedMs;
+    const dueMs = soon ? SOON_MS : RESUME_POINT_MS;
+    if (unsavedMs >= Math.max(dueMs, RESUME_POINT_COSTS * this.costMs))
+      await this.saveResumePoint(trainer);
+  }
+
+  private async write(at: Checkpoint, kind: CheckpointKind = 'asked'): Promise<void> {
     const { checkpoints, record, toFiles, emit } = this.options;
     const step = at.state.global_step;
     const { id, training } = record.run;
+    const started = performance.now();
     // Before the checkpoint: a run that is killed between the two would have a hole in its curve.
     await record.save({});
-    await checkpoints.write(id, step, toFiles(at));
+    await checkpoints.write(id, step, toFiles(at), kind);
+    this.costMs = performance.now() - started;
+    this.saved = { step, workedMs: record.clock.elapsedMs };
     const best = checkpointStep(at.state.best_model_checkpoint ?? '');
-    if (training.load_best_model_at_end) await record.save({ bestStep: best });
+    if (training.load_best_model_at_end && kind === 'asked') await record.save({ bestStep: best });
     // A file that cannot be removed now, because it is being read, goes with the next rotation.
     await checkpoints
-      .rotate(id, step, training.save_total_limit ?? null, best)
+      .rotate(id, step, kind === 'asked' ? (training.save_total_limit ?? null) : null, best)
       .catch(() => undefined);
     emit({ kind: 'checkpoint', step });
   }

@@ -1,7 +1,8 @@
 /**
  * Checkpoints of runs as folders `runs/RUN/checkpoint-STEP`, the one place where their bytes lie. A folder
  * counts once its last file, `complete`, is there, and no longer counts once that file is gone; so whatever
- * a crash leaves half written or half removed is never taken for a checkpoint.
+ * a crash leaves half written or half removed is never taken for a checkpoint. The length of that file tells a
+ * checkpoint that was asked for from a resume point, which lasts until the next of either kind.
  */
 import { adaptedModel } from '../decoder';
 import type { ModelConfig, PeftConfig } from '../config';
@@ -26,7 +27,12 @@ export interface StoredCheckpoint {
   readonly sizeBytes: number;
   /** Milliseconds since 1970. */
   readonly savedAt: number;
+  readonly isResumePoint: boolean;
 }
+
+/** Bytes of the mark. */
+const MARKS = { asked: 1, 'resume-point': 2 } as const;
+export type CheckpointKind = keyof typeof MARKS;
 
 const RUNS = 'runs';
 export const COMPLETE = 'complete';
@@ -56,12 +62,17 @@ export class CheckpointStore {
    * Touches no other checkpoint; on failure it leaves nothing behind that was not there before.
    * @throws StorageError `full`
    */
-  async write(runId: string, step: number, files: CheckpointFiles): Promise<void> {
+  async write(
+    runId: string,
+    step: number,
+    files: CheckpointFiles,
+    kind: CheckpointKind = 'asked',
+  ): Promise<void> {
     const folder = checkpointFolder(runId, step);
     const isNew = !(await this.has(runId, step));
     try {
       for (const [name, bytes] of files) await this.files.writeFile(`${folder}/${name}`, bytes);
-      await this.files.writeFile(`${folder}/${COMPLETE}`, new Uint8Array(1));
+      await this.files.writeFile(`${folder}/${COMPLETE}`, new Uint8Array(MARKS[kind]));
     } catch (error) {
       if (isNew) await this.files.remove(folder).catch(() => undefined);
       throw error;
@@ -93,9 +104,9 @@ export class CheckpointStore {
   }
 
   /**
-   * After a checkpoint is complete and recorded: the oldest beyond the limit go, with what earlier
-   * crashes left half done; the others give up what only the newest needs.
-   * @param limit `save_total_limit`; null keeps all
+   * After a checkpoint is complete and recorded: older resume points go, and the oldest of the others beyond the
+   * limit, with what earlier crashes left half done; the rest give up what only the newest needs.
+   * @param limit `save_total_limit`, that resume points do not count for; null keeps all
    * @param best step that is spared
    */
   async rotate(
@@ -105,11 +116,16 @@ export class CheckpointStore {
     best?: number,
   ): Promise<void> {
     const found = await this.scan(runFolder(runId));
-    const steps = onlyComplete(found).map(({ step }) => step);
+    const isPassing = ({ isResumePoint, step }: StoredCheckpoint) =>
+      isResumePoint && step !== justWritten;
+    const asked = onlyComplete(found).filter((each) => !isPassing(each));
+    const steps = asked.map(({ step }) => step);
     const surplus = surplusCheckpoints(steps, justWritten, limit, best);
-    for (const { step, isComplete, resumeBytes } of found)
-      if (!isComplete || surplus.includes(step)) await this.remove(runId, step);
+    for (const each of found) {
+      const { step, isComplete, resumeBytes } = each;
+      if (!isComplete || isPassing(each) || surplus.includes(step)) await this.remove(runId, step);
       else if (step !== justWritten && resumeBytes > 0) await this.dropResume(runId, step);
+    }
   }
 
   /** Keeps the adapter and the log; no run can go on from here afterwards. */
@@ -188,6 +204,7 @@ function toFolders(entries: readonly FileEntry[]): ScannedFolder[] {
         resumeBytes: files.get(OPTIMIZER_FILE)?.sizeBytes ?? 0,
         sizeBytes,
         savedAt: mark?.modifiedMs ?? 0,
+        isResumePoint: mark?.sizeBytes === MARKS['resume-point'],
       };
     })
     .sort((a, b) => a.step - b.step);

@@ -2,9 +2,11 @@
 import {
   applyMapping,
   findDuplicates,
+  FormatError,
+  mappingOf,
+  MAX_COLUMNS,
   readDataset,
   suggestMapping,
-  type Dataset,
   type DatasetRow,
   type FieldMapping,
   type MappedDataset,
@@ -31,6 +33,8 @@ interface LoadedSample {
 
 /** Problems shown at most; the number of all of them is what counts after that. */
 const MAX_PROBLEMS = 200;
+/** Of a column that is only told of; the key of a hostile row may be half the file. */
+const MAX_NAME_CHARS = 100;
 
 export class DatasetLibrary {
   private readonly samples = new Map<string, Promise<LoadedSample>>();
@@ -68,14 +72,20 @@ export class DatasetLibrary {
     const mapped: MappedDataset = mapping
       ? applyMapping(dataset.records, mapping as FieldMapping)
       : dataset;
+    const { schema, columns } = dataset;
+    if (columns.length === 0) throw holdsNoRow(file.name);
+    const read = schema === 'unknown' ? suggestMapping(columns) : mappingOf(schema, columns);
     const report = {
-      columns: dataset.columns,
-      suggestedMapping: { ...suggestMapping(dataset.columns) },
+      schema: schemaOf(mapped),
+      columns: columns.slice(0, MAX_COLUMNS),
+      suggestedMapping: mapping ?? { ...read },
+      unusedColumns: mapped.unusedColumns
+        .slice(0, MAX_COLUMNS)
+        .map((name) => name.slice(0, MAX_NAME_CHARS)),
       problems: mapped.problems.slice(0, MAX_PROBLEMS),
       duplicateCount: countDuplicates(mapped.rows),
     };
-    if (mapped.schema === 'unknown' && dataset.records.length > 0) return report;
-    if (mapped.rows.length === 0) throw noUsableRow(file.name, dataset, mapped);
+    if (mapped.rows.length === 0) return report;
     const id = newId('data');
     const summary: DatasetSummary = {
       id,
@@ -125,15 +135,11 @@ export class DatasetLibrary {
   }
 }
 
-function noUsableRow(fileName: string, dataset: Dataset, mapped: MappedDataset): EngineError {
-  const first = mapped.problems[0];
-  const why = first
-    ? `row ${first.row}, ${first.field || 'the whole row'}: ${first.kind} (${first.found})`
-    : 'it is empty';
-  return new EngineError(
-    'bad-files',
-    `${fileName} has ${dataset.records.length} rows and none can be used: ${why}. Each row needs a question and an answer.`,
-    { details: { found: why, fileName } },
+function holdsNoRow(fileName: string): FormatError {
+  return new FormatError(
+    'wrong-format',
+    `${fileName} holds no row with a field in it. Each row needs a question and an answer, a conversation or a text.`,
+    { details: { fileName } },
   );
 }
 

@@ -16,6 +16,8 @@ export interface EncodeOptions {
   /** Rows whose answer is cut are left out. */
   readonly leaveOutCut?: boolean;
   readonly signal?: AbortSignal;
+  /** Rows that are done, now and then. */
+  readonly onProgress?: (done: number) => void;
 }
 
 /**
@@ -25,13 +27,15 @@ export interface EncodeOptions {
 export async function encodeDataset(
   rows: readonly DatasetRow[],
   tokenizer: Tokenizer,
-  { maxLength, trainOnPrompt, leaveOutCut = false, signal }: EncodeOptions,
+  { maxLength, trainOnPrompt, leaveOutCut = false, signal, onProgress }: EncodeOptions,
 ): Promise<EncodedDataset> {
   const all: EncodedRow[] = [];
   const stretch = new Stretch();
   for (const row of rows) {
     all.push(encodeRow(row, tokenizer, { template: 'auto', maxLength, trainOnPrompt }));
-    if (stretch.isOver) await stretch.rest(signal);
+    if (!stretch.isOver) continue;
+    onProgress?.(all.length);
+    await stretch.rest(signal);
   }
   const encoded = leaveOutCut ? all.filter(({ answerCut }) => !answerCut) : all;
   const cutRows = encoded.filter(({ answerCut }) => answerCut).length;

@@ -80,7 +80,7 @@ export function createEngine({
   const datasets = new DatasetLibrary(context);
   const runs = new RunLibrary(context);
   const adapters = new AdapterLibrary(context, runs);
-  const cleaner = new StorageCleaner(context, runs, adapters);
+  const cleaner = new StorageCleaner(context, runs, models, adapters);
 
   /**
    * The open model, opened or changed when it has to be.
@@ -287,6 +287,7 @@ export function createEngine({
       return training.train(request, call);
     },
     pauseTraining: async () => training.pause(),
+    saveTraining: async () => training.saveSoon(),
     resumeTraining: async () => training.resume(),
     stopTraining: async ({ keep }) => training.stop(keep),
     listRuns: () => runs.list(),

@@ -5,6 +5,7 @@ import { exportFolder } from '../onnx-export';
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE } from '../peft';
 import type { CallContext } from '../rpc/protocol';
 import type { CountProgress, ExportedFile, ExportRequest, ModelSummary } from '../rpc/engine-api';
+import { whileArriving } from './arrivals';
 import type { AdapterLibrary } from './adapter-library';
 import { newId, type EngineContext } from './context';
 import { EngineError } from './errors';
@@ -31,14 +32,20 @@ export interface MergeRequest {
 export class ExportService {
   constructor(private readonly parts: ExportParts) {}
 
-  async merge(
-    { modelId, adapterId, name }: MergeRequest,
+  async merge(request: MergeRequest, context: CallContext<CountProgress>): Promise<ModelSummary> {
+    const model = await this.parts.open(request.modelId, context);
+    const id = newId('model');
+    return whileArriving(folderOf(id), () => this.keepMerged(id, model, request, context));
+  }
+
+  private async keepMerged(
+    id: string,
+    model: LoadedModel,
+    { adapterId, name }: MergeRequest,
     context: CallContext<CountProgress>,
   ): Promise<ModelSummary> {
-    const { open, models } = this.parts;
+    const { models } = this.parts;
     const { files } = this.parts.context;
-    const model = await open(modelId, context);
-    const id = newId('model');
     try {
       let sizeBytes = 0;
       for await (const { name: fileName, data } of this.safetensors(model, adapterId, context)) {

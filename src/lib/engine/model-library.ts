@@ -6,6 +6,7 @@ import { downloadModel, findInCatalogue } from '../hub';
 import type { LoadProgress, ModelSummary } from '../rpc/engine-api';
 import { BundledFolder } from './bundled';
 import { CATALOGUE_MODELS } from './bundled-models';
+import { whileArriving } from './arrivals';
 import { newId, type EngineContext } from './context';
 import { EngineError, evicted, notFound } from './errors';
 import {
@@ -120,6 +121,16 @@ export class ModelLibrary {
     const model = await readModelFolder(dropped);
     await checkComplete(model);
     const id = newId('model');
+    return whileArriving(folderOf(id), () => this.keep(id, dropped, model, name, options));
+  }
+
+  private async keep(
+    id: string,
+    dropped: FolderAccess,
+    model: ModelFolder,
+    name: string,
+    options: CopyOptions,
+  ): Promise<ModelSummary> {
     const names = await dropped.list();
     let done = 0;
     let total = 0;

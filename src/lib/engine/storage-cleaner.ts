@@ -1,12 +1,15 @@
 /**
  * Finds and removes what can go without losing a model, data, or the newest adapter of any run: older
- * checkpoints, what finished runs would need to go on, exports already taken, and what crashes left.
+ * checkpoints, what finished runs would need to go on, exports already taken, and what crashes left. A download
+ * that broke off stays: it goes on where it was.
  */
 import type { FileEntry } from '../storage';
 import { finalCheckpoint } from './adapter-id';
 import { checkpointFolder, runFolder } from './checkpoint-store';
 import type { EngineContext } from './context';
-import type { AdapterLibrary } from './adapter-library';
+import { importedFolder, type AdapterLibrary } from './adapter-library';
+import { arrivingOf } from './arrivals';
+import { folderOf, type ModelLibrary } from './model-library';
 import type { RunLibrary } from './run-library';
 import { STAGE } from './archive-importer';
 import { isArchiving } from './archive-service';
@@ -16,6 +19,7 @@ export class StorageCleaner {
   constructor(
     private readonly context: EngineContext,
     private readonly runs: RunLibrary,
+    private readonly models: ModelLibrary,
     private readonly adapters: AdapterLibrary,
   ) {}
 
@@ -39,10 +43,17 @@ export class StorageCleaner {
     const older: { runId: string; step: number }[] = [];
     // What an import has moved into place is not recorded yet.
     if (await isArchiving()) return { entries: [], isSpare: () => false, older };
-    const runs = await this.runs.list();
     const spareFolders = [EXPORTS, STAGE];
     const entries: FileEntry[] = [];
-    for (const folder of ['runs', ...spareFolders]) entries.push(...(await files.list(folder)));
+    for (const folder of ['runs', 'models', 'adapters', ...spareFolders])
+      entries.push(...(await files.list(folder)));
+    // In this order: what arrives meanwhile is either not listed, or still held, or recorded.
+    const arriving = await arrivingOf(foldersOf(entries));
+    const runs = await this.runs.list();
+    const recorded = [
+      ...(await this.models.list()).map(({ id }) => folderOf(id)),
+      ...(await this.context.tables.list('adapters')).map(({ id }) => importedFolder(id)),
+    ];
     const spareFiles = new Set<string>();
     for (const { id, status, checkpoints, bestStep } of runs) {
       const final = finalCheckpoint({ checkpoints, bestStep });
@@ -58,7 +69,7 @@ export class StorageCleaner {
     const outliving = (await this.adapters.list()).flatMap(({ runId, step }) =>
       runId !== undefined && step !== undefined ? [checkpointFolder(runId, step)] : [],
     );
-    const owned = [...runs.map(({ id }) => runFolder(id)), ...outliving];
+    const owned = [...runs.map(({ id }) => runFolder(id)), ...outliving, ...recorded, ...arriving];
     const isUnder = ({ path }: FileEntry, folders: readonly string[]) =>
       folders.some((folder) => path.startsWith(`${folder}/`));
     const isSpare = (entry: FileEntry) =>
@@ -66,6 +77,11 @@ export class StorageCleaner {
     return { entries, isSpare, older };
   }
 }
+
+/** The two uppermost: `models/one`, `adapters/another`. */
+const foldersOf = (entries: readonly FileEntry[]): string[] => [
+  ...new Set(entries.map(({ path }) => path.split('/').slice(0, 2).join('/'))),
+];
 
 const sizeOf = (entries: readonly FileEntry[]) =>
   entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

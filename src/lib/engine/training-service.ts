@@ -1,12 +1,12 @@
 /**
  * One training run from request to adapter: rows, trainer, pauses, samples, checkpoints, record.
- * The run's record and checkpoint are always on disk, so that a killed tab loses at most the steps
- * since the last checkpoint.
+ * The run's record and checkpoint are always on disk, so that a killed tab loses at most a few minutes of work,
+ * and none of a run that is paused.
  */
 import { DEFAULT_TRAINING_ARGUMENTS, evaluatesItself } from '../config';
 import { adaptedModel } from '../decoder';
 import type { CallContext } from '../rpc/protocol';
-import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
+import type { PreparedPart, RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
 import {
   rowsShape,
@@ -41,9 +41,16 @@ interface Current {
   readonly stop: AbortController;
   keep: boolean;
   paused: Pause | undefined;
+  saveSoon: boolean;
   /** From when the model is open until the run ends. */
   holdsModel: boolean;
   readonly emit: (event: TrainEvent) => void;
+}
+
+interface Running {
+  readonly record: RunRecorder;
+  readonly saver: CheckpointSaver;
+  readonly trainer: Trainer;
 }
 
 export interface TrainingParts {
@@ -60,6 +67,7 @@ export interface TrainingParts {
 
 export class TrainingService {
   private current: Current | undefined;
+  private ended: Promise<unknown> | undefined;
 
   constructor(private readonly parts: TrainingParts) {}
 
@@ -73,28 +81,37 @@ export class TrainingService {
   }
 
   /**
-   * @throws EngineError `busy`, `no-training`; StorageError `second-tab`; TrainingError; GpuError
+   * Stopped before the first step it leaves nothing of a new run.
+   * @throws EngineError `busy`, `no-training`; StorageError `second-tab`; TrainingError; GpuError; AbortError when it is
+   *   stopped while it prepares
    */
   async train(request: TrainRequest, context: CallContext<TrainEvent>): Promise<RunSummary> {
+    // One that was told to stop is waited for.
+    while (this.current?.stop.signal.aborted) await this.ended;
+    context.signal.throwIfAborted();
     if (this.current)
       throw new EngineError('busy', 'A training run is going on. Stop it before another starts.');
     const stop = new AbortController();
     const { signal: caller, progress: emit } = context;
     const current: Current = {
       ...{ caller, stop, emit },
-      ...{ keep: true, paused: undefined, holdsModel: false },
+      ...{ keep: true, paused: undefined, saveSoon: false, holdsModel: false },
     };
     this.current = current;
     caller.addEventListener('abort', () => end(current), { once: true });
-    try {
-      return await holdLock(RUN_LOCK, { signal: stop.signal }, () => this.run(request, current));
-    } finally {
-      this.current = undefined;
-    }
+    const running = holdLock(RUN_LOCK, { signal: stop.signal }, () => this.run(request, current));
+    this.ended = running.catch(() => undefined).then(() => (this.current = undefined));
+    await this.ended;
+    return running;
   }
 
   pause(): void {
     this.running().paused ??= newPause();
+  }
+
+  /** Its tab may be about to die. */
+  saveSoon(): void {
+    if (this.current) this.current.saveSoon = true;
   }
 
   resume(): void {
@@ -124,6 +141,9 @@ export class TrainingService {
     const model = await open(settled.modelId, current.stop, args.load_in_4bit);
     current.holdsModel = true;
     const { config, tokenizer } = model.folder;
+    const { signal } = current.stop;
+    const preparing = (part: PreparedPart) => (done: number, total: number) =>
+      current.emit({ kind: 'preparing', part, share: done / total });
     const checkpoint = before && (await runs.checkpoints.load(before.id, settled.peft, config));
     const start =
       settled.initAdapterId !== undefined && !checkpoint
@@ -147,10 +167,12 @@ export class TrainingService {
     const encoded = await encodeDataset(trainRows, tokenizer, {
       ...encoding,
       leaveOutCut: request.leaveOut?.includes('cut'),
+      signal,
+      onProgress: (done) => preparing('rows')(done, trainRows.length),
     });
     const heldBack =
       evaluatesItself(args) && evalRows.length > 0
-        ? (await encodeDataset(evalRows, tokenizer, encoding)).rows
+        ? (await encodeDataset(evalRows, tokenizer, { ...encoding, signal })).rows
         : [];
     const settings = { gpu, config, peft: request.peft, args };
     const explained = (error: unknown) =>
@@ -167,6 +189,8 @@ export class TrainingService {
       evalRows: heldBack,
       checkpoint,
       initialValues: start?.initialValues,
+      signal,
+      onInit: preparing('adapter'),
     }).catch(async (error: unknown) => {
       throw await explained(error);
     });
@@ -182,7 +206,7 @@ export class TrainingService {
       model,
       trainer,
       prompts: request.samplePrompts,
-      signal: current.stop.signal,
+      signal,
       emit: current.emit,
       record,
     });
@@ -202,8 +226,8 @@ export class TrainingService {
       });
       await samples.ask(trainer.step);
       await trainer.run({
-        signal: current.stop.signal,
-        gate: () => this.gate(current, record, trainer.step),
+        signal,
+        gate: () => this.gate(current, { record, saver, trainer }),
         onStep: (report) => {
           record.step(report);
           current.emit(stepEvent(report, record.secondsLeft(report), gpu.liveBytes));
@@ -218,7 +242,8 @@ export class TrainingService {
         afterStep: (step) => samples.askWhenDue(step),
       });
       const { finished } = trainer;
-      if (!finished && !current.keep) return await this.discard(record);
+      const hasNothing = trainer.step === 0 && !before;
+      if (!finished && (!current.keep || hasNothing)) return await this.discard(record);
       if (!finished && trainer.step > 0) await saver.saveLast(await trainer.checkpoint());
       await record.save({ status: finished ? 'finished' : 'stopped' });
       return await runs.get(record.run.id);
@@ -247,10 +272,14 @@ export class TrainingService {
     return (await record.clock.stoppedDuring(pause.wait)) === 'resume';
   }
 
-  private async gate(current: Current, record: RunRecorder, step: number): Promise<void> {
-    if (!current.paused) return;
+  private async gate(current: Current, { record, saver, trainer }: Running): Promise<void> {
+    const { step } = trainer;
+    const { saveSoon } = current;
+    current.saveSoon = false;
+    if (!current.paused) return saver.saveResumePointWhenDue(trainer, saveSoon);
     current.emit({ kind: 'paused', step });
     await record.saveIfRoom({ status: 'paused' });
+    await saver.saveResumePoint(trainer);
     await record.clock.stoppedDuring(current.paused.wait);
     if (current.stop.signal.aborted) return;
     await record.saveIfRoom({ status: 'running' });

@@ -97,10 +97,15 @@ export interface DatasetProblem {
 }
 
 export interface DatasetReport {
-  /** Undefined while the columns still need a mapping. */
+  /** Undefined while the columns still need a mapping, and where no row can be used as it was read. */
   dataset?: DatasetSummary;
+  /** What the rows were read as; `unknown` where the columns fit no form. */
+  schema: DatasetSchema;
   columns: readonly string[];
+  /** Our fields and the columns that were read as them; where the form is unknown, a guess. */
   suggestedMapping: Readonly<Record<string, string>>;
+  /** Columns and fields of turns that nothing reads. */
+  unusedColumns: readonly string[];
   problems: readonly DatasetProblem[];
   duplicateCount: number;
 }
@@ -211,7 +216,11 @@ export interface TrainRequest {
 /** What decides how a run goes, and what it takes. */
 export type TrainSettings = Omit<TrainRequest, 'samplePrompts' | 'resumeRunId' | 'name'>;
 
+/** What takes a while before the first step. */
+export type PreparedPart = 'rows' | 'adapter';
+
 export type TrainEvent =
+  | { kind: 'preparing'; part: PreparedPart; /** 0 to 1. */ share: number }
   | {
       kind: 'prepared';
       runId: string;
@@ -572,8 +581,13 @@ export interface EngineApi {
    */
   train: ApiMethod<TrainRequest, RunSummary, TrainEvent>;
   pauseTraining: ApiMethod<void, void>;
+  /** Saves the running training where it is, after the step under way; nothing where there is none. */
+  saveTraining: ApiMethod<void, void>;
   resumeTraining: ApiMethod<void, void>;
-  /** Ends the running training after the current step; `keep` writes a checkpoint first. */
+  /**
+   * Ends the running training after the current step; `keep` writes a checkpoint first. Before the first step
+   * nothing of a new run is left, and `train` may reject with an AbortError.
+   */
   stopTraining: ApiMethod<{ keep: boolean }, void>;
   listRuns: ApiMethod<void, RunSummary[]>;
   /** With its checkpoints; `keepAdapter` lets the newest adapter outlive it. */

@@ -16,7 +16,7 @@ type PreviewRequest = Parameters<EngineApi['previewRow']>[0];
 
 class Datasets extends Collection<DatasetSummary> {
   reading = $state<string>();
-  /** Of the last import: what was wrong in it, or which columns still need a meaning. */
+  /** Of the last import: how it was read, what was wrong in it, which columns still need a meaning. */
   report = $state.raw<DatasetReport>();
   reportFile = $state.raw<File>();
   importError = $state.raw<unknown>();
@@ -43,7 +43,8 @@ class Datasets extends Collection<DatasetSummary> {
   ): Promise<DatasetSummary | undefined> {
     this.reading = file.name;
     this.importError = undefined;
-    this.report = undefined;
+    // The form that a mapping comes from stays until there is an answer to it.
+    if (!mapping) this.report = undefined;
     this.reportFile = file;
     try {
       this.report = await engine.call((api) => api.importDataset({ file, mapping }));

@@ -2,10 +2,15 @@
 export class HiddenTime {
   #since: number | undefined;
   #onReturn: (hiddenMs: number) => void;
+  #onHide: () => void;
 
-  /** @param onReturn told on each return how long the page was away */
-  constructor(onReturn: (hiddenMs: number) => void) {
+  /**
+   * @param onReturn told on each return how long the page was away
+   * @param onHide told when the page goes, which on a phone may be for good
+   */
+  constructor(onReturn: (hiddenMs: number) => void, onHide: () => void) {
     this.#onReturn = onReturn;
+    this.#onHide = onHide;
   }
 
   watch(): void {
@@ -19,8 +24,10 @@ export class HiddenTime {
   }
 
   #note = (): void => {
-    if (document.hidden) this.#since ??= Date.now();
-    else if (this.#since !== undefined) {
+    if (document.hidden) {
+      this.#since ??= Date.now();
+      this.#onHide();
+    } else if (this.#since !== undefined) {
       this.#onReturn(Date.now() - this.#since);
       this.#since = undefined;
     }

@@ -86,6 +86,14 @@ class TrainForm {
       (this.model.origin === 'bundled' || this.model.id === models.current?.id),
   );
 
+  /** The model that the person agreed to open to look at what a run would take. */
+  #agreedTo = $state<string>();
+  readonly mayOpen = $derived(this.isCheap || this.#agreedTo === this.model?.id);
+
+  agreeToOpen(): void {
+    this.#agreedTo = this.model?.id;
+  }
+
   async prepare(): Promise<void> {
     await Promise.all([models.ensure(), datasets.ensure(), adapters.ensure()]);
   }
@@ -165,8 +173,10 @@ class TrainForm {
   }
 
   async #run(request: TrainRequest): Promise<RunSummary> {
-    await models.open(request.modelId);
-    const run = await training.start(request);
+    const run = await training.start(request, (signal) => {
+      signal.addEventListener('abort', () => models.cancel(), { once: true });
+      return models.open(request.modelId);
+    });
     if (run.adapterId) {
       chat.modelId = run.modelId;
       chat.adapterId = run.adapterId;

@@ -10,6 +10,7 @@ import { ScreenWake } from './screen-wake';
 
 export type TrainPhase = 'idle' | 'preparing' | 'running' | 'paused' | 'stopping' | 'ended';
 export type Prepared = Extract<TrainEvent, { kind: 'prepared' }>;
+export type Preparing = Extract<TrainEvent, { kind: 'preparing' }>;
 export type StorageFull = Extract<TrainEvent, { kind: 'storage-full' }>;
 export type StepEvent = Extract<TrainEvent, { kind: 'step' }>;
 export type Sample = { step: number; prompt: string; text: string };
@@ -30,6 +31,8 @@ class Training {
   request = $state.raw<TrainRequest>();
   prepared = $state.raw<Prepared>();
   latest = $state.raw<StepEvent>();
+  /** What the engine is at before the first step, where that takes a while. */
+  preparing = $state.raw<Preparing>();
   points = $state.raw<readonly Point[]>([]);
   /** Losses over the rows held back, where the run evaluates itself. */
   evals = $state.raw<readonly EvalPoint[]>([]);
@@ -48,16 +51,24 @@ class Training {
   #latest: StepEvent | undefined;
   #redraw: ReturnType<typeof setTimeout> | undefined;
   #spoken = 0;
+  #cancelling: AbortController | undefined;
+  #cancelled = $state(false);
   #wake = new ScreenWake((awake) => (this.awake = awake));
-  #hidden = new HiddenTime((ms) => {
-    if (ms >= LONG_HIDDEN_MS) this.hiddenMs = ms;
-  });
+  #hidden = new HiddenTime(
+    (ms) => {
+      if (ms >= LONG_HIDDEN_MS) this.hiddenMs = ms;
+    },
+    // What cannot be saved now is saved within minutes.
+    () => void engine.call((api) => api.saveTraining()).catch(() => undefined),
+  );
 
   /** What would make a run fit that did not: `name=value, name=value`. */
   readonly suggestion: string | undefined = $derived.by(() => {
     const { details } = (this.error ?? {}) as { details?: { suggestion?: unknown } };
     return typeof details?.suggestion === 'string' ? details.suggestion : undefined;
   });
+  /** The last run was cancelled before its first step. */
+  readonly cancelled = $derived(this.#cancelled && !this.latest);
   readonly active = $derived(this.phase !== 'idle' && this.phase !== 'ended');
   readonly share = $derived(
     this.prepared && this.latest && this.prepared.totalSteps > 0
@@ -65,25 +76,37 @@ class Training {
       : 0,
   );
 
-  /** @throws what the engine throws; also kept in `error` for the page */
-  async start(request: TrainRequest, signal?: AbortSignal): Promise<RunSummary> {
+  /**
+   * @param open what has to be there first; its signal aborts on `cancel`
+   * @throws what the engine throws; also kept in `error` for the page, but not when it was cancelled
+   */
+  async start(
+    request: TrainRequest,
+    open?: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<RunSummary> {
     this.#reset(request);
+    const cancelling = (this.#cancelling = new AbortController());
     void this.#wake.hold();
     this.#hidden.watch();
     try {
+      await open?.(cancelling.signal);
+      cancelling.signal.throwIfAborted();
       this.result = await engine.track('training', request.name, (api, activity) =>
-        api.train(request, { signal, onProgress: (event) => this.#take(event, activity) }),
+        api.train(request, {
+          signal: cancelling.signal,
+          onProgress: (event) => this.#take(event, activity),
+        }),
       );
       return this.result;
     } catch (error) {
-      this.error = error;
+      if (!cancelling.signal.aborted) this.error = error;
       throw error;
     } finally {
       this.#hidden.stop();
       void this.#wake.release();
       this.#draw();
-      this.phase = 'ended';
-      this.announcement = { kind: 'done' };
+      this.phase = this.cancelled ? 'idle' : 'ended';
+      this.announcement = this.cancelled ? undefined : { kind: 'done' };
       if (!engine.broken) void Promise.all([runs.refresh(), adapters.refresh()]);
     }
   }
@@ -95,6 +118,12 @@ class Training {
 
   async resume(): Promise<void> {
     await engine.call((api) => api.resumeTraining());
+  }
+
+  /** Before the first step: back to the form, and nothing of a new run is left. */
+  cancel(): void {
+    this.#cancelled = true;
+    this.#cancelling?.abort();
   }
 
   async stop(keep: boolean): Promise<void> {
@@ -111,6 +140,8 @@ class Training {
     this.phase = 'preparing';
     this.request = request;
     this.prepared = this.latest = this.result = this.error = this.announcement = undefined;
+    this.preparing = undefined;
+    this.#cancelled = false;
     this.checkpointStep = this.storageFull = this.hiddenMs = undefined;
     this.points = this.#points = [];
     this.evals = [];
@@ -121,6 +152,9 @@ class Training {
 
   #take(event: TrainEvent, activity: Activity): void {
     switch (event.kind) {
+      case 'preparing':
+        this.preparing = event;
+        break;
       case 'prepared':
         this.prepared = event;
         if (this.request) rememberRequest(event.runId, this.request);

@@ -67,7 +67,7 @@ export class Trainer {
   /**
    * Allocates all that the run needs and compiles its largest plans.
    * @throws TrainingError `no-rows`, `no-eval-rows`, `no-targets`, `too-long`, `wrong-checkpoint`, `no-f16`;
-   *   ConfigError for options that contradict each other; GpuError `out-of-memory`, `limit`
+   *   ConfigError for options that contradict each other; GpuError `out-of-memory`, `limit`; AbortError
    */
   static async create(options: TrainerOptions): Promise<Trainer> {
     const { gpu, config, weights, peft, args, checkpoint } = options;
@@ -117,6 +117,7 @@ export class Trainer {
       const B = Math.min(rows.length, args.per_device_train_batch_size);
       await plans.planFor({ B, T: paddedLength(rows) });
       await plans.prepare();
+      options.signal?.throwIfAborted();
       const optimizer = own(await Optimizer.create(gpu, adapter, args, plans.step, plans.total));
       if (checkpoint) optimizer.writeState(checkpoint.moments);
       const ring = own(new ReadbackRing(gpu, [plans.total, optimizer.norm]));

@@ -175,19 +175,39 @@ export class StandIn implements EngineApi {
       throw new InkstoneError('not-json', `${file.name} is not JSON.`, {
         details: { fileName: file.name },
       });
-    if (text.includes('"q"') && !mapping)
+    const isForeign = text.includes('"q"');
+    if (isForeign && !mapping)
       return {
+        schema: 'unknown',
         columns: ['q', 'a', 'source'],
         suggestedMapping: { instruction: 'q', output: 'a' },
+        unusedColumns: ['q', 'a', 'source'],
         problems: [],
+        duplicateCount: 0,
+      };
+    if (text.includes('"image_url"') && mapping?.messages !== 'spoken')
+      return {
+        schema: 'messages',
+        columns: ['messages', 'spoken'],
+        suggestedMapping: mapping ?? { messages: 'messages' },
+        unusedColumns: ['spoken'],
+        problems: [
+          { row: 1, field: 'messages[0].content[1]', kind: 'not-text', found: '"image_url"' },
+        ],
         duplicateCount: 0,
       };
     const dataset = { ...DATASETS[4], id: `own-${file.name}`, name: file.name, rowCount: 5 };
     this.#datasets = [...this.#datasets.filter((item) => item.id !== dataset.id), dataset];
+    const columns = isForeign
+      ? ['q', 'a', 'source']
+      : ['instruction', 'input', 'output', 'id', 'source'];
+    const read = mapping ?? { instruction: 'instruction', input: 'input', output: 'output' };
     return {
       dataset,
-      columns: ['instruction', 'input', 'output'],
-      suggestedMapping: {},
+      schema: dataset.schema,
+      columns,
+      suggestedMapping: read,
+      unusedColumns: columns.filter((name) => !Object.values(read).includes(name)),
       problems: [
         { row: 3, field: 'output', kind: 'empty-output', found: '""' },
         { row: 7, field: 'instruction', kind: 'missing-field', found: 'question, answer' },
@@ -266,6 +286,8 @@ export class StandIn implements EngineApi {
     const own = adaptersOf(run).map((adapter) => ({ ...adapter, createdAt: Date.now() }));
     this.#adapters = [...this.#adapters.filter(({ runId }) => runId !== run.id), ...own];
   }
+
+  async saveTraining() {}
 
   async pauseTraining() {
     this.#trainer.paused = true;

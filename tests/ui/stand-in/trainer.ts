@@ -30,7 +30,8 @@ export class ScriptedTrainer {
   ): Promise<RunSummary> {
     this.paused = false;
     this.stop = undefined;
-    await wait(120, signal);
+    progress({ kind: 'preparing', part: 'rows', share: 0.4 });
+    await wait(scenario === 'slow' ? 1500 : 120, signal);
     if (scenario === 'no-memory' && request.training.per_device_train_batch_size > 2)
       throw new InkstoneError('out-of-memory', 'step/slot 3: the GPU has no memory left.', {
         details: {
@@ -65,7 +66,9 @@ export class ScriptedTrainer {
     let step = startStep;
     while (step < TOTAL_STEPS && !this.stop) {
       if (this.paused) {
-        await this.#waitPaused(step, progress, signal);
+        await this.#waitPaused(step, progress, signal, () =>
+          this.#saved(runId, request.name, step, progress),
+        );
         continue;
       }
       await wait(scenario === 'slow' ? 1500 : 45, signal);
@@ -141,8 +144,14 @@ export class ScriptedTrainer {
     while (this.paused && !this.stop) await wait(30, signal);
   }
 
-  async #waitPaused(step: number, progress: Progress, signal: AbortSignal): Promise<void> {
+  async #waitPaused(
+    step: number,
+    progress: Progress,
+    signal: AbortSignal,
+    save: () => void,
+  ): Promise<void> {
     progress({ kind: 'paused', step });
+    if (step > 0) save();
     while (this.paused && !this.stop) await wait(30, signal);
     progress({ kind: 'resumed', step });
   }

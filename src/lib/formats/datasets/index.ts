@@ -1,6 +1,8 @@
 export { readDataset } from './read-dataset';
 export { MAX_DATASET_BYTES } from './decode-text';
-export { MAX_ROWS } from './read-records';
+export { MAX_COLUMNS, MAX_ROWS } from './read-records';
+export { mappingOf } from './map-rows';
+export { MAX_TURNS } from './read-turns';
 export { applyMapping, suggestMapping } from './mapping';
 export { writeAlpacaJson } from './write-alpaca-json';
 export { findDuplicates, findOverlap } from './duplicates';

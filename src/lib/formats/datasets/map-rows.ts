@@ -3,51 +3,56 @@
  * that cannot be trained on are left out and reported; nothing is repaired silently.
  */
 import { describeType, describeValue } from '../describe';
+import {
+  OPENAI_KEYS,
+  readHistory,
+  readTurns,
+  SHAREGPT_KEYS,
+  type RowReport,
+  type TurnKeys,
+} from './read-turns';
 import type {
   ChatMessage,
-  ChatRole,
   DatasetRecord,
   DatasetRow,
   DatasetSchema,
+  FieldMapping,
   MappedDataset,
   RowProblem,
   RowProblemKind,
 } from './types';
 
+type Field = keyof FieldMapping | 'attention_mask';
+type KnownSchema = Exclude<DatasetSchema, 'unknown'>;
+
 /** Fields of each schema; the first list must be there, the second may be. Order is precedence. */
 const SCHEMAS: readonly {
-  readonly schema: Exclude<DatasetSchema, 'unknown'>;
-  readonly needs: readonly string[];
-  readonly allows: readonly string[];
+  readonly schema: KnownSchema;
+  readonly needs: readonly Field[];
+  readonly allows: readonly Field[];
 }[] = [
   { schema: 'tokens', needs: ['input_ids'], allows: ['labels', 'attention_mask'] },
-  { schema: 'messages', needs: ['messages'], allows: [] },
+  { schema: 'messages', needs: ['messages'], allows: ['system'] },
   { schema: 'sharegpt', needs: ['conversations'], allows: ['system'] },
-  { schema: 'alpaca', needs: ['instruction', 'output'], allows: ['input'] },
-  { schema: 'prompt-completion', needs: ['prompt', 'completion'], allows: [] },
+  {
+    schema: 'alpaca',
+    needs: ['instruction', 'output'],
+    allows: ['input', 'system', 'history'],
+  },
+  { schema: 'prompt-completion', needs: ['prompt', 'completion'], allows: ['system'] },
   { schema: 'text', needs: ['text'], allows: [] },
 ];
-
-/** ShareGPT's speakers, and the usual spellings of chat roles. */
-const ROLES = new Map<string, ChatRole>([
-  ['system', 'system'],
-  ['developer', 'system'],
-  ['user', 'user'],
-  ['human', 'user'],
-  ['assistant', 'assistant'],
-  ['gpt', 'assistant'],
-  ['chatgpt', 'assistant'],
-  ['bot', 'assistant'],
-  ['model', 'assistant'],
-  ['tool', 'tool'],
-  ['function', 'tool'],
-  ['observation', 'tool'],
-]);
 
 export function detectSchema(columns: readonly string[]): DatasetSchema {
   const present = new Set(columns);
   const found = SCHEMAS.find(({ needs }) => needs.every((field) => present.has(field)));
   return found?.schema ?? 'unknown';
+}
+
+/** The columns that a schema reads, as the mapping that reads them so. */
+export function mappingOf(schema: DatasetSchema, columns: readonly string[]): FieldMapping {
+  const read = new Set<string>(fieldsOf(schema));
+  return Object.fromEntries(columns.filter((name) => read.has(name)).map((name) => [name, name]));
 }
 
 /** All field names of the records in the order of their first appearance. */
@@ -67,55 +72,72 @@ export function mapRows(
   const rows: DatasetRow[] = [];
   const rowNumbers: number[] = [];
   const problems: RowProblem[] = [];
+  const unread = new Set<string>();
   if (schema === 'unknown') return { schema, rows, rowNumbers, problems, unusedColumns: columns };
   records.forEach((record, i) => {
     const number = i + 1;
     if (skip.has(number)) return;
-    const complain: Complain = (kind, field, value) => {
+    const complain: RowReport['complain'] = (kind, field, value) => {
       problems.push({ row: number, field, kind, found: foundText(kind, value) });
       return undefined;
     };
     const isEmpty = Object.values(record).every((v) => v === null || v === '' || v === undefined);
-    const row = isEmpty ? complain('empty-row', '', undefined) : READERS[schema](record, complain);
+    const row = isEmpty
+      ? complain('empty-row', '', undefined)
+      : READERS[schema](record, { complain, unread });
     if (!row) return;
     rows.push(row);
     rowNumbers.push(number);
   });
-  const spec = SCHEMAS.find((known) => known.schema === schema);
-  const used = new Set([...(spec?.needs ?? []), ...(spec?.allows ?? [])]);
-  const unusedColumns = columns.filter((name) => !used.has(name));
+  const used = new Set<string>(fieldsOf(schema));
+  const unusedColumns = [...columns.filter((name) => !used.has(name)), ...unread];
   return { schema, rows, rowNumbers, problems, unusedColumns };
 }
 
-type Complain = (kind: RowProblemKind, field: string, value: unknown) => undefined;
-type Reader = (record: DatasetRecord, complain: Complain) => DatasetRow | undefined;
+function fieldsOf(schema: DatasetSchema): readonly Field[] {
+  const spec = SCHEMAS.find((known) => known.schema === schema);
+  return spec ? [...spec.needs, ...spec.allows] : [];
+}
 
-const READERS: Record<Exclude<DatasetSchema, 'unknown'>, Reader> = {
-  alpaca(record, complain) {
+type Complain = RowReport['complain'];
+type Reader = (record: DatasetRecord, report: RowReport) => DatasetRow | undefined;
+
+const READERS: Record<KnownSchema, Reader> = {
+  /** With a system text or turns before it, the row is a conversation that ends in its answer. */
+  alpaca(record, report) {
+    const { complain } = report;
     const instruction = readText(record, 'instruction', complain, 'empty-field');
     const input = readText(record, 'input', complain, 'optional');
     const output = readText(record, 'output', complain, 'empty-output');
     if (instruction === undefined || input === undefined || output === undefined) return undefined;
+    const history = readHistory(record.history, 'history', report);
+    if (!history) return undefined;
+    const question = input === '' ? instruction : `${instruction}\n${input}`;
+    const turns = [...history, ...ask(question, output)];
+    const chat = withSystem(record, turns, 'history', complain);
+    if (!chat || chat.length > 2) return chat && { kind: 'chat', messages: chat };
     return { kind: 'instruction', instruction, input, output };
   },
-  'prompt-completion'(record, complain) {
+  /** TRL's two forms: texts, or two lists of messages that follow each other. */
+  'prompt-completion'(record, report) {
+    const { complain } = report;
+    if (Array.isArray(record.prompt) || Array.isArray(record.completion)) {
+      return readChat(record, ['prompt', 'completion'], OPENAI_KEYS, report);
+    }
     const prompt = readText(record, 'prompt', complain, 'empty-field');
     const completion = readText(record, 'completion', complain, 'empty-output');
     if (prompt === undefined || completion === undefined) return undefined;
+    const chat = withSystem(record, ask(prompt, completion), 'prompt', complain);
+    if (!chat || chat.length > 2) return chat && { kind: 'chat', messages: chat };
     return { kind: 'completion', prompt, completion };
   },
-  text(record, complain) {
+  text(record, { complain }) {
     const text = readText(record, 'text', complain, 'empty-output');
     return text === undefined ? undefined : { kind: 'text', text };
   },
-  messages: (record, complain) => readChat(record, 'messages', 'role', 'content', [], complain),
-  sharegpt(record, complain) {
-    const system = readText(record, 'system', complain, 'optional');
-    if (system === undefined) return undefined;
-    const before: ChatMessage[] = system === '' ? [] : [{ role: 'system', content: system }];
-    return readChat(record, 'conversations', 'from', 'value', before, complain);
-  },
-  tokens(record, complain) {
+  messages: (record, report) => readChat(record, ['messages'], OPENAI_KEYS, report),
+  sharegpt: (record, report) => readChat(record, ['conversations'], SHAREGPT_KEYS, report),
+  tokens(record, { complain }) {
     const inputIds = readIntegers(record, 'input_ids', 0, complain);
     if (!inputIds) return undefined;
     if (inputIds.length === 0) return complain('empty-field', 'input_ids', inputIds);
@@ -145,38 +167,46 @@ function readText(
   return value;
 }
 
+/** Turns of one column or of several that follow each other; the last of them must hold an answer. */
 function readChat(
   record: DatasetRecord,
-  field: string,
-  roleKey: string,
-  contentKey: string,
-  before: readonly ChatMessage[],
-  complain: Complain,
+  fields: readonly string[],
+  keys: TurnKeys,
+  report: RowReport,
 ): DatasetRow | undefined {
-  const turns = record[field];
-  if (turns === undefined || turns === null) return complain('missing-field', field, turns);
-  if (!Array.isArray(turns)) return complain('wrong-type', field, turns);
-  if (turns.length === 0) return complain('empty-field', field, turns);
-  const messages = [...before];
-  for (const [i, turn] of (turns as unknown[]).entries()) {
-    const path = `${field}[${i}]`;
-    if (typeof turn !== 'object' || turn === null) return complain('wrong-type', path, turn);
-    const { [roleKey]: speaker, [contentKey]: content } = turn as Record<string, unknown>;
-    const role = typeof speaker === 'string' ? ROLES.get(speaker.toLowerCase()) : undefined;
-    if (!role) return complain('unknown-role', `${path}.${roleKey}`, speaker);
-    const where = `${path}.${contentKey}`;
-    if (content === undefined || content === null) return complain('missing-field', where, content);
-    if (typeof content !== 'string') return complain('wrong-type', where, content);
-    if (role === 'assistant' && content.trim() === '') {
-      return complain('empty-output', where, content);
+  const turns: ChatMessage[] = [];
+  for (const [i, field] of fields.entries()) {
+    const read = readTurns(record[field], field, keys, report);
+    if (!read) return undefined;
+    if (i === fields.length - 1 && !read.some(({ role }) => role === 'assistant')) {
+      const found = `${read.length} turns without an assistant`;
+      return report.complain('no-answer', field, found);
     }
-    messages.push({ role, content });
+    for (const turn of read) turns.push(turn);
   }
-  if (!messages.some(({ role }) => role === 'assistant')) {
-    return complain('no-answer', field, `${messages.length} turns without an assistant`);
-  }
-  return { kind: 'chat', messages };
+  const messages = withSystem(record, turns, fields[0], report.complain);
+  return messages && { kind: 'chat', messages };
 }
+
+/** The text of the column `system` before the turns; said once where the first turn says the same. */
+function withSystem(
+  record: DatasetRecord,
+  turns: readonly ChatMessage[],
+  field: string,
+  complain: Complain,
+): readonly ChatMessage[] | undefined {
+  const system = readText(record, 'system', complain, 'optional');
+  if (system === undefined) return undefined;
+  const [first] = turns;
+  if (system.trim() === '' || (first.role === 'system' && first.content === system)) return turns;
+  if (first.role === 'system') return complain('system-twice', `${field}[0]`, first.content);
+  return [{ role: 'system', content: system }, ...turns];
+}
+
+const ask = (question: string, answer: string): ChatMessage[] => [
+  { role: 'user', content: question },
+  { role: 'assistant', content: answer },
+];
 
 /** Token ids are below 2^31: they travel as Int32Array. */
 function readIntegers(
@@ -200,7 +230,11 @@ function readIntegers(
   return values as number[];
 }
 
-const SPOKEN_KINDS: ReadonlySet<RowProblemKind> = new Set(['length-mismatch', 'no-answer']);
+const SPOKEN_KINDS: ReadonlySet<RowProblemKind> = new Set([
+  'length-mismatch',
+  'no-answer',
+  'too-many-turns',
+]);
 
 function foundText(kind: RowProblemKind, value: unknown): string {
   if (SPOKEN_KINDS.has(kind) && typeof value === 'string') return value;

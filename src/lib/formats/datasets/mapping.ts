@@ -15,6 +15,7 @@ const FIELDS: readonly Field[] = [
   'messages',
   'conversations',
   'system',
+  'history',
   'text',
   'input_ids',
   'labels',
@@ -44,6 +45,8 @@ const SYNONYMS: Partial<Record<Field, readonly string[]>> = {
     ...['solution', 'assistant', 'gpt', 'label', 'summary', 'translation'],
     ...['输出', '回答', '答案', '回复', '答', '答复', '结果', '译文', '摘要'],
   ],
+  system: ['system', 'systemprompt', 'systemmessage', '系统', '系统提示', '系统提示词'],
+  history: ['history', '历史', '历史对话'],
   messages: ['messages', 'dialogue', 'dialog', 'chat', '对话', '消息'],
   conversations: ['conversations', 'conversation', '会话'],
   text: ['text', 'content', 'document', 'sentence', 'body', '文本', '内容', '正文', '句子'],
@@ -65,16 +68,24 @@ export function suggestMapping(columns: readonly string[]): FieldMapping {
   const output = take('output');
   const instruction = output === undefined ? undefined : take('instruction');
   const input = output === undefined ? undefined : take('input');
-  if (output !== undefined && instruction !== undefined) {
-    return { instruction, ...(input === undefined ? {} : { input }), output };
+  if (output !== undefined && (instruction ?? input) !== undefined) {
+    return present({
+      instruction: instruction ?? input,
+      input: instruction === undefined ? undefined : input,
+      output,
+      system: take('system'),
+      history: take('history'),
+    });
   }
-  if (output !== undefined && input !== undefined) return { instruction: input, output };
-  for (const field of ['messages', 'conversations', 'text'] as const) {
+  for (const field of ['messages', 'conversations'] as const) {
     const column = take(field);
-    if (column !== undefined) return { [field]: column };
+    if (column !== undefined) return present({ [field]: column, system: take('system') });
   }
-  return {};
+  return present({ text: take('text') });
 }
+
+const present = (mapping: FieldMapping): FieldMapping =>
+  Object.fromEntries(Object.entries(mapping).filter(([, column]) => column !== undefined));
 
 /** Reads the records as if each mapped column had our field's name. Other columns count as unused. */
 export function applyMapping(
@@ -113,7 +124,8 @@ export function applyMapping(
   );
   const mapped = mapRows(renamed, [], schema);
   const used = new Set(pairs.map(([, column]) => column));
-  return { ...mapped, unusedColumns: columns.filter((name) => !used.has(name)) };
+  const unusedColumns = [...columns.filter((name) => !used.has(name)), ...mapped.unusedColumns];
+  return { ...mapped, unusedColumns };
 }
 
 const normalise = (name: string): string =>

@@ -24,6 +24,11 @@ export type RowProblemKind =
   | 'empty-output'
   | 'unknown-role'
   | 'no-answer'
+  | 'tool-call'
+  | 'not-text'
+  | 'not-a-pair'
+  | 'system-twice'
+  | 'too-many-turns'
   | 'length-mismatch'
   | 'out-of-range';
 
@@ -44,7 +49,7 @@ export interface MappedDataset {
   /** 1-based row of the file for each of `rows`. */
   readonly rowNumbers: readonly number[];
   readonly problems: readonly RowProblem[];
-  /** Columns that no field of the schema reads: their contents are not trained on. */
+  /** Columns that no field of the schema reads, and fields of turns: their contents are not trained on. */
   readonly unusedColumns: readonly string[];
 }
 
@@ -69,6 +74,7 @@ export type FieldMapping = Partial<
     | 'messages'
     | 'conversations'
     | 'system'
+    | 'history'
     | 'text'
     | 'input_ids'
     | 'labels',

@@ -3,6 +3,9 @@ import type { train as zh } from '../zh/train';
 const n = (value: number) => value.toLocaleString('en');
 const rows = (value: number) => `${n(value)} ${value === 1 ? 'row' : 'rows'}`;
 
+const named = (columns: readonly string[], more: number) =>
+  `${columns.join(', ')}${more > 0 ? ` and ${n(more)} more` : ''}`;
+
 const SUBJECTS: Readonly<Record<string, string>> = {
   medical: 'Medical questions',
   'customer-service': 'Customer service',
@@ -57,20 +60,44 @@ export const train: typeof zh = {
     'empty-output': 'The answer is empty',
     'unknown-role': 'Unknown role',
     'no-answer': 'No answer by the assistant',
+    'tool-call':
+      'A tool call cannot be learned from; leave the turn out, or write it as text in content',
+    'not-text': 'Only parts of text can be learned from; leave the pictures and sounds out',
+    'not-a-pair': 'Each entry of the history is a pair: question, answer',
+    'system-twice': 'Differs from the column system; keep one of the two',
+    'too-many-turns': 'More turns than are allowed; split the conversation',
     'length-mismatch': 'input_ids and labels differ in length',
     'out-of-range': 'Out of range',
   },
   problemOther: 'Not what is expected here',
   mappingTitle: 'What do these columns hold?',
-  mappingBody: (columns) =>
-    `The file has the columns ${columns}, which fit none of the known forms. Say which one holds the question and which the answer; your file is not changed.`,
+  mappingBody: (columns, more) =>
+    `The file has the columns ${named(columns, more)}, which fit none of the known forms. Say what a row is and which column holds what; your file is not changed.`,
+  rowForm: 'What is a row?',
+  rowForms: { qa: 'A question and its answer', chat: 'A chat', text: 'Plain text' },
+  rowFormHints: {
+    qa: 'With a system text or earlier turns, where the file has them.',
+    chat: 'A list of turns: role and content, or from and value.',
+    text: 'All of it is learned; there is no question.',
+  },
   mappingRoles: {
     instruction: 'Question (instruction)',
     input: 'Further text (input)',
     output: 'Answer (output)',
+    system: 'System text (system)',
+    history: 'Earlier turns (history)',
+    messages: 'Turns (messages)',
+    text: 'Text (text)',
   },
+  mappingMissing: (fields) => `Still to choose: ${fields}`,
   mappingNone: 'None',
   mappingApply: 'Read it this way',
+  readAnotherWay: 'Read it another way',
+  readAnotherWayBody:
+    'The rows that were just read from this file are replaced, unless a run has used them.',
+  nothingUsable: (form) =>
+    `Read as “${form}”, the file has no row that can be used. Mend what is listed below and drop it again, or read it another way.`,
+  notUsed: (columns, more) => `Not used: ${named(columns, more)}`,
   rowsTitle: 'Look through the rows',
   instruction: 'Question',
   input: 'Further text',
@@ -97,6 +124,9 @@ export const train: typeof zh = {
   predicted: (memory, steps, storage) =>
     `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${storage} of storage for checkpoints.`,
   predictedTime: (time, step) => `About ${time} on this device, ${step} a step.`,
+  predict: 'Tell what it will take',
+  predictHint: 'Memory, time and space of this run. This opens the model.',
+  downloadsFirst: (size) => `The model is not on this device yet: ${size} are downloaded first.`,
   measuringTime: 'Measuring how long it will take…',
   memoryPartsTitle: 'What takes the memory',
   memoryParts: {
@@ -110,6 +140,10 @@ export const train: typeof zh = {
   storageShort: (needed, free) =>
     `The checkpoints take about ${needed}, and this device has ${free} left for the page. Free some space first, or keep fewer checkpoints.`,
   preparing: 'Preparing…',
+  preparingParts: {
+    rows: 'Turning the rows into tokens…',
+    adapter: 'Working out where the adapter starts…',
+  },
   pause: 'Pause',
   resume: 'Continue',
   talkPaused: (step) => `Talk to it as of step ${n(step)}`,

@@ -1,5 +1,8 @@
 const n = (value: number) => value.toLocaleString('zh-CN');
 
+const named = (columns: readonly string[], more: number) =>
+  `${columns.join('、')}${more > 0 ? ` 等 ${n(columns.length + more)} 项` : ''}`;
+
 const SUBJECTS: Readonly<Record<string, string>> = {
   medical: '医学问答',
   'customer-service': '客服问答',
@@ -54,20 +57,42 @@ export const train = {
     'empty-output': '回答是空的',
     'unknown-role': '角色名不认识',
     'no-answer': '对话里没有模型的回答',
+    'tool-call': '工具调用没法学；请删掉这一轮，或把它写成 content 里的文字',
+    'not-text': '只能学文字；请去掉图片、声音等内容',
+    'not-a-pair': 'history 的每一项应是一对：问题、回答',
+    'system-twice': '与 system 栏的内容不同；两处请只留一处',
+    'too-many-turns': '轮数超过上限；请把这段对话拆开',
     'length-mismatch': 'input_ids 与 labels 长度不同',
     'out-of-range': '数值超出范围',
   } as Record<string, string>,
   problemOther: '内容不符合要求',
   mappingTitle: '这些栏目分别是什么？',
-  mappingBody: (columns: string) =>
-    `文件里的栏目是 ${columns}，与已知的格式都对不上。请指明哪一栏是问题、哪一栏是回答；你的文件不会被改动。`,
+  mappingBody: (columns: readonly string[], more: number) =>
+    `文件里的栏目是 ${named(columns, more)}，与已知的格式都对不上。请说明每一条是什么、各栏放的是什么；你的文件不会被改动。`,
+  rowForm: '每一条是什么？',
+  rowForms: { qa: '一问一答', chat: '一段对话', text: '纯文本' },
+  rowFormHints: {
+    qa: '文件里若有系统提示或前面的对话，也可以带上。',
+    chat: '由多轮发言组成的列表，每轮写明 role 和 content，或 from 和 value。',
+    text: '整段都要学，没有题面。',
+  },
   mappingRoles: {
     instruction: '问题（instruction）',
     input: '补充内容（input）',
     output: '回答（output）',
+    system: '系统提示（system）',
+    history: '前面的对话（history）',
+    messages: '各轮发言（messages）',
+    text: '文本（text）',
   },
+  mappingMissing: (fields: string) => `还要选定：${fields}`,
   mappingNone: '没有',
   mappingApply: '按此读取',
+  readAnotherWay: '换一种方式读取',
+  readAnotherWayBody: '刚才从这个文件读到的数据会被替换；训练已经用过的会保留。',
+  nothingUsable: (form: string) =>
+    `按“${form}”读取，文件里没有一条可用。请按下面列出的问题改好文件再放进来，或换一种方式读取。`,
+  notUsed: (columns: readonly string[], more: number) => `没有用到：${named(columns, more)}`,
   rowsTitle: '查看数据',
   instruction: '问题',
   input: '补充',
@@ -94,6 +119,9 @@ export const train = {
   predicted: (memory: string, steps: number, storage: string) =>
     `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${storage} 空间。`,
   predictedTime: (time: string, step: string) => `在这台设备上约需 ${time}，每步 ${step}。`,
+  predict: '算一算要用多少',
+  predictHint: '这次训练的显存、时间和存储空间。会先打开模型。',
+  downloadsFirst: (size: string) => `模型还不在这台设备上，会先下载 ${size}。`,
   measuringTime: '正在测算所需时间…',
   memoryPartsTitle: '显存用在哪里',
   memoryParts: {
@@ -107,6 +135,10 @@ export const train = {
   storageShort: (needed: string, free: string) =>
     `检查点约需 ${needed}，这台设备上留给网页的空间只剩 ${free}；请先腾出空间，或少留几个检查点。`,
   preparing: '正在准备…',
+  preparingParts: {
+    rows: '正在把数据变成词元……',
+    adapter: '正在计算适配器的起点……',
+  },
   pause: '暂停',
   resume: '继续',
   talkPaused: (step: number) => `和第 ${n(step)} 步的它对话`,

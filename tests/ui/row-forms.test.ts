@@ -1,0 +1,44 @@
+/**
+ * Plan: what a person may say a row is. The form follows how the file was read, whatever the field was called
+ * there; a form gives only its own columns, and says which are still to be chosen.
+ */
+import { describe, expect, it } from 'vitest';
+import { columnOf, formOf, readChoice } from '$lib/state/row-forms';
+
+describe('what a row is', () => {
+  it('follows how the file was read', () => {
+    expect(formOf({ instruction: 'q', output: 'a' })).toBe('qa');
+    expect(formOf({ prompt: 'q', completion: 'a' })).toBe('qa');
+    expect(formOf({ messages: 'dialogue', system: 'rules' })).toBe('chat');
+    expect(formOf({ conversations: 'talk' })).toBe('chat');
+    expect(formOf({ text: 'content' })).toBe('text');
+    for (const nothing of [{}, { input_ids: 'ids' }, { instruction: 'q' }, { messages: '' }])
+      expect(formOf(nothing)).toBe('qa');
+  });
+
+  it('gives the columns of its form and no others', () => {
+    const mapping = { prompt: 'q', completion: 'a', system: 's', text: 't', history: '' };
+    expect(columnOf(mapping, 'instruction')).toBe('q');
+    expect(columnOf(mapping, 'messages')).toBe('');
+    expect(readChoice('qa', mapping)).toEqual({
+      mapping: { instruction: 'q', output: 'a', system: 's' },
+      missing: [],
+    });
+    expect(readChoice('text', mapping)).toEqual({ mapping: { text: 't' }, missing: [] });
+    expect(readChoice('chat', mapping)).toEqual({
+      mapping: { system: 's' },
+      missing: ['messages'],
+    });
+    expect(readChoice('chat', { conversations: 'talk' }).mapping).toEqual({ messages: 'talk' });
+  });
+
+  it('takes a choice before what was read, and no column as none', () => {
+    expect(readChoice('qa', { prompt: 'q', completion: 'a', instruction: '' }).missing).toEqual([
+      'instruction',
+    ]);
+    expect(readChoice('qa', { prompt: 'q', completion: 'a', instruction: 'x' }).mapping).toEqual({
+      instruction: 'x',
+      output: 'a',
+    });
+  });
+});

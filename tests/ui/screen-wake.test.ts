@@ -1,0 +1,86 @@
+/**
+ * The screen stays on while a run goes. Plan: asked for at the start and given back at the end; lost with a hidden tab
+ * and asked for again when it is seen; a refusal, and a browser that has no such thing, change nothing but what is said.
+ */
+import { afterEach, expect, test, vi } from 'vitest';
+import { ScreenWake } from '../../src/lib/state/screen-wake';
+
+interface FakeLock {
+  released: boolean;
+  release: () => Promise<void>;
+}
+
+function browser(request?: () => Promise<FakeLock>) {
+  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  vi.stubGlobal('document', document);
+  vi.stubGlobal('navigator', request ? { wakeLock: { request } } : {});
+  const said: boolean[] = [];
+  const wake = new ScreenWake((awake) => said.push(awake));
+  const show = async (visibilityState: 'visible' | 'hidden') => {
+    document.visibilityState = visibilityState;
+    document.dispatchEvent(new Event('visibilitychange'));
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+  return { wake, said, show };
+}
+
+function granting(locks: FakeLock[]) {
+  return async () => {
+    const lock: FakeLock = {
+      released: false,
+      release: async () => void (lock.released = true),
+    };
+    locks.push(lock);
+    return lock;
+  };
+}
+
+afterEach(() => vi.unstubAllGlobals());
+
+test('is asked for at the start, and given back at the end', async () => {
+  const locks: FakeLock[] = [];
+  const { wake, said, show } = browser(granting(locks));
+  await wake.hold();
+  expect(locks.map(({ released }) => released)).toEqual([false]);
+  await wake.release();
+  expect(locks.map(({ released }) => released)).toEqual([true]);
+  expect(said).toEqual([true, false]);
+  // Nothing is asked for after the end.
+  await show('hidden');
+  await show('visible');
+  expect(locks).toHaveLength(1);
+});
+
+test('is asked for again when a hidden tab is seen', async () => {
+  const locks: FakeLock[] = [];
+  const { wake, show } = browser(granting(locks));
+  await wake.hold();
+  await show('hidden');
+  expect(locks).toHaveLength(1);
+  await show('visible');
+  expect(locks).toHaveLength(2);
+  await wake.release();
+  expect(locks[1].released).toBe(true);
+});
+
+test('that comes when nobody wants it any more is given back at once', async () => {
+  const locks: FakeLock[] = [];
+  let grant = () => {};
+  const asked = new Promise<void>((resolve) => (grant = resolve));
+  const { wake, said } = browser(() => asked.then(granting(locks)));
+  const holding = wake.hold();
+  await wake.release();
+  grant();
+  await holding;
+  expect(locks.map(({ released }) => released)).toEqual([true]);
+  expect(said).not.toContain(true);
+});
+
+test('may be refused, or not be there', async () => {
+  const refused = browser(() => Promise.reject(new Error('low battery')));
+  await refused.wake.hold();
+  expect(refused.said).toEqual([false]);
+  const without = browser();
+  await without.wake.hold();
+  expect(without.said).toEqual([false]);
+});
