@@ -14,10 +14,10 @@ test('a checkpoint in the middle of a run can be talked to, kept and deleted', a
   // What is filled in before it comes would keep it out.
   await expect(page.getByText('The recipe tuned for this sample is in use.')).toBeVisible();
   const fill = (name: RegExp, value: string) => page.getByRole('textbox', { name }).fill(value);
-  await fill(/^Rows a batch/, '1');
-  await fill(/^Batches a step/, '1');
+  await fill(/^Rows per batch/, '1');
+  await fill(/^Batches per step/, '1');
   await page.getByText('Everything else').click();
-  await fill(/^Most steps/, '4');
+  await fill(/^Maximum steps/, '4');
   await page.getByLabel(/^Checkpoints save_strategy/).selectOption('steps');
   await fill(/^Checkpoint every/, '2');
   await page.getByLabel(/^Questions to ask/).fill('');

@@ -21,11 +21,11 @@ export async function startRun(page: Page): Promise<void> {
   // What is filled in before it comes would keep it out.
   await expect(page.getByText('The recipe tuned for this sample is in use.')).toBeVisible();
   const fill = (name: RegExp, value: string) => page.getByRole('textbox', { name }).fill(value);
-  await fill(/^Rows a batch/, '1');
-  await fill(/^Batches a step/, '1');
+  await fill(/^Rows per batch/, '1');
+  await fill(/^Batches per step/, '1');
   await fill(/^Maximum length/, '96');
   await page.getByText('Everything else').click();
-  await fill(/^Most steps/, String(STEPS));
+  await fill(/^Maximum steps/, String(STEPS));
   await page.getByLabel(/^Checkpoints save_strategy/).selectOption('steps');
   await fill(/^Checkpoint every/, '3');
   await page.getByLabel(/^Questions to ask/).fill('');

@@ -76,7 +76,7 @@ describe('formats', () => {
   });
   test('durations', () => {
     expect(en.duration(93_000)).toBe('1 min 33 sec');
-    expect(zh.duration(93_000)).toBe('1分钟33秒钟');
+    expect(zh.duration(93_000)).toBe('1 分钟 33 秒');
     expect(en.duration(3_600_000)).toBe('1 hr');
     expect(en.duration(-5)).toBe('0 sec');
   });
@@ -106,12 +106,12 @@ describe('errors', () => {
       message: 'step/slot 0 needs a buffer of 8 bytes, this GPU allows 4.',
       details: { suggestion: 'per_device_train_batch_size=2, max_length=128' },
     };
-    expect(explainError(error, 'en').sentence).toMatch(/Rows a batch 2, Maximum length 128\.$/);
+    expect(explainError(error, 'en').sentence).toMatch(/Rows per batch 2, Maximum length 128\.$/);
     expect(explainError(error, 'zh-CN').sentence).toContain(
       '把每批条数改为 2、把最大长度改为 128，就放得下',
     );
     expect(explainError({ ...error, code: 'out-of-memory' }, 'en').sentence).toMatch(
-      /try these settings: Rows a batch 2/,
+      /try these settings: Rows per batch 2/,
     );
     expect(explainError({ ...error, details: {} }, 'en').sentence).toBe(error.message);
     expect(explainError({ ...error, details: {} }, 'zh-CN').exact).toBe(error.message);

@@ -1,14 +1,22 @@
 /**
  * Plan: what plots, comparisons and cards are made of. Thinning keeps both ends; smoothing keeps a constant
- * and begins at the first value; axes have round marks inside them, also for one value, none, and zeros on
- * a logarithm; a record with losses of evaluations; settings that differ, by name; a card that lacks nothing,
- * does not change with what is on the device now, and leaves out what an older version did not write down.
+ * and begins at the first value, and leaves a few points as they are; axes have round marks inside them, also
+ * for one value, none, and zeros on a logarithm; a record with losses of evaluations; settings that differ, by
+ * name; a card that lacks nothing, does not change with what is on the device now, and leaves out what an older
+ * version did not write down.
  */
 import { expect, test } from 'vitest';
 import { COMMON_RECIPE, DEFAULT_IA3_CONFIG } from '../../src/lib/config';
 import type { RunSummary } from '../../src/lib/rpc/engine-api';
 import { differingSettings, overlayRuns } from '../../src/lib/state/compare-runs';
-import { exactAxis, linearAxis, logAxis, smooth, thin } from '../../src/lib/state/curves';
+import {
+  exactAxis,
+  linearAxis,
+  logAxis,
+  smooth,
+  smoothSpan,
+  thin,
+} from '../../src/lib/state/curves';
 import { cardFileName, makeRunCard, type CardContext } from '../../src/lib/state/run-card';
 import { bestEvalOf, evalPointsOf, pointsOf } from '../../src/lib/state/run-points';
 import { DATASETS, lossAt, MODELS, RUNS } from './stand-in/fixtures';
@@ -45,6 +53,13 @@ test('smoothing keeps a constant, begins with the first value and leaves out wha
       4,
     )[0],
   ).toEqual([1, 8]);
+});
+
+test('a few points are not smoothed, many are', () => {
+  expect([0, 1, 12, 19].map(smoothSpan)).toEqual([1, 1, 1, 1]);
+  expect([20, 400].map(smoothSpan)).toEqual([3, 20]);
+  const falling = [4, 3, 2, 1].map((y, x) => [x, y] as const);
+  expect(smooth(falling, smoothSpan(falling.length))).toEqual(falling);
 });
 
 test.each([

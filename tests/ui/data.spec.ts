@@ -20,7 +20,7 @@ test('clean data says so, and its lengths are a plot with a table', async ({ pag
   await openPage(page, '/train');
   await choose(page, /Medical questions \(English\)/);
   await expect(
-    data(page).getByText('120 rows, 120 to learn from; besides, 60 evaluation questions.'),
+    data(page).getByText('120 rows, 120 to learn from, and 60 separate evaluation questions.'),
   ).toBeVisible();
   for (const words of ['No duplicates', 'No empty answers', 'No answer is cut off'])
     await expect(data(page).getByText(words, { exact: true })).toBeVisible();
@@ -53,13 +53,16 @@ for (const [locale, theme, width] of [
 
     await duplicates.getByRole('checkbox').press('Space');
     const summary = data(page).getByText(zh ? /^共 42 条：/ : /^42 rows: /);
-    await expect(summary).toContainText(zh ? '3 条不用' : '3 left out');
+    await expect(summary).toContainText(zh ? '剔除 3 条' : '3 left out');
     await expect(duplicates.getByRole('checkbox')).toBeChecked();
     // The rows stay open, and the focus stays where it was.
     await expect(duplicates.getByRole('checkbox')).toBeFocused();
     await expect(found.getByRole('listitem')).toHaveCount(3);
 
-    const leaked = finding(page, zh ? /^评测题混进了训练/ : /^Evaluation questions in training/);
+    const leaked = finding(
+      page,
+      zh ? /^评测题混进了训练/ : /^Evaluation questions in the training data/,
+    );
     await leaked.locator('summary').press('Enter');
     await expect(
       leaked.getByText(zh ? /^训练数据第 21 条也问：/ : /^row 21 of the training/),
@@ -69,7 +72,7 @@ for (const [locale, theme, width] of [
     const cut = finding(page, zh ? /^回答被截断/ : /^Answers cut off/);
     await cut.locator('summary').press('Enter');
     await cut
-      .getByRole('button', { name: zh ? '看第 5 条的词元' : 'See the tokens of row 5' })
+      .getByRole('button', { name: zh ? '查看第 5 条的词元' : 'See the tokens of row 5' })
       .press('Enter');
     const preview = data(page).locator('details', {
       has: page.getByRole('heading', { name: zh ? '模型会看到的样子' : 'What the model will see' }),

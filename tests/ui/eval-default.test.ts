@@ -7,7 +7,10 @@ import { describe, expect, test } from 'vitest';
 import { COMMON_RECIPE, type TrainingArguments } from '../../src/lib/config';
 import { Xoshiro128 } from '../../src/lib/config/random';
 import { withDefaultEvaluation } from '../../src/lib/state/eval-default';
-import { findConflict } from '../../src/lib/state/recipe-conflicts';
+import { findConflict as find } from '../../src/lib/state/recipe-conflicts';
+
+const findConflict = (args: TrainingArguments, heldBack: boolean) =>
+  find(args, { method: 'lora', f16: true, heldBack });
 
 const { training: COMMON } = COMMON_RECIPE;
 

@@ -133,16 +133,16 @@ test('what a run will take is said before it starts, and a change that fits is o
   await expect(
     page.getByText(/^About 62 MB of graphics memory, 23 steps, about 1.6 MB of storage/),
   ).toBeVisible();
-  const batch = page.getByRole('textbox', { name: /^Rows a batch/ });
+  const batch = page.getByRole('textbox', { name: /^Rows per batch/ });
   await batch.fill('128');
   await expect(
-    page.getByText(/these settings fit: Rows a batch 32, Batches a step 8/),
+    page.getByText(/these settings fit: Rows per batch 32, Batches per step 8/),
   ).toBeVisible();
-  await page.getByRole('button', { name: 'Change it so' }).click();
+  await page.getByRole('button', { name: 'Make this change' }).click();
   await expect(batch).toHaveValue('32');
   await page.getByRole('button', { name: 'Start training' }).click();
-  await expect(page.getByRole('alert')).toContainText('Rows a batch 2, Batches a step 8');
-  await page.getByRole('button', { name: 'Change it so' }).click();
+  await expect(page.getByRole('alert')).toContainText('Rows per batch 2, Batches per step 8');
+  await page.getByRole('button', { name: 'Make this change' }).click();
   await expect(batch).toHaveValue('2');
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page).toHaveTitle(/^Training \d+%/);

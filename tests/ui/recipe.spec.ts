@@ -50,7 +50,7 @@ test('products in 16 bits are offered where the device computes in 16 bits', asy
 
 for (const [locale, title, words, start] of [
   ['en', 'Everything else', 'needs evaluations while training', 'Start training'],
-  ['zh-CN', '其余选项', '要靠训练中的评估', '开始训练'],
+  ['zh-CN', '其余选项', '要靠训练中的评测', '开始训练'],
 ] as const)
   test(`choices that do not go together: a sentence, and a press that mends it: ${locale}`, async ({
     page,

@@ -3,6 +3,9 @@ import type { Locale } from './locale';
 
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 
+/** A Chinese unit stands apart from its number, as it does in our sentences. */
+const apart = (text: string): string => text.replace(/(\d)(\p{Script=Han})/u, '$1 $2');
+
 export type Format = ReturnType<typeof createFormat>;
 
 export function createFormat(locale: Locale) {
@@ -67,23 +70,20 @@ export function createFormat(locale: Locale) {
       return parts
         .filter(([value], index) => index === 0 || value > 0)
         .map(([value, unit]) =>
-          new Intl.NumberFormat(locale, {
-            style: 'unit',
-            unit,
-            unitDisplay: locale === 'en' ? 'short' : 'long',
-          }).format(value),
+          apart(new Intl.NumberFormat(locale, { style: 'unit', unit }).format(value)),
         )
-        .join(locale === 'en' ? ' ' : '');
+        .join(' ');
     },
     /** Of what is often shorter than a second. */
     shortDuration(milliseconds: number) {
       if (milliseconds >= 10_000) return this.duration(milliseconds);
-      return new Intl.NumberFormat(locale, {
-        style: 'unit',
-        unit: 'second',
-        unitDisplay: locale === 'en' ? 'short' : 'long',
-        maximumSignificantDigits: 2,
-      }).format(milliseconds / 1000);
+      return apart(
+        new Intl.NumberFormat(locale, {
+          style: 'unit',
+          unit: 'second',
+          maximumSignificantDigits: 2,
+        }).format(milliseconds / 1000),
+      );
     },
     dateTime: (milliseconds: number) => dateTime.format(milliseconds),
     clock: (milliseconds: number) => clock.format(milliseconds),

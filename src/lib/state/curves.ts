@@ -44,8 +44,12 @@ export function smooth(points: readonly XY[], span: number): XY[] {
     });
 }
 
+/** Fewer points are shown as they are: a mean over some of them would lag behind all of them. */
+const FEWEST_TO_SMOOTH = 20;
+
 /** A twentieth of a run and no fewer than three points: less would not smooth at all. */
-export const smoothSpan = (count: number): number => Math.max(3, Math.round(count / 20));
+export const smoothSpan = (count: number): number =>
+  count < FEWEST_TO_SMOOTH ? 1 : Math.max(3, Math.round(count / 20));
 
 /** An axis over these values with a few marks at 1, 2 or 5 times a power of ten. */
 export function linearAxis(values: readonly number[], wanted: number): Axis {

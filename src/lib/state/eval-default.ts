@@ -24,6 +24,7 @@ export function withDefaultEvaluation(
       : args.eval_strategy;
   if (eval_strategy === args.eval_strategy) return args;
   const found = { ...args, eval_strategy };
-  const conflict = findConflict(found, true);
+  // Where these two fit, what is found is about evaluations.
+  const conflict = findConflict(found, { method: 'lora', f16: true, heldBack: true });
   return conflict && ABOUT_EVALUATION.includes(conflict.kind) ? args : found;
 }

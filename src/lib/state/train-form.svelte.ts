@@ -260,7 +260,8 @@ class TrainForm {
       const source = this.heldBack ?? this.dataset;
       const questions = source ? await datasets.pickQuestions(source, PROMPTS) : [];
       if (this.datasetId !== datasetId) return;
-      this.#suggested = questions.map((text) => text.replaceAll('\n', ' ')).join('\n');
+      const lines = new Set(questions.map((text) => text.replaceAll('\n', ' ')));
+      this.#suggested = [...lines].join('\n');
       recipe.samplePrompts = this.#suggested;
     } catch {
       // The rows browser says what is wrong with the data.

@@ -3,11 +3,11 @@ import type { curves as zh } from '../zh/curves';
 const n = (value: number) => value.toLocaleString('en');
 
 export const curves: typeof zh = {
-  raw: 'loss of each step',
+  raw: 'loss as measured',
   smoothed: 'smoothed',
   evalLoss: 'evaluation loss',
   epoch: 'Epoch',
-  now: (value) => `now ${value}`,
+  latest: (value) => `Latest step: ${value}`,
   log: 'Logarithmic axis',
   logHint: 'Shows changes over several orders of magnitude.',
 
@@ -22,10 +22,10 @@ export const curves: typeof zh = {
   compareTitle: 'Compare',
   compareClear: 'Stop comparing',
   compareSummary: (count, evals) =>
-    `The smoothed loss of ${n(count)} runs, laid over each other${evals ? '; rings are the losses of evaluations' : ''}.`,
+    `The loss of ${n(count)} runs, laid over each other${evals ? '; rings are the losses of evaluations' : ''}.`,
   showEvals: 'Show evaluation loss',
   evalLossOf: (name) => `${name}: evaluation loss`,
-  compareDiffers: 'Settings that differ',
+  compareDiffers: 'Results, and settings that differ',
   compareSame: 'The settings of these runs are all the same.',
   setting: 'Setting',
   model: 'Model',

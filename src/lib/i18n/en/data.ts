@@ -16,7 +16,7 @@ export const data: typeof zh = {
       all > train + held ? `, ${n(all - train - held)} left out` : ''
     }.`,
   summaryApart: (train, held, all) =>
-    `${rows(all)}, ${n(train)} to learn from; besides, ${n(held)} evaluation ${held === 1 ? 'question' : 'questions'}.`,
+    `${rows(all)}, ${n(train)} to learn from, and ${n(held)} separate evaluation ${held === 1 ? 'question' : 'questions'}.`,
 
   lengths: 'How long the rows are',
   lengthsSummary: (longest, median, maxLength) =>
@@ -36,7 +36,7 @@ export const data: typeof zh = {
     duplicates: 'Duplicates',
     empty: 'Empty answers',
     cut: 'Answers cut off',
-    leaked: 'Evaluation questions in training',
+    leaked: 'Evaluation questions in the training data',
   },
   found: {
     duplicates: (count) =>
@@ -52,7 +52,7 @@ export const data: typeof zh = {
     duplicates: 'No duplicates',
     empty: 'No empty answers',
     cut: 'No answer is cut off',
-    leaked: 'No evaluation question is in training',
+    leaked: 'No evaluation question is in the training data',
   },
   notHeldBack: 'No evaluation questions are held back, so there is nothing to compare',
   leaveOut: {
@@ -81,6 +81,8 @@ export const data: typeof zh = {
   tokensOf: (tokens, maxLength) => `${n(tokens)} tokens, only the first ${n(maxLength)} are used`,
   seeTokens: 'See its tokens',
   seeTokensOf: (row) => `See the tokens of row ${n(row)}`,
+  previousRow: 'Previous',
+  nextRow: 'Next',
   goToRow: 'Row',
   previewCut: (full, kept) =>
     `This row has ${n(full)} tokens, of which only the first ${n(kept)} are used: its answer is not complete.`,

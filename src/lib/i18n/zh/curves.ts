@@ -2,11 +2,11 @@
 const n = (value: number) => value.toLocaleString('zh-CN');
 
 export const curves = {
-  raw: '每步的损失',
+  raw: '实测损失',
   smoothed: '平滑后',
   evalLoss: '评测损失',
   epoch: '轮数',
-  now: (value: string) => `现在 ${value}`,
+  latest: (value: string) => `最近一步：${value}`,
   log: '对数刻度',
   logHint: '差几个数量级的变化也看得清。',
 
@@ -21,10 +21,10 @@ export const curves = {
   compareTitle: '比较',
   compareClear: '不再比较',
   compareSummary: (count: number, evals: boolean) =>
-    `${n(count)} 次训练的损失，平滑后叠在一起${evals ? '；圆圈是各次评测的损失' : ''}。`,
+    `${n(count)} 次训练的损失，叠在一起${evals ? '；圆圈是各次评测的损失' : ''}。`,
   showEvals: '显示评测损失',
   evalLossOf: (name: string) => `${name}：评测损失`,
-  compareDiffers: '不同的设置',
+  compareDiffers: '结果和不同之处',
   compareSame: '这几次训练的设置完全相同。',
   setting: '设置',
   model: '模型',

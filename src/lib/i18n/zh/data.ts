@@ -12,7 +12,7 @@ export const data = {
   looking: '正在查看数据…',
   summary: (train: number, held: number, all: number) =>
     `共 ${n(all)} 条：${n(train)} 条用来学习，${n(held)} 条留作评测${
-      all > train + held ? `，${n(all - train - held)} 条不用` : ''
+      all > train + held ? `，剔除 ${n(all - train - held)} 条` : ''
     }。`,
   summaryApart: (train: number, held: number, all: number) =>
     `共 ${n(all)} 条，${n(train)} 条用来学习；另有 ${n(held)} 条评测题。`,
@@ -35,7 +35,7 @@ export const data = {
     duplicates: '重复',
     empty: '空回答',
     cut: '回答被截断',
-    leaked: '评测题混进了训练',
+    leaked: '评测题混进了训练数据',
   },
   found: {
     duplicates: (count: number) => `${n(count)} 条与前面的完全相同，会被多学几遍。`,
@@ -49,25 +49,25 @@ export const data = {
     duplicates: '没有重复',
     empty: '没有空回答',
     cut: '没有被截断的回答',
-    leaked: '评测题没有混进训练',
+    leaked: '评测题没有混进训练数据',
   },
   notHeldBack: '没有留出评测题，不必比对',
   leaveOut: {
-    duplicates: '不用重复的',
-    empty: '不用空回答的',
-    cut: '不用被截断的',
-    leaked: '评测时不用混进去的',
+    duplicates: '剔除重复的数据',
+    empty: '剔除空回答的数据',
+    cut: '剔除被截断的数据',
+    leaked: '评测时剔除混进去的题',
   },
   leaveOutHint: {
-    duplicates: '每组留下最前面的一条。',
+    duplicates: '每组只留最前面的一条。',
     empty: '这几条不参加训练，也不参加评测。',
     cut: '这几条不参加训练。',
     leaked: '它们仍参加训练，只是不再计入评测。',
   },
-  leftOut: (names: readonly string[]) => `不用的数据：${names.join('、')}`,
+  leftOut: (names: readonly string[]) => `已剔除的数据：${names.join('、')}`,
   raise: (length: number) => `把最大长度提高到 ${n(length)}`,
   raiseHint: '显存会多用一些，开始之前会告诉你多少。',
-  tooLong: '有的回答比这个模型能读的还长，只能缩短数据，或不用这几条。',
+  tooLong: '有的回答比这个模型能读的还长，只能缩短数据，或剔除这几条。',
   showRows: (count: number) => `查看这 ${n(count)} 条`,
   rowsOf: (name: string) => `${name}：数据`,
   rowsShown: (shown: number, all: number) => `列出前 ${n(shown)} 条，共 ${n(all)} 条。`,
@@ -75,8 +75,10 @@ export const data = {
   sameAs: (row: number) => `与第 ${n(row)} 条相同`,
   asksLike: (row: number, question: string) => `训练数据第 ${n(row)} 条也问：${short(question)}`,
   tokensOf: (tokens: number, maxLength: number) => `${n(tokens)} 个词元，只用前 ${n(maxLength)} 个`,
-  seeTokens: '看它的词元',
-  seeTokensOf: (row: number) => `看第 ${n(row)} 条的词元`,
+  seeTokens: '查看词元',
+  seeTokensOf: (row: number) => `查看第 ${n(row)} 条的词元`,
+  previousRow: '上一条',
+  nextRow: '下一条',
   goToRow: '第几条',
   previewCut: (full: number, kept: number) =>
     `这一条有 ${n(full)} 个词元，只用前 ${n(kept)} 个，回答不完整。`,

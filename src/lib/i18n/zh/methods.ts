@@ -37,9 +37,9 @@ export const methods = {
   presetsTitle: '现成的配方',
   presetsHint: '只改这里写明的几项和学习率走势，其余照旧。',
   presets: {
-    quick: { title: '快', line: '秩 8，只训练 q、v，1 轮。先看看行不行。' },
+    quick: { title: '快速', line: '秩 8，只训练 q、v，1 轮。先看看行不行。' },
     balanced: { title: '均衡', line: '常用配方：秩 16，只训练 q、v，3 轮，线性下降。' },
-    quality: { title: '精', line: '秩 32，全部线性层，5 轮，余弦下降，预热 0.03。' },
+    quality: { title: '精细', line: '秩 32，全部线性层，5 轮，余弦下降，预热 0.03。' },
   },
 
   guide: {

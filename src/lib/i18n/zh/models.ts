@@ -10,7 +10,7 @@ export const models = {
   present: '已在本机',
   absent: '需要下载',
   isOpen: '已打开',
-  parameters: (count: string) => `${count} 参数`,
+  parameters: (count: string) => `${count}参数`,
   licence: (name: string) => `许可：${name}`,
   languages: (list: string) => `语言：${list}`,
   open: '打开',

@@ -30,7 +30,7 @@ export const train = {
   dropHint: '支持 Alpaca、prompt/completion、对话 messages、ShareGPT、纯文本和已分词的数据。',
   reading: (name: string) => `正在读取 ${name}…`,
   schema: {
-    alpaca: 'Alpaca（instruction / input / output）',
+    alpaca: 'Alpaca',
     'prompt-completion': 'prompt / completion',
     messages: '对话 messages',
     sharegpt: 'ShareGPT',
@@ -98,7 +98,7 @@ export const train = {
   input: '补充',
   output: '回答',
   previewTitle: '模型会看到的样子',
-  previewLead: '深色底的词元计入损失，模型要学的就是它们；其余只是题面。',
+  previewLead: '带底色的词元计入损失，模型要学的就是它们；其余只是题面。',
   previewRow: (index: number) => `第 ${n(index)} 条`,
   previewCounts: (total: number, learned: number) =>
     `共 ${n(total)} 个词元，其中 ${n(learned)} 个计入损失`,
@@ -135,7 +135,7 @@ export const train = {
     activations: '中间结果',
     inputs: '输入和表格',
   },
-  applySuggestion: '改成这样',
+  applySuggestion: '照此修改',
   storageShort: (needed: string, free: string) =>
     `检查点约需 ${needed}，这台设备上留给网页的空间只剩 ${free}；请先腾出空间，或少留几个检查点。`,
   preparing: '正在准备…',
@@ -180,7 +180,7 @@ export const train = {
   samplesBefore: '训练前',
   sampleAtStep: (step: number) => `第 ${n(step)} 步`,
   samplePrompts: '训练时反复提问的题目',
-  samplePromptsHint: '每行一题，最多四题。',
+  samplePromptsHint: '每行一题，最多四题，从回答里看它怎样变化。',
   checkpointSaved: (step: number) => `第 ${n(step)} 步的检查点已保存`,
   checkpointsTitle: '检查点',
   checkpointsEmpty: '还没有检查点。',
@@ -194,7 +194,7 @@ export const train = {
   storageFullWaiting:
     '最后的检查点还没有存下，学到的内容都还在显存里。腾出空间后按“继续”保存；若不保存就离开，只能从上一个检查点接着训练。',
   hiddenWarning: (time: string) =>
-    `这一页刚才在后台待了${time}。浏览器会放慢看不见的网页，训练也会变慢；请让它留在前台。`,
+    `这一页刚才在后台待了 ${time}。浏览器会放慢看不见的网页，训练也会变慢；请让它留在前台。`,
   wakeLock: '训练期间屏幕会保持常亮。',
   finishedTitle: '训练完成',
   stoppedTitle: '训练已停止',
