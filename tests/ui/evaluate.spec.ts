@@ -10,7 +10,7 @@ import { openPage } from './open-page';
 const WORDS = {
   en: {
     questions: /^Questions/,
-    learned: 'learned from all of these 40 questions',
+    learned: /learned from all of these \d+ questions/,
     meaning: /how well it remembers/,
     press: 'Use the held-back questions',
     start: 'Start the evaluation',
