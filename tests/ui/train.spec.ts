@@ -150,7 +150,6 @@ test('a start that takes a while says what it is at, and can be cancelled', asyn
   const start = page.getByRole('button', { name: 'Start training' });
   await start.click();
   await expect(page.locator('#run').getByText('Turning the rows into tokens…')).toBeVisible();
-  await expectAccessible(page);
   await page.locator('#run').getByRole('button', { name: 'Cancel' }).click();
   await expect(start).toBeEnabled();
   await expect(page.getByRole('alert')).toHaveCount(0);
