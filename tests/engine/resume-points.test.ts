@@ -82,6 +82,23 @@ describe('a resume point', () => {
     expect(learned(run)).toEqual(learned(whole));
   });
 
+  it('does not keep a run that was told to go on while it was written', async () => {
+    const { disk, request } = await begin();
+    const engine = startEngine(disk);
+    let pauses = 0;
+    const run = await engine.train(request, {
+      ...silent(),
+      progress: ({ kind }) => {
+        if (kind === 'step') void engine.pauseTraining(undefined, silent());
+        if (kind !== 'paused') return;
+        pauses++;
+        void engine.resumeTraining(undefined, silent());
+      },
+    });
+    expect(pauses).toBe(8);
+    expect(run).toMatchObject({ status: 'finished', step: 9 });
+  });
+
   it('loses nothing of a paused run, whenever its tab is closed', async () => {
     const { disk, request } = await begin();
     const whole = await startEngine(disk).train(request, silent());

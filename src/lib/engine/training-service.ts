@@ -211,6 +211,7 @@ export class TrainingService {
       model,
       trainer,
       prompts: request.samplePrompts,
+      every: request.sampleEvery ?? 0,
       signal,
       emit: current.emit,
       record,
@@ -279,13 +280,14 @@ export class TrainingService {
 
   private async gate(current: Current, { record, saver, trainer }: Running): Promise<void> {
     const { step } = trainer;
-    const { saveSoon } = current;
+    const { saveSoon, paused } = current;
     current.saveSoon = false;
-    if (!current.paused) return saver.saveResumePointWhenDue(trainer, saveSoon);
+    if (!paused) return saver.saveResumePointWhenDue(trainer, saveSoon);
     current.emit({ kind: 'paused', step });
     await record.saveIfRoom({ status: 'paused' });
     await saver.saveResumePoint(trainer);
-    await record.clock.stoppedDuring(current.paused.wait);
+    // Over already, where the person went on while it was being saved.
+    await record.clock.stoppedDuring(paused.wait);
     if (current.stop.signal.aborted) return;
     await record.saveIfRoom({ status: 'running' });
     current.emit({ kind: 'resumed', step });
