@@ -6,7 +6,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_TRAINING_ARGUMENTS, type TrainingArguments } from '$lib/config';
-import { SAMPLE_TIME_SHARE, TimeToCome } from '$lib/engine/time-to-come';
+import { isSampleStep, SAMPLE_TIME_SHARE, TimeToCome } from '$lib/engine/time-to-come';
 import type { RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { makeRunCard } from '$lib/state/run-card';
 import { meanSpeedOf } from '$lib/state/run-points';
@@ -229,5 +229,16 @@ describe('the time to come', () => {
     slow.time.answered(60_000);
     const share = SAMPLE_TIME_SHARE / (1 - SAMPLE_TIME_SHARE);
     expect(slow.left(30)).toBe(3000 * (1 + share) + 60_000);
+  });
+
+  it('has answers as often as a person wants them, whatever they take', () => {
+    const steps = Array.from({ length: 20 }, (_, i) => i + 1);
+    const due = (every?: number) => steps.filter((step) => isSampleStep(step, 20, every));
+    expect(due(7)).toEqual([7, 14, 20]);
+    expect(due(0)).toEqual([4, 8, 12, 16, 20]);
+    expect(due()).toEqual(due(0));
+    const time = new TimeToCome(...shape({ eval_strategy: 'no' }), 20);
+    time.answered(60_000);
+    expect(time.msAfter(30, 100)).toBe(3000 + 2 * 60_000);
   });
 });

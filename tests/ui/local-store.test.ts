@@ -42,13 +42,17 @@ describe('what is kept', () => {
   test('comes back as it was: the control', () => {
     writeLocal('settings', SETTINGS);
     writeLocal('chat', { ...chatOf([turn(1), turn(2)]), modelId: 'm' });
-    rememberRequest('run-1', { evalShare: 0.2, samplePrompts: ['p'] });
+    rememberRequest('run-1', { evalShare: 0.2, samplePrompts: ['p'], sampleEvery: 5 });
     expect(readLocal('settings', shapeSettings, { ...SETTINGS, theme: 'light' })).toEqual(SETTINGS);
     expect(readSaved('chat', shapeChat)).toEqual({
       ...chatOf([turn(1), turn(2)]),
       ...{ modelId: 'm', adapterId: undefined },
     });
-    expect(recallRequest('run-1')).toEqual({ evalShare: 0.2, samplePrompts: ['p'] });
+    expect(recallRequest('run-1')).toEqual({
+      evalShare: 0.2,
+      samplePrompts: ['p'],
+      sampleEvery: 5,
+    });
   });
 
   test.each(['', '{', 'null', '7', '"x"', '[]', '[[[', '{"turns":7}', '{"__proto__":{"theme":1}}'])(

@@ -42,7 +42,7 @@ export class RunRecorder {
     const { request, trainer, before } = parts;
     this.clock = new WorkClock(before?.elapsedMs ?? 0);
     const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...request.training };
-    this.toCome = new TimeToCome(args, trainer.shape);
+    this.toCome = new TimeToCome(args, trainer.shape, request.sampleEvery);
     this.run = {
       id: before?.id ?? newId('run'),
       name: before?.name ?? request.name,

@@ -12,6 +12,8 @@ export interface SampleAskerOptions {
   readonly model: LoadedModel;
   readonly trainer: Trainer;
   readonly prompts: readonly string[];
+  /** See isSampleStep. */
+  readonly every: number;
   readonly signal: AbortSignal;
   readonly emit: (event: TrainEvent) => void;
   readonly record: RunRecorder;
@@ -25,8 +27,10 @@ export class SampleAsker {
   constructor(private readonly options: SampleAskerOptions) {}
 
   askWhenDue(step: number): Promise<void> | undefined {
-    const { totalSteps } = this.options.trainer.shape;
-    if (!isSampleStep(step, totalSteps)) return undefined;
+    const { every, trainer } = this.options;
+    const { totalSteps } = trainer.shape;
+    if (!isSampleStep(step, totalSteps, every)) return undefined;
+    if (every > 0) return this.ask(step);
     const affordable = this.spentMs <= SAMPLE_TIME_SHARE * (performance.now() - this.startedAt);
     return affordable || step === totalSteps ? this.ask(step) : undefined;
   }

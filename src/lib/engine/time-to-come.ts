@@ -11,9 +11,13 @@ const SAMPLE_ROUNDS = 6;
 /** Answers may take this share of a run's time; where the GPU is slow they come less often. */
 export const SAMPLE_TIME_SHARE = 0.2;
 
-/** Whether questions are asked after a step, if there is time for it. After the last one there always is. */
-export const isSampleStep = (step: number, totalSteps: number): boolean =>
-  step === totalSteps || step % Math.max(1, Math.ceil(totalSteps / SAMPLE_ROUNDS)) === 0;
+/**
+ * Whether questions are asked after a step, if there is time for it. After the last one there always is.
+ * @param every steps, where a person has said so; 0 leaves it to the length of the run
+ */
+export const isSampleStep = (step: number, totalSteps: number, every = 0): boolean =>
+  step === totalSteps ||
+  step % (every > 0 ? every : Math.max(1, Math.ceil(totalSteps / SAMPLE_ROUNDS))) === 0;
 
 /** Counts what is still due, as a run moves on. */
 class Remaining {
@@ -41,7 +45,12 @@ export class TimeToCome {
   private readonly evaluations: Remaining;
   private readonly rounds: Remaining;
 
-  constructor(args: TrainingArguments, shape: RunShape) {
+  /** @param sampleEvery see isSampleStep; answers that were asked for so give way to nothing */
+  constructor(
+    args: TrainingArguments,
+    shape: RunShape,
+    private readonly sampleEvery = 0,
+  ) {
     const { totalSteps } = shape;
     const evaluates = evaluatesItself(args);
     this.totalSteps = totalSteps;
@@ -49,7 +58,7 @@ export class TimeToCome {
       (step) => evaluates && dueAfter(step, args, shape).evaluate,
       totalSteps,
     );
-    this.rounds = new Remaining((step) => isSampleStep(step, totalSteps), totalSteps);
+    this.rounds = new Remaining((step) => isSampleStep(step, totalSteps, sampleEvery), totalSteps);
   }
 
   evaluated(elapsedMs: number): void {
@@ -70,6 +79,7 @@ export class TimeToCome {
     // All but the last give way where they would take more than their share.
     const allowedMs = (learnedMs * SAMPLE_TIME_SHARE) / (1 - SAMPLE_TIME_SHARE);
     const roundMs = this.round.ms;
+    if (this.sampleEvery > 0) return learnedMs + rounds * roundMs;
     return learnedMs + Math.min((rounds - 1) * roundMs, allowedMs) + roundMs;
   }
 }

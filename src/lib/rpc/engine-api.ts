@@ -208,13 +208,18 @@ export interface TrainRequest {
   training: TrainingArguments;
   /** Shown again and again while the model learns. */
   samplePrompts: readonly string[];
+  /** Steps between two rounds of these questions. 0, or left out: six rounds, fewer where they take long. */
+  sampleEvery?: number;
   /** Continue a stopped or interrupted run from its last checkpoint. */
   resumeRunId?: string;
   name: string;
 }
 
 /** What decides how a run goes, and what it takes. */
-export type TrainSettings = Omit<TrainRequest, 'samplePrompts' | 'resumeRunId' | 'name'>;
+export type TrainSettings = Omit<
+  TrainRequest,
+  'samplePrompts' | 'sampleEvery' | 'resumeRunId' | 'name'
+>;
 
 /** What takes a while before the first step. */
 export type PreparedPart = 'rows' | 'adapter';

@@ -148,7 +148,10 @@ function shapeResult(value: unknown): ChatResult | undefined {
 
 // --- requests of runs -------------------------------------------------------------------------
 
-export type RememberedRequest = Pick<TrainRequest, 'evalShare' | 'evalDatasetId' | 'samplePrompts'>;
+export type RememberedRequest = Pick<
+  TrainRequest,
+  'evalShare' | 'evalDatasetId' | 'samplePrompts' | 'sampleEvery'
+>;
 export type SavedRequests = [runId: string, request: RememberedRequest][];
 
 export const KEPT_REQUESTS = 100;
@@ -158,7 +161,8 @@ export function shapeRequests(value: unknown): SavedRequests | undefined {
   return value
     .flatMap((entry: unknown): SavedRequests => {
       if (!Array.isArray(entry) || typeof entry[0] !== 'string' || !isObject(entry[1])) return [];
-      const { evalShare, evalDatasetId, samplePrompts } = entry[1];
+      const { evalShare, evalDatasetId, samplePrompts, sampleEvery } = entry[1];
+      const every = number(sampleEvery, 1, 1e9);
       const share = number(evalShare, 0, 0.9);
       if (share === undefined) return [];
       return [
@@ -168,6 +172,7 @@ export function shapeRequests(value: unknown): SavedRequests | undefined {
             evalShare: share,
             ...(typeof evalDatasetId === 'string' && { evalDatasetId }),
             samplePrompts: list(samplePrompts).filter((prompt) => typeof prompt === 'string'),
+            ...(every !== undefined && { sampleEvery: Math.floor(every) }),
           },
         ],
       ];

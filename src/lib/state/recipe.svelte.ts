@@ -97,6 +97,8 @@ class Recipe {
   evalShare = $state(0.1);
   /** One a line, as typed. */
   samplePrompts = $state('');
+  /** Steps between two rounds of them; 0 leaves it to the length of the run. */
+  sampleEvery = $state(0);
   counts = $state.raw<{ trainableParams: number; allParams: number }>();
   /** The person chose the learning rate; a method may then only suggest another. */
   #rateIsOwn = $state(false);
@@ -153,6 +155,8 @@ class Recipe {
   );
   readonly valid = $derived(
     this.targets?.length !== 0 &&
+      Number.isInteger(this.sampleEvery) &&
+      this.sampleEvery >= 0 &&
       optionsOf(this.method, this.training.lr_scheduler_type)
         .filter((name) => !this.locked || !isOfAdapter(name))
         .every((name) => isAllowed(name, this.numbers[name])),

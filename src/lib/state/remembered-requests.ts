@@ -15,11 +15,11 @@ const KEY = 'requests';
 const readRequests = (): SavedRequests => readLocal<SavedRequests>(KEY, shapeRequests, []);
 
 export function rememberRequest(runId: string, request: RememberedRequest): void {
-  const { evalShare, evalDatasetId, samplePrompts } = request;
+  const { evalShare, evalDatasetId, samplePrompts, sampleEvery } = request;
   const others = readRequests().filter(([id]) => id !== runId);
   writeLocal(KEY, [
     ...others.slice(1 - KEPT_REQUESTS),
-    [runId, { evalShare, evalDatasetId, samplePrompts }],
+    [runId, { evalShare, evalDatasetId, samplePrompts, sampleEvery }],
   ]);
 }
 

@@ -196,6 +196,7 @@ class TrainForm {
     return this.#run({
       ...settings,
       samplePrompts: recipe.prompts,
+      sampleEvery: recipe.sampleEvery > 0 ? recipe.sampleEvery : undefined,
       name: lang.t.train.runName(datasets.nameOf(dataset), lang.format.dateTime(Date.now())),
     });
   }
