@@ -20,7 +20,7 @@ test('a checkpoint in the middle of a run can be talked to, kept and deleted', a
   await fill(/^Maximum steps/, '4');
   await page.getByLabel(/^Checkpoints save_strategy/).selectOption('steps');
   await fill(/^Checkpoint every/, '2');
-  await page.getByLabel(/^Questions to ask/).fill('');
+  await page.getByLabel(/^Questions it is asked/).fill('');
   const prediction = page.getByText(/^About \d+ MB of graphics memory, 4 steps/);
   await expect(prediction).toBeVisible();
   await page.getByRole('button', { name: 'Start training' }).click();

@@ -28,7 +28,7 @@ export async function startRun(page: Page): Promise<void> {
   await fill(/^Maximum steps/, String(STEPS));
   await page.getByLabel(/^Checkpoints save_strategy/).selectOption('steps');
   await fill(/^Checkpoint every/, '3');
-  await page.getByLabel(/^Questions to ask/).fill('');
+  await page.getByLabel(/^Questions it is asked/).fill('');
   await page.getByRole('button', { name: 'Start training' }).click();
 }
 
