@@ -11,7 +11,7 @@ export function checkEntryName(name: string, fileName: string): string {
   const isSafe =
     name !== '' &&
     name.length <= MAX_NAME_CHARS &&
-    // eslint-disable-next-line no-control-regex
+    // eslint-disable-next-line no-control-regex -- control characters are what is refused
     !/[\0-\x1f\x7f\\:]/.test(name) &&
     parts.every((part) => part !== '' && part !== '.' && part !== '..');
   if (isSafe) return name;

@@ -20,7 +20,7 @@ export const home: typeof zh = {
     `WebGPU is here, but the processor computes it${adapter ? ` (${adapter})` : ''}: training works, slowly. Chat uses the processor directly and is quick with small models. If this device has a graphics card, turn on hardware acceleration in the browser settings.`,
   wasm: 'There is no WebGPU. You can chat on the processor, but not train.',
   precision: 'Precision',
-  float32: 'Arithmetic is done in 32 bits, here as on every other device.',
+  float32: 'Arithmetic is done in 32 bits, unless a run is told otherwise.',
   memory: 'Graphics memory',
   bufferLimit: (bytes) =>
     `One buffer may take up to ${bytes}: room for models from a few million to a billion parameters.`,

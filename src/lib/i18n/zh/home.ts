@@ -17,7 +17,7 @@ export const home = {
     `这里的 WebGPU 由处理器代为计算${adapter ? `（${adapter}）` : ''}：可以训练，但比较慢；对话直接用处理器，小模型很快。如果这台设备有显卡，请在浏览器设置里打开硬件加速。`,
   wasm: '没有 WebGPU。可以用处理器对话，但不能训练。',
   precision: '精度',
-  float32: '按 32 位运算，在哪台设备上都一样。',
+  float32: '按 32 位运算，除非训练时另选。',
   memory: '显存',
   bufferLimit: (bytes: string) => `单块缓冲最多 ${bytes}，几百万到十亿参数的模型都放得下。`,
   bufferSmall: (bytes: string) => `单块缓冲最多 ${bytes}，请选小一些的模型。`,
