@@ -17,6 +17,8 @@ export class FailingGpu {
   memoryBytes = Infinity;
   /** What the adapter says of itself, where it is to be another. */
   description: string | undefined;
+  /** Kernels that have been compiled, as their makers label them. */
+  readonly compiled: string[] = [];
   private takenBytes = 0;
   private readonly devices: GPUDevice[] = [];
 
@@ -52,6 +54,11 @@ export class FailingGpu {
     const createBuffer = device.createBuffer.bind(device);
     const pushErrorScope = device.pushErrorScope.bind(device);
     const popErrorScope = device.popErrorScope.bind(device);
+    const compile = device.createComputePipelineAsync.bind(device);
+    device.createComputePipelineAsync = (descriptor) => {
+      this.compiled.push(descriptor.label ?? '');
+      return compile(descriptor);
+    };
     const scopes: Scope[] = [];
     device.pushErrorScope = (filter) => {
       scopes.push({ filter });

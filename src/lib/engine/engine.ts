@@ -41,6 +41,7 @@ import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './ope
 import { QuestionRows } from './question-rows';
 import { RunLibrary } from './run-library';
 import { describeGpu } from './run-provenance';
+import { SharedWork } from './shared-work';
 import { StorageCleaner } from './storage-cleaner';
 import { TimeMeter } from './time-meter';
 import { TrainingPredictor } from './training-predictor';
@@ -59,8 +60,6 @@ export interface EngineOptions {
 
 type Signal = Pick<CallContext, 'signal'>;
 
-const SILENT = () => {};
-
 export function createEngine({
   files,
   tables,
@@ -68,7 +67,7 @@ export function createEngine({
   baseUrl,
   talkOn = 'auto',
 }: EngineOptions): EngineApi {
-  let opened: Promise<LoadedModel> | undefined;
+  let opened: SharedWork<LoadedModel, LoadProgress> | undefined;
   let openedId: string | undefined;
   let openedInFourBits = false;
   const meter = new TimeMeter();
@@ -90,11 +89,13 @@ export function createEngine({
    */
   async function open(
     modelId: string,
-    { signal, progress = SILENT }: Signal & { progress?: (update: LoadProgress) => void },
+    { signal, progress }: Signal & { progress?: (update: LoadProgress) => void },
     fourBit?: boolean,
   ): Promise<LoadedModel> {
+    signal.throwIfAborted();
     const asItIs = fourBit === undefined || training.holdsModel || fourBit === openedInFourBits;
-    if (opened && openedId === modelId && asItIs) return opened;
+    if (opened && !opened.abandoned && openedId === modelId && asItIs)
+      return opened.wait(signal, progress);
     if (opened && training.holdsModel)
       throw new EngineError(
         'model-in-use',
@@ -103,15 +104,15 @@ export function createEngine({
     const before = opened;
     openedId = modelId;
     openedInFourBits = fourBit ?? false;
-    const opening = (async () => {
+    const opening = new SharedWork<LoadedModel, LoadProgress>(async (stop, tell) => {
       await close(before);
-      return load(modelId, fourBit ?? false, signal, progress);
-    })();
-    opened = opening;
-    opening.catch(() => {
-      if (opened === opening) opened = openedId = undefined;
+      return load(modelId, fourBit ?? false, stop, tell);
     });
-    return opening;
+    opened = opening;
+    void opening.settled().then((model) => {
+      if (!model && opened === opening) opened = openedId = undefined;
+    });
+    return opening.wait(signal, progress);
   }
 
   async function load(
@@ -126,9 +127,9 @@ export function createEngine({
     return LoadedModel.open(summary, folder, device, { talksOn, fourBit, signal, progress });
   }
 
-  async function close(model: Promise<LoadedModel> | undefined): Promise<void> {
+  async function close(model: typeof opened): Promise<void> {
     await meter.stop();
-    await (await model?.catch(() => undefined))?.close();
+    await (await model?.settled())?.close();
   }
 
   async function speaker(id: string | undefined, model: LoadedModel): Promise<Speaker> {
@@ -139,7 +140,7 @@ export function createEngine({
   }
 
   async function forget(adapterIds: readonly string[]): Promise<void> {
-    const model = await opened?.catch(() => undefined);
+    const model = await opened?.settled();
     for (const id of adapterIds) await model?.forgetAdapter(id);
   }
 
@@ -279,6 +280,7 @@ export function createEngine({
 
     predictTraining: (request, call) => predictor.predict(request, call),
     predictTime: (request, call) => predictor.predictTime(request, call),
+    compileAhead: (request, call) => predictor.compile(request, call),
     train: async (request, call) => {
       await meter.stop();
       await refuseWhileArchiving();

@@ -162,11 +162,16 @@ export class LoadedModel {
         session: await this.talk(),
         adapter: await gpuInputs(gpu, this.folder.config, gpuWeights, state),
       };
-    await this.forgetTraining();
-    return this.speakerOf(IN_TRAINING, await loaded());
+    return this.speakerBefore(await loaded());
   }
 
-  /** Frees what `speakerInTraining` holds. */
+  /** The voice of what is being trained, with the values of a copy. */
+  async speakerBefore(copy: LoadedAdapter): Promise<Speaker> {
+    await this.forgetTraining();
+    return this.speakerOf(IN_TRAINING, copy);
+  }
+
+  /** Frees what `speakerInTraining` and `speakerBefore` hold. */
   forgetTraining(): Promise<void> {
     return this.forgetAdapter(IN_TRAINING);
   }

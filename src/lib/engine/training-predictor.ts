@@ -1,10 +1,19 @@
-/** Tells what a run will take before it starts, and what to change in one that did not fit. */
+/**
+ * Tells what a run will take before it starts, and what to change in one that did not fit; compiles for it
+ * before there is data.
+ */
 import type { PeftConfig } from '../config';
 import { adaptedModel } from '../decoder';
 import { GpuError, NO_LIMITS } from '../gpu';
 import type { CallContext } from '../rpc/protocol';
-import type { TimePrediction, TrainingPrediction, TrainSettings } from '../rpc/engine-api';
+import type {
+  KernelSettings,
+  TimePrediction,
+  TrainingPrediction,
+  TrainSettings,
+} from '../rpc/engine-api';
 import {
+  compileAhead,
   predictMemory,
   predictStorage,
   rowsShape,
@@ -14,7 +23,7 @@ import {
   suggestFit,
   trainedShape,
   writeFitChange,
-  type PredictMemoryOptions,
+  type OutlineOptions,
   type RowsShape,
   type TokenRow,
 } from '../training';
@@ -65,7 +74,7 @@ export class TrainingPredictor {
     const { trained, evaluated, cutRows, longestRow } = found;
     const { training: args } = request;
     const peft = await this.peftOf(request);
-    const options: PredictMemoryOptions = {
+    const options: OutlineOptions = {
       ...{ config, peft, args, gpu },
       ...{ trained, evaluated },
       dtypeOf: model.trainedDtype,
@@ -104,8 +113,21 @@ export class TrainingPredictor {
     return rates && runTime(load, rates);
   }
 
+  /** @throws EngineError `no-training`; AbortError */
+  async compile(request: KernelSettings, call: Pick<CallContext, 'signal'>): Promise<void> {
+    const { open, isTraining } = this.parts;
+    if (isTraining()) return;
+    const gpu = await this.parts.context.device.requireGpu();
+    const peft = await this.peftOf(request);
+    const model = await open(request.modelId, call);
+    call.signal.throwIfAborted();
+    const { config } = model.folder;
+    const dtypeOf = model.trainedDtype;
+    await compileAhead({ gpu, config, peft, args: request.training, dtypeOf });
+  }
+
   /** Of the adapter that the run would start from, where there is one. */
-  private async peftOf({ initAdapterId, peft }: TrainSettings): Promise<PeftConfig> {
+  private async peftOf({ initAdapterId, peft }: KernelSettings): Promise<PeftConfig> {
     return initAdapterId === undefined ? peft : (await this.parts.adapters.get(initAdapterId)).peft;
   }
 
@@ -158,7 +180,7 @@ export class TrainingPredictor {
 }
 
 async function memoryOf(
-  options: PredictMemoryOptions,
+  options: OutlineOptions,
 ): Promise<Pick<TrainingPrediction, 'memory' | 'exceeds'>> {
   try {
     return { memory: await predictMemory(options) };

@@ -230,7 +230,7 @@ export class TrainingService {
         gpuBytes: gpu.liveBytes,
         startStep: trainer.step,
       });
-      await samples.ask(trainer.step);
+      await samples.rememberStart();
       await trainer.run({
         signal,
         gate: () => this.gate(current, { record, saver, trainer }),
@@ -245,7 +245,7 @@ export class TrainingService {
         onCheckpoint: (at) => saver.save(at),
         loadCheckpoint: (step) =>
           runs.checkpoints.loadValues(record.run.id, step, request.peft, config),
-        afterStep: (step) => samples.askWhenDue(step),
+        afterStep: (step) => samples.askAfter(step),
       });
       const { finished } = trainer;
       const hasNothing = trainer.step === 0 && !before;

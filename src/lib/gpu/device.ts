@@ -44,7 +44,10 @@ export class Gpu {
   /** Resolves, never rejects, when the device is gone for any reason but `dispose`. */
   readonly lost: Promise<GpuError>;
   private readonly liveBuffers = new Map<GPUBuffer, number>();
-  private readonly pipelines = new Map<string, Promise<Pipeline>>();
+  private readonly pipelines = new Map<
+    string,
+    { kernel: KernelSource; pipeline: Promise<Pipeline> }
+  >();
   private disposed = false;
   private loss: GpuError | undefined;
   /** The first buffer that found no memory since anybody was told. */
@@ -246,13 +249,17 @@ export class Gpu {
   /** The compiled pipeline for this source and these constants, compiled once. */
   compile(kernel: KernelSource): Promise<Pipeline> {
     const key = pipelineKey(kernel);
-    let pipeline = this.pipelines.get(key);
-    if (!pipeline) {
-      pipeline = this.waiting(compilePipeline(this.device, kernel));
-      this.pipelines.set(key, pipeline);
-      void pipeline.catch(() => this.pipelines.delete(key));
-    }
+    const known = this.pipelines.get(key);
+    if (known) return known.pipeline;
+    const pipeline = this.waiting(compilePipeline(this.device, kernel));
+    this.pipelines.set(key, { kernel, pipeline });
+    void pipeline.catch(() => this.pipelines.delete(key));
     return pipeline;
+  }
+
+  /** All that has been compiled here or is being compiled, each once. */
+  get kernels(): readonly KernelSource[] {
+    return [...this.pipelines.values()].map(({ kernel }) => kernel);
   }
 
   /**

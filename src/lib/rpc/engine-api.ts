@@ -221,6 +221,9 @@ export type TrainSettings = Omit<
   'samplePrompts' | 'sampleEvery' | 'resumeRunId' | 'name'
 >;
 
+/** What decides which kernels a run needs. */
+export type KernelSettings = Pick<TrainSettings, 'modelId' | 'initAdapterId' | 'peft' | 'training'>;
+
 /** What takes a while before the first step. */
 export type PreparedPart = 'rows' | 'adapter';
 
@@ -630,6 +633,11 @@ export interface EngineApi {
    * where that cannot be done now: a run is going on, or even these steps do not fit.
    */
   predictTime: ApiMethod<TrainSettings, TimePrediction | undefined>;
+  /**
+   * Opens the model and compiles what a run of these settings needs, whatever its data: the run's start then
+   * waits for none of it. Nothing while a run is going on.
+   */
+  compileAhead: ApiMethod<KernelSettings, void>;
   /**
    * An error `limit` or `out-of-memory` carries in `details.suggestion` the smallest change that would
    * fit, as TrainingPrediction has it; after `out-of-memory` it is a guess from what was asked for.

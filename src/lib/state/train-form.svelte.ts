@@ -2,6 +2,7 @@
 import type {
   DatasetSummary,
   InspectRequest,
+  KernelSettings,
   LeaveOut,
   RunSummary,
   TrainRequest,
@@ -102,6 +103,15 @@ class TrainForm {
       training: recipe.training,
     };
   });
+  /** As far as kernels go; undefined while there is no model. */
+  readonly kernelSettings: KernelSettings | undefined = $derived(
+    this.model && {
+      modelId: this.model.id,
+      initAdapterId: this.startAdapter?.id,
+      peft: recipe.peft,
+      training: recipe.training,
+    },
+  );
   /** Choices that do not go together, with what would mend them. */
   readonly conflict = $derived(recipe.conflict(this.evalSet !== undefined || recipe.evalShare > 0));
   /** What is asked of the data; undefined while model or data are missing, or the length is being typed. */

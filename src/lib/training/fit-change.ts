@@ -5,7 +5,7 @@
  */
 import { evaluatesItself, type PeftConfig, type TrainingArguments } from '../config';
 import { LENGTH_STEP } from './batches';
-import type { RowsShape } from './predict-memory';
+import type { RowsShape } from './outline-trainer';
 
 /** Only what changes, by the names of TrainingArguments and LoraConfig. */
 export interface FitChange {

@@ -6,14 +6,9 @@ export { dueAfter, type Due } from './flow';
 export { learningRateAt } from './schedule';
 export { Trainer } from './trainer';
 export type { Checkpoint, EvalReport, RunOptions, StepReport, TrainerOptions } from './run-options';
-export {
-  predictMemory,
-  rowsShape,
-  trainedShape,
-  type PredictMemoryOptions,
-  type RowsShape,
-  type RunMemory,
-} from './predict-memory';
+export { rowsShape, trainedShape, type OutlineOptions, type RowsShape } from './outline-trainer';
+export { predictMemory, type RunMemory } from './predict-memory';
+export { compileAhead, type CompileAheadOptions } from './compile-ahead';
 export {
   findFit,
   withChange,

@@ -1,36 +1,5 @@
-/**
- * GPU memory that a run will take, told before anything is allocated: the trainer itself is made on a
- * device that only counts, so the prediction cannot drift from what a run does.
- */
-import type { ModelConfig, PeftConfig, TrainingArguments } from '../config';
-import { adaptedModel, ModelWeights } from '../decoder';
-import { Gpu, type CountedLimits, type DType } from '../gpu';
-import { MATMUL_FORMS, matmulVariantOf, setMatmulVariant } from '../kernels/matmul-variant';
-import { layoutAdapter } from '../peft';
-import { longestRow, type TokenRow } from './batches';
-import { packRows } from './packing';
-import { Trainer } from './trainer';
-
-/** What memory depends on, of a run's rows. */
-export interface RowsShape {
-  readonly count: number;
-  /** Tokens of the longest, after the cut at `max_length`. */
-  readonly longest: number;
-}
-
-export const rowsShape = (rows: readonly TokenRow[]): RowsShape => ({
-  count: rows.length,
-  longest: longestRow(rows),
-});
-
-/** Of the rows that a run makes its batches of. @param allowed tokens that a packed row may have */
-export function trainedShape(
-  rows: readonly TokenRow[],
-  { packing }: Pick<TrainingArguments, 'packing'>,
-  allowed: number,
-): RowsShape {
-  return rowsShape(packing ? packRows(rows, Math.max(longestRow(rows), allowed)) : rows);
-}
+/** GPU memory that a run will take, told to the byte before anything is allocated. */
+import { outlineTrainer, type OutlineOptions } from './outline-trainer';
 
 /** Bytes. */
 export interface RunMemory {
@@ -46,50 +15,14 @@ export interface RunMemory {
   readonly total: number;
 }
 
-export interface PredictMemoryOptions {
-  config: ModelConfig;
-  peft: PeftConfig;
-  args: TrainingArguments;
-  /** Rows to train on, put together where they are packed (`trainedShape`). */
-  trained: RowsShape;
-  /** Rows that are held back; none when left out. */
-  evaluated?: RowsShape;
-  /** How each weight lies in GPU memory; f32 when left out. */
-  dtypeOf?: (name: string) => DType;
-  /** The device that the run is for: its limits are held and kernels chosen as on it. */
-  gpu?: Gpu;
-  /** In place of the device's own. */
-  limits?: CountedLimits;
-}
-
 /**
  * What is live when a run has been prepared, its largest plan included.
  * @throws GpuError `limit` where one buffer would be larger than the device allows; PeftError `no-target`
  */
-export async function predictMemory(options: PredictMemoryOptions): Promise<RunMemory> {
-  const { config, peft, args, trained, evaluated, dtypeOf = () => 'f32' } = options;
-  const gpu = Gpu.counting(options.gpu, options.limits);
-  for (const form of MATMUL_FORMS)
-    setMatmulVariant(gpu, matmulVariantOf(options.gpu ?? gpu, form), form);
-  const weights = ModelWeights.outline(gpu, config, dtypeOf, args.load_in_4bit);
-  const trainer = await Trainer.create({
-    gpu,
-    config,
-    weights,
-    peft,
-    args,
-    rows: rowsOf(trained, args.per_device_train_batch_size),
-    evalRows: evaluated && rowsOf(evaluated, args.per_device_eval_batch_size),
-    initialValues: new Float32Array(layoutAdapter(adaptedModel(config), peft).flatCount),
-  });
+export async function predictMemory(options: OutlineOptions): Promise<RunMemory> {
+  const { gpu, weights, trainer } = await outlineTrainer(options);
   const total = gpu.liveBytes;
   const parts = { weights: weights.gpuBytes, ...trainer.memory };
   const { adapter, optimizer, activations } = parts;
   return { ...parts, inputs: total - parts.weights - adapter - optimizer - activations, total };
-}
-
-/** The largest batch of rows of this shape. */
-function rowsOf({ count, longest }: RowsShape, batchSize: number): TokenRow[] {
-  const zeros = new Int32Array(longest);
-  return new Array<TokenRow>(Math.min(count, batchSize)).fill({ inputIds: zeros, labels: zeros });
 }

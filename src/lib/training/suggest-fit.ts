@@ -1,7 +1,8 @@
 /** What to change in a run that did not fit into GPU memory. */
 import { GpuError, NO_LIMITS } from '../gpu';
 import { findFit, writeFitChange, type FitChange } from './fit-change';
-import { predictMemory, type PredictMemoryOptions } from './predict-memory';
+import type { OutlineOptions } from './outline-trainer';
+import { predictMemory } from './predict-memory';
 
 /**
  * After a real lack of memory nobody knows how much there is: a change is taken to fit that asks for at
@@ -15,7 +16,7 @@ const AFTER_FAILURE_SHARE = 0.75;
  */
 export async function suggestFit(
   error: unknown,
-  options: PredictMemoryOptions,
+  options: OutlineOptions,
 ): Promise<FitChange | undefined> {
   if (!(error instanceof GpuError)) return undefined;
   if (error.code !== 'limit' && error.code !== 'out-of-memory') return undefined;
@@ -33,10 +34,7 @@ export async function suggestFit(
 }
 
 /** The same error with `details.suggestion`, where a change of the settings would make the run fit. */
-export async function withSuggestion(
-  error: unknown,
-  options: PredictMemoryOptions,
-): Promise<unknown> {
+export async function withSuggestion(error: unknown, options: OutlineOptions): Promise<unknown> {
   // Whatever goes wrong here, the error itself is what must be told.
   const change = await suggestFit(error, options).catch(() => undefined);
   if (!change || !(error instanceof GpuError)) return error;

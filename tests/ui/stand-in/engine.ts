@@ -280,6 +280,8 @@ export class StandIn implements EngineApi {
     return { secondsPerStep, secondsPerEvaluation: 0, totalSeconds: totalSteps * secondsPerStep };
   }
 
+  async compileAhead() {}
+
   async train(request: TrainRequest, context: CallContext<TrainEvent>): Promise<RunSummary> {
     const run = await this.#trainer.run(request, await this.#scenario, context);
     if (run.adapterId) this.#take(run);
