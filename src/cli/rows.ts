@@ -1,5 +1,6 @@
 /** A dataset file becomes rows of tokens. */
 import { basename } from 'node:path';
+import { describe } from '$lib/config/fields';
 import { readDataset, type DatasetRow } from '$lib/formats';
 import { encodeRow, type Tokenizer } from '$lib/text';
 import type { TokenRow } from '$lib/training';
@@ -34,6 +35,7 @@ export async function readRows(
       `${fileName} has no row that can be used: ${complaints[0] ?? 'it is empty'}. Give at least one row.`,
     );
   for (const complaint of complaints) warn(`${fileName}: left out ${complaint}`);
+  if (dataset.unusedColumns.length > 0) warn(`${fileName}: ${notUsed(dataset.unusedColumns)}.`);
   return encodeRows(dataset.rows, modelPath, options);
 }
 
@@ -58,6 +60,20 @@ async function encodeRows(rows: readonly DatasetRow[], modelPath: string, option
   });
   if (cutCount > 0) warn(`${cutCount} of ${rows.length} rows are cut at max_length ${maxLength}`);
   return encoded;
+}
+
+/** Names that one line has room for. */
+const NAMED = 12;
+
+function notUsed(columns: readonly string[]): string {
+  const shown = (name: string) => (/^[\w[\].]+$/.test(name) ? name : describe(name));
+  const names = columns.slice(0, NAMED).map(shown);
+  const more = columns.length - names.length;
+  if (more > 0) names.push(`${more} more`);
+  const last = names.pop()!;
+  return names.length === 0
+    ? `${last} is not used`
+    : `${names.join(', ')} and ${last} are not used`;
 }
 
 function warn(sentence: string): void {

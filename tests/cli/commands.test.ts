@@ -82,6 +82,35 @@ describe('npm run inkstone', () => {
     ]);
   });
 
+  it('train: tells in a line for each data set which of its columns nobody reads', async () => {
+    const rows = (more: object) =>
+      `${JSON.stringify({ input_ids: [1, 2, 3], labels: [-100, 2, 3], ...more })}\n`;
+    const dataset = join(out, 'columns.jsonl');
+    writeFileSync(dataset, rows({ id: 7, 'the source': 'x', topic: null }).repeat(2));
+    const held = join(out, 'held.jsonl');
+    const many = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`c${i}`, i]));
+    writeFileSync(held, rows(many));
+    const settings = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')) as object;
+    const config = join(out, 'columns.json');
+    const evaluated = { max_steps: 1, eval_strategy: 'epoch' };
+    writeFileSync(config, JSON.stringify({ ...settings, ...evaluated }));
+    const words = ['train', '--model', model, '--config', config, '--dataset', dataset];
+    const { code, stderr } = await inkstone(
+      ...words,
+      ...['--eval-dataset', held, '--output', join(out, 'columns')],
+    );
+    expect([code, stderr.trim().split('\n')]).toEqual([
+      0,
+      [
+        'columns.jsonl: id, "the source" and topic are not used.',
+        'held.jsonl: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11 and 3 more are not used.',
+      ],
+    ]);
+    writeFileSync(dataset, rows({ id: 7, attention_mask: [1, 1, 1] }));
+    const one = await inkstone('evaluate', '--model', model, '--dataset', dataset);
+    expect([one.code, one.stderr]).toEqual([0, 'columns.jsonl: id is not used.\n']);
+  });
+
   it('train --eval-dataset: evaluates on the way and ends with the best checkpoint', async () => {
     const best = goldenPath('arguments/eval-best');
     const { model: name } = readJson<{ model: string }>('arguments/eval-best/case.json');

@@ -7,6 +7,8 @@ import { COMMON_RECIPE } from '$lib/config';
 import { Fields } from '$lib/config/fields';
 import { KINDS } from '$lib/engine/archive-layout';
 import { readRecord, type RecordOf } from '$lib/engine/archive-records';
+import { readRowLines, writeRowLines } from '$lib/engine/archive-rows';
+import type { DatasetRow } from '$lib/formats';
 import type { ArchiveKind, RunProvenance } from '$lib/rpc/engine-api';
 
 const peft = COMMON_RECIPE.lora;
@@ -158,5 +160,32 @@ describe('a record', () => {
     }
     const older = { ...RECORDS.evaluations, heldBackOf: undefined };
     expect(readRecord('evaluations', 'evaluation-1', throughFile(older))).toEqual(older);
+  });
+});
+
+describe('a row of a data set', () => {
+  const user = { role: 'user', content: 'a' } as const;
+  const answer = { role: 'assistant', content: 'b' } as const;
+  const through = async (rows: object[]) => {
+    const found: DatasetRow[] = [];
+    const lines = async function* () {
+      yield await Promise.resolve(writeRowLines(rows as DatasetRow[]));
+    };
+    for await (const row of readRowLines(lines(), 'rows.jsonl')) found.push(row);
+    return found;
+  };
+
+  it('keeps which of its answers are not learned from', async () => {
+    const messages = [
+      user,
+      { ...answer, noLoss: 'prompt' },
+      { ...answer, noLoss: 'weight' },
+      answer,
+    ];
+    const rows = [{ kind: 'chat', messages }];
+    expect(JSON.stringify(await through(rows))).toBe(JSON.stringify(rows));
+    await expect(
+      through([{ kind: 'chat', messages: [user, { ...answer, noLoss: 'mood' }] }]),
+    ).rejects.toMatchObject({ code: 'wrong-archive' });
   });
 });

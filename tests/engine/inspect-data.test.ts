@@ -2,7 +2,8 @@
  * Plan: without a GPU the data is looked at as a run would have it: lengths, cut answers, duplicates, empty
  * answers, questions on both sides of the split or in data of its own; each finding names its rows; what is
  * left out is counted and gone; nothing is measured twice; a long look reports, lets other calls in and can be
- * stopped; a row that the model cannot take is named. Control: clean data has no finding.
+ * stopped; a row that the model cannot take is named. A row is shown with its loss: none on answers of weight 0 or
+ * within a prompt. Control: clean data has no finding.
  */
 import type { Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -50,6 +51,37 @@ describe('looking at data', () => {
     );
   const counts = ({ findings }: Awaited<ReturnType<typeof look>>) =>
     Object.fromEntries(Object.entries(findings).map(([name, { count }]) => [name, count]));
+
+  it('shows which tokens of a row are learned from: not those of weight 0, nor those of a prompt', async () => {
+    const turn = (role: string, content: string, more: object = {}) => ({ role, content, ...more });
+    const shown = async (row: object, trainOnPrompt = false) => {
+      const datasetId = await bring([row]);
+      const request = { modelId: 'nano-lm', datasetId, index: 0, maxLength: 128, trainOnPrompt };
+      const { tokens } = await engine.previewRow(request, silent());
+      const text = (wanted: boolean) =>
+        tokens.flatMap(({ text, hasLoss }) => (hasLoss === wanted ? [text] : [])).join('');
+      return {
+        learned: text(true)
+          .replaceAll(/<[^>]*>/g, ' ')
+          .trim(),
+        rest: text(false),
+      };
+    };
+    const messages = [
+      turn('user', '早'),
+      turn('assistant', '甲', { weight: 0 }),
+      turn('user', '晚'),
+    ];
+    const answer = turn('assistant', '乙');
+    const weighted = await shown({ messages: [...messages, answer] });
+    expect(weighted.learned).toBe('乙');
+    expect(weighted.rest).toContain('甲');
+    const prompt = messages.map(({ role, content }) => turn(role, content));
+    expect((await shown({ prompt, completion: [answer] })).learned).toBe('乙');
+    // Controls: without either both are learned; where prompts are learned, the one of weight 0 is not.
+    expect((await shown({ messages: [...prompt, answer] })).learned).toMatch(/^甲.*乙$/s);
+    expect((await shown({ messages: [...messages, answer] }, true)).rest).toMatch(/^甲(<[^>]*>)?$/);
+  });
 
   it('finds nothing in clean data', async () => {
     const report = await look(await bring(ROWS), { evalShare: 0.25 });

@@ -1,7 +1,8 @@
 /**
  * Plan: conversations in the spellings that files have. Alpaca's system text and history, LLaMA-Factory's way; a
  * system column beside turns; either pair of keys; TRL's lists of messages as prompt and completion; parts of
- * text; lists in cells of a table. What cannot be learned from is a problem with its row and field, and a row
+ * text; lists in cells of a table. Answers that are not learned from: those of weight 0 or train false, and those
+ * within a prompt. What cannot be learned from is a problem with its row and field, and a row
  * beside it that can is the control. Nothing that a turn holds goes unread without a word.
  */
 import { describe, expect, it } from 'vitest';
@@ -190,17 +191,110 @@ describe('turns', () => {
   });
 
   it('say which of their fields are not read, each once and not without end', () => {
-    const turn = { ...user, name: 'Li', weight: 0 };
+    const turn = { ...user, name: 'Li' };
     expect(readJson([{ id: 1, messages: [turn, turn, assistant] }]).unusedColumns).toEqual([
       'id',
       'messages[].name',
-      'messages[].weight',
     ]);
     const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`key${i}`, i]));
     const long = { ...user, ['k'.repeat(5000)]: 1, ...many };
     const unused = readJson([{ messages: [long, assistant] }]).unusedColumns;
     expect(unused).toHaveLength(100);
     expect(Math.max(...unused.map((name) => name.length))).toBeLessThan(200);
+  });
+});
+
+describe('answers that are not learned from', () => {
+  /** Answers of the one row, each with why it bears no loss. */
+  function answersOf(record: object): string[] {
+    const { rows, problems, unusedColumns } = readJson([record]);
+    expect([problems, unusedColumns]).toEqual([[], []]);
+    const [row] = rows;
+    if (row.kind !== 'chat') throw new Error(`the row is of kind ${row.kind}`);
+    return row.messages
+      .filter(({ role }) => role === 'assistant')
+      .map(({ content, noLoss }) => (noLoss ? `${content}: ${noLoss}` : content));
+  }
+  const told = (content: string, more: object = {}) => ({ role: 'assistant', content, ...more });
+
+  it('are those of weight 0; those of weight 1 are learned as those without', () => {
+    const messages = [user, told('b', { weight: 0 }), user, told('c', { weight: 1 }), user];
+    expect(answersOf({ messages: [...messages, told('d')] })).toEqual(['b: weight', 'c', 'd']);
+    expect(answersOf({ messages: [...messages, told('d', { weight: null })] })).toHaveLength(3);
+    expect(readJson([{ messages: [user, told('b', { weight: 1 })] }]).rows).toEqual([
+      { kind: 'chat', messages: [user, assistant] },
+    ]);
+  });
+
+  it.each(['train', 'training', 'loss'])('are those of %s false, in either spelling', (flag) => {
+    for (const conversations of [
+      [user, told('b', { [flag]: false }), user, told('c', { [flag]: true })],
+      [
+        { from: 'human', value: 'a', [flag]: null },
+        { from: 'gpt', value: 'b', [flag]: false },
+        { from: 'human', value: 'a', [flag]: false },
+        { from: 'gpt', value: 'c' },
+      ],
+    ])
+      expect(answersOf({ conversations })).toEqual(['b: weight', 'c']);
+    // Of another type it is a field like any other.
+    expect(readJson([{ messages: [user, told('b', { [flag]: 0.5 })] }])).toMatchObject({
+      rows: [{ kind: 'chat', messages: [user, assistant] }],
+      unusedColumns: [`messages[].${flag}`],
+    });
+  });
+
+  it('have a weight of 0 or 1 and no other', () => {
+    for (const [weight, found] of [
+      [0.5, '0.5'],
+      [2, '2'],
+      [-1, '-1'],
+      ['0', '"0"'],
+      [false, 'false'],
+    ] as const)
+      expect(problemOf({ messages: [user, told('b', { weight }), user, assistant] })).toBe(
+        `messages[1].weight wrong-weight: ${found}`,
+      );
+  });
+
+  it('are not all there is', () => {
+    const masked = {
+      messages: [user, told('b', { weight: 0 }), user, told('c', { train: false })],
+    };
+    expect(problemOf(masked)).toBe('messages no-weight: 2 of weight 0');
+    const prompt = [user];
+    const bad = { prompt, completion: [told('b', { weight: 0 })] };
+    expect(problemOf(bad, { prompt, completion: [assistant] })).toBe(
+      'completion no-weight: 1 of weight 0',
+    );
+  });
+
+  it('are those within a prompt: only the completion is learned', () => {
+    const prompt = [user, told('b'), user, told('c', { weight: 0 }), user];
+    expect(answersOf({ prompt, completion: [told('d'), user, told('e')] })).toEqual([
+      'b: prompt',
+      'c: weight',
+      'd',
+      'e',
+    ]);
+    // The control: as one list of messages every answer is.
+    expect(answersOf({ messages: [user, told('b'), user, told('d')] })).toEqual(['b', 'd']);
+  });
+
+  it('leave other turns as they are, and who asks for loss on those is told', () => {
+    const rows = (more: object) => readJson([{ messages: [{ ...user, ...more }, assistant] }]);
+    expect(rows({ weight: 0, train: false })).toMatchObject({
+      rows: [{ kind: 'chat', messages: [user, assistant] }],
+      unusedColumns: [],
+    });
+    expect(rows({ weight: 1, train: true }).unusedColumns).toEqual([
+      'messages[].weight',
+      'messages[].train',
+    ]);
+    expect(rows({ weight: 7 })).toMatchObject({
+      problems: [],
+      unusedColumns: ['messages[].weight'],
+    });
   });
 });
 

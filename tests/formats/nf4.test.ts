@@ -1,17 +1,23 @@
 /**
  * Plan: codes, packed bytes, magnitudes and their second quantisation equal bitsandbytes' exactly, and values bit
- * for bit, on matrices with ties, tails and blocks of zeros; the code books themselves; every value against the
- * rule written plainly; sizes from 0; a hundred million weights in some seconds.
+ * for bit, on matrices with ties, tails and blocks of zeros, both as nf4.py writes them and as the library itself
+ * did; the code books themselves; every value against the rule written plainly; sizes from 0, magnitudes to below
+ * normal numbers; a hundred million weights in some seconds.
  */
 import { describe, expect, it } from 'vitest';
 import {
   dequantizeNf4,
   dynamicMap,
+  float32ToBf16,
+  float32ToF16,
+  midpoints,
+  nearestCode,
   nestAbsmax,
   NF4_BLOCK,
   NF4_CODES,
   quantizeNf4,
   restoreAbsmax,
+  tensorToFloat32,
 } from '$lib/formats';
 import { goldenPath, readTensors } from '../goldens';
 import { uniform } from '../kernels/oracle/add-harness';
@@ -54,6 +60,16 @@ describe('NF4', () => {
         expect(Math.abs(value - weight[i])).toBeLessThanOrEqual(0.152 * largest);
       });
     });
+  });
+
+  it('takes 1e-38 for the magnitude of a block below normal numbers', () => {
+    const values = Float32Array.of(1e-40, -1e-40, 0, 5e-39, 1.2e-38);
+    const { packed, absmax } = quantizeNf4(values.subarray(0, 4));
+    expect(absmax[0]).toBe(values[3]);
+    // 0.01, -0.01, 0 and 0.5.
+    expect([...packed]).toEqual([0x77, 0x7c]);
+    // The control: a normal magnitude is its block's own.
+    expect(quantizeNf4(values).packed[2] >> 4).toBe(15);
   });
 
   it('takes the nearest code of the rounded product with the reciprocal, for any value', () => {
@@ -105,6 +121,75 @@ describe('NF4', () => {
     const seconds = ((performance.now() - started) / 1000) * 25;
     // A busy machine takes several times what a quiet one does, 0.6 s.
     expect(seconds).toBeLessThan(10);
+  });
+});
+
+describe('bitsandbytes itself', () => {
+  const library = readTensors(goldenPath('bitsandbytes.safetensors'));
+  const floats = (name: string) => library.get(name)!.floats;
+  const bytes = (name: string) => library.get(name)!.bytes;
+  const bitsOf = (value: number) => new Int32Array(Float32Array.of(value).buffer)[0];
+
+  /** The library gives values back in the type of the weight. */
+  const rounded = (values: Float32Array, type: string) => {
+    if (type === 'float32') return values;
+    const words = type === 'bfloat16' ? float32ToBf16(values) : float32ToF16(values);
+    return tensorToFloat32(new Uint8Array(words.buffer), type === 'bfloat16' ? 'BF16' : 'F16');
+  };
+
+  it('has our code books, to the bit', () => {
+    expect(Float32Array.from(NF4_CODES)).toEqual(floats('codes'));
+    expect(dynamicMap(true)).toEqual(floats('signed'));
+    expect(dynamicMap(false)).toEqual(floats('unsigned'));
+  });
+
+  describe.each(['float32', 'bfloat16', 'float16'])('quantises %s weights', (type) => {
+    const weight = floats(`${type}.w`);
+
+    it('to our bytes and magnitudes', () => {
+      const { packed, absmax } = quantizeNf4(weight);
+      expect(packed).toEqual(bytes(`${type}.packed`));
+      expect(absmax).toEqual(floats(`${type}.absmax`));
+      const nested = nestAbsmax(absmax);
+      const [offset] = floats(`${type}.offset`);
+      expect(nested.codes).toEqual(bytes(`${type}.absmax_codes`));
+      // torch sums in f32 in an order of its own. Sums of 16-bit magnitudes are exact in any order.
+      expect(Math.abs(bitsOf(nested.offset) - bitsOf(offset))).toBeLessThanOrEqual(
+        type === 'float32' ? 1 : 0,
+      );
+      const nestedOfTheirs = Math.max(...absmax.map((value) => Math.abs(f32(value - offset))));
+      expect(nestedOfTheirs).toBe(floats(`${type}.nested_absmax`)[0]);
+      if (type !== 'float32') expect(nested.absmax).toEqual(floats(`${type}.nested_absmax`));
+    });
+
+    it('and gives them back as we do, bit for bit', () => {
+      const packed = bytes(`${type}.packed`) as Uint8Array<ArrayBuffer>;
+      const absmax = floats(`${type}.absmax`) as Float32Array<ArrayBuffer>;
+      const single = dequantizeNf4({ packed, absmax }, weight.length);
+      expect(rounded(single, type)).toEqual(floats(`${type}.dequantised_single`));
+      const restored = restoreAbsmax({
+        codes: bytes(`${type}.absmax_codes`) as Uint8Array<ArrayBuffer>,
+        absmax: floats(`${type}.nested_absmax`) as Float32Array<ArrayBuffer>,
+        offset: floats(`${type}.offset`)[0],
+      });
+      const double = dequantizeNf4({ packed, absmax: restored }, weight.length);
+      expect(rounded(double, type)).toEqual(floats(`${type}.dequantised`));
+      // A control: the two differ.
+      expect(single).not.toEqual(double);
+    });
+  });
+
+  it.each(['signed', 'unsigned'])('writes 8 bits as we do, %s', (sign) => {
+    const map = dynamicMap(sign === 'signed');
+    const boundaries = midpoints(map);
+    const values = floats(`${sign}.values`);
+    const absmax = floats(`${sign}.absmax`);
+    const codes = Uint8Array.from(values, (value, i) =>
+      nearestCode(f32(value * f32(1 / absmax[i >> 8])), boundaries),
+    );
+    expect(codes).toEqual(bytes(`${sign}.codes`));
+    const back = Float32Array.from(codes, (code, i) => map[code] * absmax[i >> 8]);
+    expect(back).toEqual(floats(`${sign}.dequantised`));
   });
 });
 

@@ -65,6 +65,21 @@ describe('a question', () => {
   });
 });
 
+it('what is asked and answered is told by the last answer that is learned from', () => {
+  const masked = (content: string): DatasetRow => ({
+    kind: 'chat',
+    messages: [
+      { role: 'user', content: 'q' },
+      { role: 'assistant', content: 'a' },
+      { role: 'user', content: 'r' },
+      { role: 'assistant', content, noLoss: 'weight' },
+    ],
+  });
+  expect(questionKey(masked('b'))).toBe(questionKey(chat('q', 'a')));
+  expect(questionKey(chat('q', 'a', 'r', 'b'))).not.toBe(questionKey(chat('q', 'a')));
+  expect(hasEmptyAnswer(masked('\u200b'))).toBe(false);
+});
+
 it('an answer of blanks and invisible characters is empty, a full stop is not', () => {
   for (const output of ['', ' \n', '\u200b\u2060', '\u3000', '\u3164'])
     expect(hasEmptyAnswer(ask('q', output))).toBe(true);

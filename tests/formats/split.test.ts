@@ -54,6 +54,23 @@ describe('findDuplicates', () => {
   });
 });
 
+describe('rows that teach something else', () => {
+  const chat = (noLoss?: 'weight' | 'prompt'): DatasetRow => ({
+    kind: 'chat',
+    messages: [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: 'b', ...(noLoss && { noLoss }) },
+      { role: 'assistant', content: 'c' },
+    ],
+  });
+
+  it('are not the same, though they read the same', () => {
+    expect(findDuplicates([chat(), chat('weight'), chat('prompt'), chat('weight')])).toEqual([
+      [1, 3],
+    ]);
+  });
+});
+
 describe('findOverlap', () => {
   it('names the evaluation rows that training has seen', () => {
     expect(findOverlap(texts(3), [text('row 1'), text('new'), text(' row  2 ')])).toEqual([0, 2]);

@@ -42,7 +42,13 @@ const mark = (folder: string) =>
   [...CHECKPOINT, 'complete'].map((name) => [`${folder}/${name}`, encode('x')] as const);
 const rows: DatasetRow[] = [
   { kind: 'instruction', instruction: 'i', input: '', output: 'o' },
-  { kind: 'chat', messages: [{ role: 'assistant', content: '答' }] },
+  {
+    kind: 'chat',
+    messages: [
+      { role: 'assistant', content: '旧', noLoss: 'weight' },
+      { role: 'assistant', content: '答' },
+    ],
+  },
   { kind: 'tokens', inputIds: [1, 2], labels: [-100, 2] },
 ];
 

@@ -1,6 +1,7 @@
 /** Files that people bring as data: JSON, JSONL and CSV in any encoding, and a mapping of their columns. */
 import { describe, expect, it } from 'vitest';
 import { applyMapping, readDataset, suggestMapping, type DatasetRow } from '$lib/formats';
+import { bearsLoss } from '$lib/config';
 import type { Xoshiro128 } from '$lib/config/random';
 import { fuzzParser } from './fuzz-parser';
 import { chance, pick } from './hostile';
@@ -39,6 +40,14 @@ const toolCall = {
     { role: 'assistant', content: 'hello' },
   ],
 };
+const weighted = {
+  messages: [
+    { role: 'user', content: 'hi', train: false },
+    { role: 'assistant', content: 'hey', weight: 0 },
+    { role: 'user', content: 'and?' },
+    { role: 'assistant', content: 'hello', weight: 1, loss: true },
+  ],
+};
 const tokens = { input_ids: [1, 2, 3], labels: [-100, 2, 3] };
 const foreign = { question: 'why?', answer: 'because', source: 'a book' };
 const RECORDS = [
@@ -51,6 +60,7 @@ const RECORDS = [
   [withHistory, alpaca],
   [conversational, { prompt: 'a', completion: 'b', system: 'c' }],
   [toolCall, chat],
+  [weighted, { prompt: weighted.messages.slice(0, 3), completion: [weighted.messages[3]] }],
   [{ dialogue: JSON.stringify(chat.messages), rules: 'be brief' }],
 ];
 const CSV = 'instruction,input,output\n"a ""b""\nc",你好,d\ne,f,g\nh,,i\n';
@@ -89,11 +99,13 @@ function checkRow(row: DatasetRow): void {
     case 'completion':
       return [row.prompt, row.completion].forEach(isText);
     case 'chat':
-      for (const { role, content } of row.messages) {
+      for (const { role, content, noLoss } of row.messages) {
         expect(['system', 'user', 'assistant', 'tool']).toContain(role);
         isText(content);
+        if (noLoss !== undefined)
+          expect([role, ['weight', 'prompt'].includes(noLoss)]).toEqual(['assistant', true]);
       }
-      return expect(row.messages.some(({ role }) => role === 'assistant')).toBe(true);
+      return expect(row.messages.some(bearsLoss)).toBe(true);
     case 'text':
       return isText(row.text);
     case 'tokens':
@@ -106,7 +118,7 @@ describe('hostile data sets', () => {
   it('are refused by code or become rows of the shape they promise, every problem with its row', async () => {
     const counts = await fuzzParser({
       title: 'data set',
-      samples: [json, jsonl, CSV, ...RECORDS.slice(6, 9).map((rows) => JSON.stringify(rows))].map(
+      samples: [json, jsonl, CSV, ...RECORDS.slice(6, 10).map((rows) => JSON.stringify(rows))].map(
         (text) => new TextEncoder().encode(text),
       ),
       mutate: mutateFile,
@@ -132,7 +144,7 @@ describe('hostile data sets', () => {
   it('mapped by any choice of columns are refused by code or become such rows', async () => {
     await fuzzParser({
       title: 'column mapping',
-      samples: [json, ...[5, 6, 7, 9].map((i) => JSON.stringify(RECORDS[i]))],
+      samples: [json, ...[5, 6, 7, 9, 10].map((i) => JSON.stringify(RECORDS[i]))],
       mutate: (random, text) => mutateJson(random, JSON.parse(text)),
       parse(text) {
         const { records, columns } = readDataset(text, { fileName: 'rows' });

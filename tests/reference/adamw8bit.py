@@ -1,5 +1,6 @@
 """AdamW with 8-bit block-wise states as bitsandbytes has it (csrc/kernels.cu, kOptimizerStatic8bit2StateBlockwise),
 written by hand. Every operation is one float32 operation; the weight decay comes after the step, unlike torch's.
+bitsandbytes_check.py holds it against the library's own optimiser.
 """
 
 import numpy

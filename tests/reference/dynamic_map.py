@@ -8,16 +8,26 @@ from safetensors.numpy import save_file
 from shared import GOLDENS
 
 
+def linspace(parts: int) -> numpy.ndarray:
+    """torch.linspace(0.1, 1, parts + 1) in float32, as every processor with a fused multiply-add computes it (x86 with
+    AVX2 or AVX512, 64-bit Arm): from either end to the middle, one rounding an edge. Products and sums of these
+    numbers are exact in float64."""
+    start, end = numpy.float32(0.1), numpy.float32(1)
+    step = numpy.float64((end - start) / numpy.float32(parts))
+    at = numpy.arange(parts + 1)
+    below, above = start + step * at, end - step * (parts - at)
+    return numpy.where(at < (parts + 1) // 2, below, above).astype(numpy.float32)
+
+
 def dynamic_map(signed: bool) -> numpy.ndarray:
     """256 ascending float32. For every power of ten from 1e-6 to 1, the midpoints of 0.1..1 cut into 1, 2, 4, ... 64
-    parts (twice as many without a sign), and their negatives; then 0 and 1. Computed in float64 and rounded once:
-    bitsandbytes calls torch.linspace in float32, whose last bit depends on the machine (up to two units differ)."""
+    parts (twice as many without a sign), and their negatives; then 0 and 1. Every operation is one of float32."""
     values = [0.0, 1.0]
     for exponent in range(7):
-        edges = numpy.linspace(0.1, 1, 2 ** (exponent if signed else exponent + 1) + 1)
-        parts = 10.0 ** (exponent - 6) * (edges[:-1] + edges[1:]) / 2
+        edges = linspace(2 ** (exponent if signed else exponent + 1))
+        parts = numpy.float32(10.0 ** (exponent - 6)) * ((edges[:-1] + edges[1:]) / numpy.float32(2))
         values += [*parts, *(-parts if signed else [])]
-    return numpy.sort(numpy.array(values)).astype(numpy.float32)
+    return numpy.sort(numpy.array(values, numpy.float32))
 
 
 def nearest(values: numpy.ndarray, codes: numpy.ndarray) -> numpy.ndarray:

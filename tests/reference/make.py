@@ -3,6 +3,7 @@
 import shared  # noqa: F401  (sets the environment before transformers is imported)
 from adamw8bit import make_adamw8bit
 from arguments import make_arguments
+from bitsandbytes_check import make_bitsandbytes
 from dynamic_map import make_dynamic_map
 from methods import make_methods
 from models import make_models
@@ -20,3 +21,4 @@ make_methods()
 make_arguments()
 make_single_pass()
 make_adamw8bit()
+make_bitsandbytes()

@@ -1,5 +1,6 @@
 """NF4 with double quantisation as bitsandbytes has it (csrc/kernels.cu, dQuantizeNF4; functional.py, quantize_4bit),
-written by hand because bitsandbytes needs a compiled library. Every operation is one float32 operation.
+written by hand, so that the goldens need no bitsandbytes; bitsandbytes_check.py holds it against the library. Every
+operation is one float32 operation.
 """
 
 import numpy
@@ -15,7 +16,9 @@ NF4 = numpy.array([
     -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
     0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
 ], numpy.float32)
-# What dQuantizeNF4 compares with; they are the float32 midpoints of the codes.
+# The float32 midpoints of the codes, which the library's PyTorch kernels compute. dQuantizeNF4 has them as decimals;
+# four of those (0, 8, 12, 14) lie so close to halfway between two float32 that a compiler which rounds them once, not
+# by way of float64, takes the other one.
 THRESHOLDS = numpy.array([
     -0.8480964004993439, -0.6106329262256622, -0.4599952697753906, -0.33967943489551544, -0.23460740596055984,
     -0.13791173323988914, -0.045525018125772476, 0.03979014977812767, 0.1202552504837513, 0.2035212516784668,
@@ -32,10 +35,10 @@ def blocks(values: numpy.ndarray, size: int) -> numpy.ndarray:
 
 
 def normalise(rows: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """Every block times 1 / its largest magnitude (a product with the rounded reciprocal, not a quotient); a block
-    of zeros stays zero. Returns that and the magnitudes."""
+    """Every block times 1 / its largest magnitude (a product with the rounded reciprocal, not a quotient); 1e-38 stands
+    for a smaller one, so that a block of zeros stays zero. Returns that and the magnitudes."""
     absmax = numpy.abs(rows).max(axis=1)
-    reciprocal = numpy.divide(numpy.float32(1), absmax, out=numpy.zeros_like(absmax), where=absmax > 0)
+    reciprocal = numpy.float32(1) / numpy.maximum(absmax, numpy.float32(1e-38))
     return rows * reciprocal[:, None], absmax
 
 
@@ -70,8 +73,8 @@ def dequantise(state: dict[str, numpy.ndarray], shape, absmax: numpy.ndarray) ->
 
 
 def check_with_onnxruntime(weight: numpy.ndarray, state: dict[str, numpy.ndarray], ties: int = 0) -> None:
-    """onnxruntime's quantiser gives the same bytes and absmax, but for exact ties: it compares with its thresholds
-    in float64, so that three of the fifteen midpoints fall to the upper code."""
+    """onnxruntime's quantiser gives the same bytes and absmax, but where a value is one of the four thresholds that a
+    compiler rounds to the neighbour: three of the midpoints fall to the upper code."""
     packed, absmax = numpy.zeros_like(state["packed"]), numpy.zeros_like(state["absmax"])
     quantize_matmul_bnb4(packed, numpy.ascontiguousarray(weight, numpy.float32), absmax, BLOCK, 1, *weight.shape)
     assert numpy.array_equal(absmax, state["absmax"])

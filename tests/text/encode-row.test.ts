@@ -9,11 +9,16 @@ import {
   measureRow,
   previewRow,
   type ChatMessage,
-  type EncodedRow,
   type EncodeRowOptions,
-  type Tokenizer,
 } from '$lib/text';
-import { byteLevel, expectTextError, metaspace, readFixture, withTemplate } from './fixtures';
+import {
+  byteLevel,
+  expectTextError,
+  metaspace,
+  readFixture,
+  targets,
+  withTemplate,
+} from './fixtures';
 
 const templates = (readFixture('chats.json') as { templates: Record<string, string> }).templates;
 const usual: EncodeRowOptions = { template: 'auto', maxLength: 4096, trainOnPrompt: false };
@@ -30,17 +35,6 @@ const chat = (...messages: [ChatMessage['role'], string][]): DatasetRow => ({
   messages: messages.map(([role, content]) => ({ role, content })),
 });
 
-/** The text of the tokens that carry loss, spans parted by a bar. */
-function targets({ inputIds, labels }: EncodedRow, tokenizer: Tokenizer): string {
-  const spans: number[][] = [];
-  labels.forEach((label, i) => {
-    if (label === IGNORED_LABEL) return;
-    expect(label).toBe(inputIds[i]);
-    if (i === 0 || labels[i - 1] === IGNORED_LABEL) spans.push([]);
-    spans.at(-1)?.push(label);
-  });
-  return spans.map((ids) => tokenizer.decode(ids)).join('|');
-}
 const encode = (
   value: DatasetRow,
   tokenizer = byteLevel,

@@ -1,7 +1,13 @@
 /** Tokenizers of tests/text/fixtures, and helpers that several tests share. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { loadTokenizer, TextError, type Tokenizer } from '$lib/text';
+import {
+  IGNORED_LABEL,
+  loadTokenizer,
+  TextError,
+  type EncodedRow,
+  type Tokenizer,
+} from '$lib/text';
 
 const at = (path: string) => new URL(`./fixtures/${path}`, import.meta.url);
 const root = (path: string) => new URL(`../../${path}`, import.meta.url);
@@ -49,4 +55,16 @@ export function expectTextError(action: () => unknown, code: string, says: RegEx
   expect(thrown).toBeInstanceOf(TextError);
   expect((thrown as TextError).message).toMatch(says);
   expect((thrown as TextError).code).toBe(code);
+}
+
+/** The text of the tokens that carry loss, spans parted by a bar. */
+export function targets({ inputIds, labels }: EncodedRow, tokenizer: Tokenizer): string {
+  const spans: number[][] = [];
+  labels.forEach((label, i) => {
+    if (label === IGNORED_LABEL) return;
+    expect(label).toBe(inputIds[i]);
+    if (i === 0 || labels[i - 1] === IGNORED_LABEL) spans.push([]);
+    spans.at(-1)?.push(label);
+  });
+  return spans.map((ids) => tokenizer.decode(ids)).join('|');
 }

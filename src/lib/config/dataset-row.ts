@@ -3,7 +3,16 @@
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /**
+   * Why an answer is not learned from: the data give it a weight of 0, or it is part of what is asked. The first
+   * holds also where prompts are learned.
+   */
+  readonly noLoss?: 'weight' | 'prompt';
 }
+
+/** Whether the turn is an answer to learn from. */
+export const bearsLoss = ({ role, noLoss }: ChatMessage): boolean =>
+  role === 'assistant' && noLoss === undefined;
 
 export type DatasetRow =
   | {

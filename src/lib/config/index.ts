@@ -1,6 +1,6 @@
 export { InkstoneError, ConfigError, type ConfigErrorCode } from './errors';
 export { checkRecipe } from './check-recipe';
-export type { ChatMessage, DatasetRow } from './dataset-row';
+export { bearsLoss, type ChatMessage, type DatasetRow } from './dataset-row';
 export { layerPath, linearSite, linearSites, type LinearSite } from './linear-sites';
 export { ropeFrequencies, ropeTables, type RopeTables } from './rope';
 export { parseJsonObject, isJsonObject, type JsonObject } from './fields';

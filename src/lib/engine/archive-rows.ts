@@ -7,6 +7,7 @@ import { wrongArchive } from './archive-layout';
 /** A row is a text that a model reads: some thousand characters. */
 const MAX_LINE_CHARS = 16 << 20;
 const ROLES: readonly string[] = ['system', 'user', 'assistant', 'tool'];
+const NO_LOSS: readonly unknown[] = [undefined, 'weight', 'prompt'];
 
 /** The hash of a data set's record, which is over all its rows as one JSON list. */
 export class RowsHash {
@@ -62,18 +63,22 @@ function readRow(line: string, where: string): DatasetRow {
     return { kind, prompt: text('prompt'), completion: text('completion') };
   if (kind === 'text' && has('text')) return { kind, text: text('text') };
   if (kind === 'chat' && Array.isArray(row.messages) && row.messages.every(isMessage))
-    return { kind, messages: row.messages.map(({ role, content }) => ({ role, content })) };
+    return { kind, messages: row.messages.map(readMessage) };
   if (kind === 'tokens' && isIds(row.inputIds, 0) && isIds(row.labels, -100))
     if (row.inputIds.length === row.labels.length)
       return { kind, inputIds: row.inputIds, labels: row.labels };
   throw wrongArchive(where, 'it is no row of a data set');
 }
 
+const readMessage = ({ role, content, noLoss }: ChatMessage): ChatMessage =>
+  noLoss === undefined ? { role, content } : { role, content, noLoss };
+
 function isMessage(value: unknown): value is ChatMessage {
   return (
     isJsonObject(value) &&
     typeof value.content === 'string' &&
-    ROLES.some((role) => role === value.role)
+    ROLES.some((role) => role === value.role) &&
+    NO_LOSS.some((reason) => reason === value.noLoss)
   );
 }
 

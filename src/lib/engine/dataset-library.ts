@@ -1,4 +1,5 @@
 /** Data sets on this device: bundled samples and what a person brought, row by row. */
+import { bearsLoss } from '../config';
 import {
   applyMapping,
   findDuplicates,
@@ -167,11 +168,15 @@ export function viewRow(row: DatasetRow): DatasetRowView {
     case 'completion':
       return { instruction: row.prompt, input: '', output: row.completion };
     case 'chat': {
-      const last = row.messages.at(-1);
-      const before = row.messages.slice(0, -1);
+      const last = row.messages.findLastIndex(bearsLoss);
+      const before = row.messages.slice(0, last);
       const question = before.at(-1)?.content ?? '';
       const context = before.slice(0, -1).map(({ role, content }) => `${role}: ${content}`);
-      return { instruction: question, input: context.join('\n'), output: last?.content ?? '' };
+      return {
+        instruction: question,
+        input: context.join('\n'),
+        output: row.messages[last]?.content ?? '',
+      };
     }
     case 'text':
       return { instruction: '', input: '', output: row.text };

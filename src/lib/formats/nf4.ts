@@ -135,8 +135,11 @@ function dynamicBook() {
   return book;
 }
 
+/** What bitsandbytes takes for the largest magnitude of a block of zeros, and of smaller ones than this. */
+const SMALLEST_MAGNITUDE = Math.fround(1e-38);
+
 /** A product with the rounded reciprocal, as bitsandbytes has it, is not always the quotient. */
-const reciprocal = (largest: number) => (largest > 0 ? Math.fround(1 / largest) : 0);
+const reciprocal = (largest: number) => Math.fround(1 / Math.max(largest, SMALLEST_MAGNITUDE));
 
 function codeOf(value: number, factor: number): number {
   const scaled = Math.fround(value * factor);

@@ -16,7 +16,7 @@ export interface EncodeRowOptions {
   readonly template: RowTemplate;
   /** Tokens a row may have; the rest is cut off at the end. */
   readonly maxLength: number;
-  /** Loss on every token instead of the answers alone. */
+  /** Loss on every token instead of the answers alone; answers that the data give weight 0 bear none all the same. */
   readonly trainOnPrompt: boolean;
 }
 
@@ -50,7 +50,7 @@ export function encodeRow(
   const ids = [...bos];
   const labels = bos.map((id) => (options.trainOnPrompt ? id : IGNORED_LABEL));
   for (const [i, piece] of encoded.entries()) {
-    const hasLoss = options.trainOnPrompt || pieces[i].hasLoss;
+    const hasLoss = !pieces[i].isMasked && (options.trainOnPrompt || pieces[i].hasLoss);
     for (const id of piece) {
       ids.push(id);
       labels.push(hasLoss ? id : IGNORED_LABEL);

@@ -6,13 +6,15 @@ import { renderChat, type ChatMessage } from './chat-template';
 import { detectLanguage } from './detect-language';
 import { TextError } from './errors';
 import { formatInstruction } from './instruction-template';
-import type { DatasetRow } from '../config';
+import { bearsLoss, type DatasetRow } from '../config';
 import type { RowTemplate } from './row-template';
 import type { Tokenizer } from './tokenizer';
 
 export interface Piece {
   readonly text: string;
   readonly hasLoss: boolean;
+  /** An answer that is never learned from, not even where prompts are. */
+  readonly isMasked?: boolean;
 }
 
 export interface RenderedRow {
@@ -39,18 +41,21 @@ export function renderRow(
   if (row.kind === 'completion') {
     return plain([{ text: row.prompt, hasLoss: false }, ...answer(row.completion, eos)]);
   }
-  if (row.kind === 'chat') return plain(renderTurns(row.messages, eos));
+  if (row.kind === 'chat') return plain(renderTurns(toMessages(row), eos));
   const language = detectLanguage(row.instruction + row.input);
   const { prompt, completion } = formatInstruction({ ...row }, language);
   return plain([{ text: prompt, hasLoss: false }, ...answer(completion, eos)]);
 }
 
-/** A row as a conversation that ends with the assistant; turns after its last answer are dropped. */
+/** A row as a conversation that ends with an answer to learn from; turns after the last of those are dropped. */
 export function toMessages(row: Exclude<DatasetRow, { kind: 'tokens' | 'text' }>): ChatMessage[] {
   if (row.kind === 'chat') {
-    const last = row.messages.findLastIndex(({ role }) => role === 'assistant');
+    const last = row.messages.findLastIndex(bearsLoss);
     if (last === -1) {
-      throw new TextError('bad-row', 'the conversation has no assistant turn; there is no target.');
+      const found = row.messages.some(({ role }) => role === 'assistant')
+        ? 'answers of weight 0 alone'
+        : 'no assistant turn';
+      throw new TextError('bad-row', `the conversation has ${found}; there is no target.`);
     }
     return row.messages.slice(0, last + 1);
   }
@@ -65,10 +70,16 @@ export function toMessages(row: Exclude<DatasetRow, { kind: 'tokens' | 'text' }>
 }
 
 /** An answer and the eos that closes it; one that brings its own eos gets no second. */
-const answer = (text: string, eos: string): Piece[] => [
-  { text, hasLoss: true },
-  { text: text.endsWith(eos) ? '' : eos, hasLoss: true },
+const answer = (text: string, eos: string, how: Omit<Piece, 'text'> = LEARNED): Piece[] => [
+  { text, ...how },
+  { text: text.endsWith(eos) ? '' : eos, ...how },
 ];
+
+const LEARNED = { hasLoss: true };
+const lossOf = (turn: ChatMessage): Omit<Piece, 'text'> => ({
+  hasLoss: bearsLoss(turn),
+  isMasked: turn.noLoss === 'weight',
+});
 
 const plain = (pieces: readonly Piece[]): RenderedRow => ({
   pieces,
@@ -80,7 +91,8 @@ const plain = (pieces: readonly Piece[]): RenderedRow => ({
 export function renderTurns(messages: readonly ChatMessage[], eos: string): Piece[] {
   const pieces: Piece[] = [];
   let asked: string[] = [];
-  for (const { role, content } of messages) {
+  for (const turn of messages) {
+    const { role, content } = turn;
     if (role !== 'assistant') {
       asked.push(content);
       continue;
@@ -88,7 +100,7 @@ export function renderTurns(messages: readonly ChatMessage[], eos: string): Piec
     const instruction = asked.join('\n\n');
     const { prompt } = formatInstruction({ instruction }, detectLanguage(instruction));
     const gap = pieces.length === 0 ? '' : '\n\n';
-    pieces.push({ text: gap + prompt, hasLoss: false }, ...answer(content, eos));
+    pieces.push({ text: gap + prompt, hasLoss: false }, ...answer(content, eos, lossOf(turn)));
     asked = [];
   }
   return pieces;
@@ -102,31 +114,42 @@ function renderConversation(
   const render: Render = (part, addGenerationPrompt) =>
     renderChat(tokenizer, part, { addGenerationPrompt, date: TRAINING_DATE });
   const full = render(messages, false);
-  const spans: [begin: number, end: number][] = [];
+  const spans: Span[] = [];
   let isLastTurnOnly = false;
-  messages.forEach(({ role, content }, i) => {
-    if (role !== 'assistant') return;
+  messages.forEach((turn, i) => {
+    // An answer within what is asked is as the rest of it.
+    if (turn.role !== 'assistant' || turn.noLoss === 'prompt') return;
     const isLast = i === messages.length - 1;
+    const loss = lossOf(turn);
     const prompt = render(messages.slice(0, i), true);
     let begin: number | undefined = prompt.length;
     if (!full.startsWith(prompt)) {
-      begin = isLast ? findMarked(full, messages, render) : undefined;
-      isLastTurnOnly ||= !isLast;
+      // A turn that is not learned from is looked for all the same: nothing else keeps loss off it.
+      begin = isLast || loss.isMasked ? findMarked(full, messages, i, render) : undefined;
+      isLastTurnOnly ||= !isLast && loss.hasLoss;
     }
-    if (begin === undefined && isLast) throw unplaced();
+    if (begin === undefined && (isLast || loss.isMasked)) throw unplaced();
     if (begin === undefined) return;
     const upTo = isLast ? full : render(messages.slice(0, i + 1), false);
-    spans.push([begin, findEnd(full, begin, upTo, content, eos)]);
+    spans.push({ begin, end: findEnd(full, begin, upTo, turn.content, eos), ...loss });
   });
-  if (isLastTurnOnly) spans.splice(0, spans.length - 1);
-  const pieces = cutPieces(full, spans);
+  const kept = spans.filter(
+    ({ hasLoss }, i) => !hasLoss || !isLastTurnOnly || i === spans.length - 1,
+  );
+  const pieces = cutPieces(full, kept);
   if (!full.trimEnd().endsWith(eos)) pieces.push({ text: eos, hasLoss: true });
   return { pieces, addSpecialTokens: false, isLastTurnOnly };
 }
 
-/** Where the last answer starts in `full`: where the template puts a mark in its place. */
-function findMarked(full: string, messages: readonly ChatMessage[], render: Render) {
-  const marked = render([...messages.slice(0, -1), { role: 'assistant', content: MARK }], false);
+interface Span extends Omit<Piece, 'text'> {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Where an answer starts in `full`: where the template puts a mark in its place. */
+function findMarked(full: string, messages: readonly ChatMessage[], i: number, render: Render) {
+  const mark = { role: 'assistant', content: MARK } as const;
+  const marked = render([...messages.slice(0, i), mark, ...messages.slice(i + 1)], false);
   const at = marked.indexOf(MARK);
   return at !== -1 && full.startsWith(marked.slice(0, at)) ? at : undefined;
 }
@@ -151,12 +174,12 @@ function findEnd(full: string, begin: number, upTo: string, content: string, eos
   return end;
 }
 
-function cutPieces(full: string, spans: readonly [number, number][]): Piece[] {
+function cutPieces(full: string, spans: readonly Span[]): Piece[] {
   const pieces: Piece[] = [];
   let at = 0;
-  for (const [begin, end] of spans) {
+  for (const { begin, end, ...loss } of spans) {
     pieces.push({ text: full.slice(at, begin), hasLoss: false });
-    pieces.push({ text: full.slice(begin, end), hasLoss: true });
+    pieces.push({ text: full.slice(begin, end), ...loss });
     at = end;
   }
   pieces.push({ text: full.slice(at), hasLoss: false });

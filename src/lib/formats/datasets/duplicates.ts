@@ -12,7 +12,10 @@ export function rowKey(row: DatasetRow): string {
     case 'completion':
       return key(row.kind, row.prompt, row.completion);
     case 'chat':
-      return key(row.kind, ...row.messages.flatMap(({ role, content }) => [role, content]));
+      return key(
+        row.kind,
+        ...row.messages.flatMap(({ role, content, noLoss = '' }) => [role, content, noLoss]),
+      );
     case 'text':
       return key(row.kind, row.text);
     case 'tokens':

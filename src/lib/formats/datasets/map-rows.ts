@@ -2,6 +2,7 @@
  * Gives records a meaning: which schema their fields follow, and what is wrong with each row. Rows
  * that cannot be trained on are left out and reported; nothing is repaired silently.
  */
+import { bearsLoss } from '../../config/dataset-row';
 import { describeType, describeValue } from '../describe';
 import {
   OPENAI_KEYS,
@@ -167,7 +168,10 @@ function readText(
   return value;
 }
 
-/** Turns of one column or of several that follow each other; the last of them must hold an answer. */
+/**
+ * Turns of one column or of several that follow each other. Only answers of the last are learned from, and one of
+ * them must be.
+ */
 function readChat(
   record: DatasetRecord,
   fields: readonly string[],
@@ -178,11 +182,17 @@ function readChat(
   for (const [i, field] of fields.entries()) {
     const read = readTurns(record[field], field, keys, report);
     if (!read) return undefined;
-    if (i === fields.length - 1 && !read.some(({ role }) => role === 'assistant')) {
+    const isLast = i === fields.length - 1;
+    if (isLast && !read.some(({ role }) => role === 'assistant')) {
       const found = `${read.length} turns without an assistant`;
       return report.complain('no-answer', field, found);
     }
-    for (const turn of read) turns.push(turn);
+    if (isLast && !read.some(bearsLoss)) {
+      const count = read.filter(({ role }) => role === 'assistant').length;
+      return report.complain('no-weight', field, `${count} of weight 0`);
+    }
+    for (const turn of read)
+      turns.push(!isLast && bearsLoss(turn) ? { ...turn, noLoss: 'prompt' } : turn);
   }
   const messages = withSystem(record, turns, fields[0], report.complain);
   return messages && { kind: 'chat', messages };
@@ -233,6 +243,7 @@ function readIntegers(
 const SPOKEN_KINDS: ReadonlySet<RowProblemKind> = new Set([
   'length-mismatch',
   'no-answer',
+  'no-weight',
   'too-many-turns',
 ]);
 

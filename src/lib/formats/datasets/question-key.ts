@@ -2,6 +2,7 @@
  * What a row asks, as text by which the same question is found again: in another row, in another data set,
  * in another form. Looser than `rowKey`: case, width and white space do not count, and the answer is no part.
  */
+import { bearsLoss } from '../../config/dataset-row';
 import type { DatasetRow } from './types';
 
 /** Han, kana, hangul and their punctuation: a blank beside one of these is layout and no border of words. */
@@ -32,7 +33,7 @@ export function questionKey(row: DatasetRow): string {
     case 'completion':
       return foldText(row.prompt);
     case 'chat': {
-      const last = row.messages.findLastIndex(({ role }) => role === 'assistant');
+      const last = row.messages.findLastIndex(bearsLoss);
       const before = row.messages.slice(0, last === -1 ? undefined : last);
       return foldText(before.map(({ content }) => content).join('\n'));
     }
@@ -55,9 +56,7 @@ export function hasEmptyAnswer(row: DatasetRow): boolean {
     case 'completion':
       return foldText(row.completion) === '';
     case 'chat':
-      return row.messages.some(
-        ({ role, content }) => role === 'assistant' && foldText(content) === '',
-      );
+      return row.messages.some((turn) => bearsLoss(turn) && foldText(turn.content) === '');
     case 'text':
       return foldText(row.text) === '';
     case 'tokens':

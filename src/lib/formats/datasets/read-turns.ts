@@ -46,6 +46,10 @@ const ROLES = new Map<string, ChatRole>([
 /** Turns that are a call and no text. */
 const CALL_ROLES: ReadonlySet<string> = new Set(['function_call', 'tool_call', 'tool_calls']);
 const CALL_KEYS = ['tool_calls', 'function_call'] as const;
+/** OpenAI's 0 or 1. */
+const WEIGHT_KEY = 'weight';
+/** Axolotl's and ms-swift's; of another type they mean something else. */
+const LOSS_FLAGS: readonly string[] = ['train', 'training', 'loss'];
 
 /** `keys` are tried first, the other pair where a turn has no such speaker. */
 export function readTurns(
@@ -117,13 +121,28 @@ function readTurn(
   if (content === undefined) return undefined;
   if (role === 'assistant' && content.trim() === '')
     return complain('empty-output', where, fields[contentKey]);
+  const weight = fields[WEIGHT_KEY];
+  if (role === 'assistant' && isThere(weight) && weight !== 0 && weight !== 1)
+    return complain('wrong-weight', `${path}.${WEIGHT_KEY}`, weight);
+  let isMasked = false;
   for (const [key, value] of Object.entries(fields)) {
     const isRead =
       key === roleKey || key === contentKey || key === CALL_KEYS[0] || key === CALL_KEYS[1];
-    if (isRead || !isThere(value) || report.unread.size >= MAX_UNREAD) continue;
-    report.unread.add(`${field}[].${key.slice(0, MAX_NAME_CHARS)}`);
+    if (isRead || !isThere(value)) continue;
+    const says = saysLoss(key, value);
+    isMasked ||= says === false;
+    // Only answers bear loss, so that who asks for some on another turn is told that nobody heard it.
+    if (says === false || (says && role === 'assistant')) continue;
+    if (report.unread.size < MAX_UNREAD)
+      report.unread.add(`${field}[].${key.slice(0, MAX_NAME_CHARS)}`);
   }
-  return { role, content };
+  return role === 'assistant' && isMasked ? { role, content, noLoss: 'weight' } : { role, content };
+}
+
+/** What a field of a turn says about learning from it; undefined where it says nothing. */
+function saysLoss(key: string, value: unknown): boolean | undefined {
+  if (key === WEIGHT_KEY && (value === 0 || value === 1)) return value === 1;
+  return LOSS_FLAGS.includes(key) && typeof value === 'boolean' ? value : undefined;
 }
 
 /** Text, or a list of parts of text, which chat templates write one after another. */

@@ -24,6 +24,8 @@ export type RowProblemKind =
   | 'empty-output'
   | 'unknown-role'
   | 'no-answer'
+  | 'wrong-weight'
+  | 'no-weight'
   | 'tool-call'
   | 'not-text'
   | 'not-a-pair'

@@ -60,6 +60,8 @@ export const train: typeof zh = {
     'empty-output': 'The answer is empty',
     'unknown-role': 'Unknown role',
     'no-answer': 'No answer by the assistant',
+    'wrong-weight': 'The weight of an answer is 1 (learned) or 0 (not learned)',
+    'no-weight': 'Every answer has weight 0: nothing to learn; leave the row out',
     'tool-call':
       'A tool call cannot be learned from; leave the turn out, or write it as text in content',
     'not-text': 'Only parts of text can be learned from; leave the pictures and sounds out',

@@ -57,6 +57,8 @@ export const train = {
     'empty-output': '回答是空的',
     'unknown-role': '角色名不认识',
     'no-answer': '对话里没有模型的回答',
+    'wrong-weight': '回答的 weight 只能是 1（学）或 0（不学）',
+    'no-weight': '每个回答的 weight 都是 0，没有可学的；请去掉这一行',
     'tool-call': '工具调用没法学；请删掉这一轮，或把它写成 content 里的文字',
     'not-text': '只能学文字；请去掉图片、声音等内容',
     'not-a-pair': 'history 的每一项应是一对：问题、回答',
