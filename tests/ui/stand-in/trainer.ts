@@ -90,8 +90,8 @@ export class ScriptedTrainer {
       if (step % 40 === 0) {
         if (scenario === 'disk-full') await this.#fullDisk(step, progress, signal);
         else this.#saved(runId, request.name, step, progress);
-        say(step);
       }
+      if (step % (request.sampleEvery ?? 40) === 0) say(step);
     }
     const { stop } = this as { stop: { keep: boolean } | undefined };
     const keep = stop?.keep ?? true;
