@@ -97,7 +97,18 @@ describe('a form', () => {
 });
 
 describe('what is unsound falls back by itself', () => {
-  const HOSTILE: readonly unknown[] = [null, -1, 1e99, 'x', {}, [], [[]], '__proto__', { toString: 1 }, true];
+  const HOSTILE: readonly unknown[] = [
+    null,
+    -1,
+    1e99,
+    'x',
+    {},
+    [],
+    [[]],
+    '__proto__',
+    { toString: 1 },
+    true,
+  ];
 
   test('each argument, and its neighbours stay', () => {
     for (const name of Object.keys(TRAINING) as (keyof TrainingArguments)[]) {
