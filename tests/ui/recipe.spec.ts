@@ -11,6 +11,9 @@ const field = (page: Page, code: string) =>
   page.getByRole('textbox', { name: new RegExp(` ${code}$`) });
 const choice = (page: Page, code: string) => page.getByLabel(new RegExp(` ${code}$`));
 
+/** The last one; above it is told what came of loading settings. */
+const conflictOf = (page: Page) => page.locator('#recipe').getByRole('status').last();
+
 test('a schedule brings its own fields', async ({ page }) => {
   await openPage(page, '/train', { width: 390 });
   await page.getByText('Everything else').click();
@@ -44,7 +47,7 @@ test('products in 16 bits are offered where the device computes in 16 bits', asy
   await openPage(page, '/train');
   await page.getByText('Everything else').click();
   await fp16.check();
-  await expect(page.locator('#recipe').getByRole('status')).toBeEmpty();
+  await expect(conflictOf(page)).toBeEmpty();
   await expect(fp16).toBeChecked();
 });
 
@@ -67,7 +70,7 @@ for (const [locale, title, words, start] of [
     await page.getByText(title).click();
     const begin = page.getByRole('button', { name: start });
     await expect(begin).toBeEnabled();
-    const conflict = page.locator('#recipe').getByRole('status');
+    const conflict = conflictOf(page);
     await page.getByRole('checkbox', { name: /load_best_model_at_end$/ }).check();
     await choice(page, 'save_strategy').selectOption('steps');
     await expect(conflict).toContainText(words);

@@ -97,7 +97,7 @@ test('presets set what they name and leave the rest', async ({ page }) => {
   await preset('Quick').click();
   await expect(preset('Quick')).toHaveAttribute('aria-pressed', 'true');
   await expect(page.getByRole('textbox', { name: /^Rank/ })).toHaveValue('8');
-  await page.getByRole('button', { name: 'Back to the common recipe' }).click();
+  await page.getByRole('button', { name: 'Start afresh' }).click();
   await expect(preset('Balanced')).toHaveAttribute('aria-pressed', 'true');
   await expect(rate(page)).toHaveValue('2e-4');
 });

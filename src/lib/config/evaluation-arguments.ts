@@ -116,6 +116,7 @@ function readSteps(fields: Fields, name: string, fallback: number): number {
       name,
       value,
       'a whole number from 1, or a share of all steps between 0 and 1',
+      { needs: 'steps' },
     );
   return value;
 }

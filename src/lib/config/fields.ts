@@ -38,6 +38,9 @@ export function parseJsonObject(text: string, fileName: string): JsonObject {
   return value;
 }
 
+/** Kinds of values that an error names for the languages of the page. */
+export type Needed = 'number' | 'whole' | 'boolean' | 'text' | 'object' | 'steps';
+
 interface NumberRange {
   min?: number;
   max?: number;
@@ -68,7 +71,7 @@ export class Fields {
     const value = this.value(name) ?? fallback;
     if (value === undefined) throw this.missing(name, 'a number');
     if (typeof value !== 'number' || !Number.isFinite(value))
-      throw this.wrong(name, value, 'a finite number');
+      throw this.wrong(name, value, 'a finite number', { needs: 'number' });
     const { min = -Infinity, max = Infinity, open = false } = range;
     if (value < min || value > max || (open && (value === min || value === max)))
       throw this.outOfRange(name, value, min, max, open);
@@ -77,20 +80,22 @@ export class Fields {
 
   integer(name: string, fallback: number | undefined, range: NumberRange = {}): number {
     const value = this.number(name, fallback, range);
-    if (!Number.isSafeInteger(value)) throw this.wrong(name, value, 'a whole number');
+    if (!Number.isSafeInteger(value))
+      throw this.wrong(name, value, 'a whole number', { needs: 'whole' });
     return value;
   }
 
   boolean(name: string, fallback: boolean): boolean {
     const value = this.value(name) ?? fallback;
-    if (typeof value !== 'boolean') throw this.wrong(name, value, 'true or false');
+    if (typeof value !== 'boolean')
+      throw this.wrong(name, value, 'true or false', { needs: 'boolean' });
     return value;
   }
 
   text(name: string, fallback: string | undefined): string {
     const value = this.value(name) ?? fallback;
     if (value === undefined) throw this.missing(name, 'a text');
-    if (typeof value !== 'string') throw this.wrong(name, value, 'a text');
+    if (typeof value !== 'string') throw this.wrong(name, value, 'a text', { needs: 'text' });
     return value;
   }
 
@@ -102,22 +107,32 @@ export class Fields {
     const value = this.value(name) ?? fallback;
     if (value === undefined) throw this.missing(name, `one of ${choices.join(', ')}`);
     if (!choices.includes(value as Choice))
-      throw this.wrong(name, value, `one of ${choices.join(', ')}`);
+      throw this.wrong(name, value, `one of ${choices.join(', ')}`, {
+        allowed: choices.join(', '),
+      });
     return value as Choice;
   }
 
   nested(name: string): Fields | undefined {
     const value = this.value(name);
     if (value === undefined || value === null) return undefined;
-    if (!isJsonObject(value)) throw this.wrong(name, value, 'an object');
+    if (!isJsonObject(value)) throw this.wrong(name, value, 'an object', { needs: 'object' });
     return new Fields(value, `${this.fileName} (${name})`);
   }
 
-  wrong(name: string, found: unknown, allowed: string): ConfigError {
+  /** @param details what is needed, for sentences in other languages: a kind, or values in a list */
+  wrong(
+    name: string,
+    found: unknown,
+    allowed: string,
+    details: { needs?: Needed; allowed?: string } = {},
+  ): ConfigError {
     return new ConfigError(
       'wrong-type',
       `${this.fileName}: ${name} is ${describe(found)}, ${allowed} is needed.`,
-      { details: { fileName: this.fileName, field: name, found: describe(found) } },
+      {
+        details: { fileName: this.fileName, field: name, found: describe(found), ...details },
+      },
     );
   }
 
@@ -125,7 +140,12 @@ export class Fields {
     return new ConfigError(
       'unsupported-option',
       `${this.fileName}: ${name} is ${describe(found)}, which is not supported; supported: ${supported}.`,
-      { details: { fileName: this.fileName, field: name, found: describe(found) } },
+      {
+        details: {
+          ...{ fileName: this.fileName, field: name, found: describe(found) },
+          allowed: supported,
+        },
+      },
     );
   }
 
@@ -140,13 +160,18 @@ export class Fields {
   }
 
   private outOfRange(name: string, found: number, min: number, max: number, open: boolean) {
+    const bounds = {
+      ...(min !== -Infinity && { min }),
+      ...(max !== Infinity && { max }),
+      ...(open && { open: 'open' }),
+    };
     const low = min === -Infinity ? '' : `${open ? 'above' : 'at least'} ${min}`;
     const high = max === Infinity ? '' : `${open ? 'below' : 'at most'} ${max}`;
     const allowed = [low, high].filter(Boolean).join(' and ');
     return new ConfigError(
       'out-of-range',
       `${this.fileName}: ${name} is ${found}, it must be ${allowed}.`,
-      { details: { fileName: this.fileName, field: name, found, allowed } },
+      { details: { fileName: this.fileName, field: name, found, allowed, ...bounds } },
     );
   }
 }

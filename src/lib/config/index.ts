@@ -57,7 +57,13 @@ export {
   type PeftType,
   type PrefixTuningConfig,
 } from './peft-config';
-export { parseRecipeFile, type RecipeFile } from './recipe-file';
+export {
+  parseRecipeFile,
+  readRecipe,
+  writeRecipeFile,
+  type RecipeFile,
+  type UnusedSetting,
+} from './recipe-file';
 export {
   COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,

@@ -116,7 +116,9 @@ export function readTargets(
   if (value === 'all-linear') return [...LINEAR_MODULES];
   const list = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(list) || list.length === 0)
-    throw fields.wrong(name, value, `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`);
+    throw fields.wrong(name, value, `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`, {
+      allowed: LINEAR_MODULES.join(', '),
+    });
   // PEFT writes `all-linear` out as full paths; which layers they name, the adapter's keys tell.
   const names = (list as unknown[]).map((item) =>
     typeof item === 'string'
@@ -128,7 +130,12 @@ export function readTargets(
       throw new ConfigError(
         'unsupported-option',
         `${fields.fileName}: ${name} names ${describe(item)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
-        { details: { field: name, found: describe(item) } },
+        {
+          details: {
+            ...{ fileName: fields.fileName, field: name, found: describe(item) },
+            allowed: LINEAR_MODULES.join(', '),
+          },
+        },
       );
   return LINEAR_MODULES.filter((module) => names.includes(module));
 }

@@ -82,7 +82,14 @@ export function readLrSchedulerKwargs(
       throw new ConfigError(
         'unsupported-option',
         `${given.fileName}: ${type} takes no ${name}; it takes ${LR_SCHEDULER_KWARGS[type].join(', ') || 'nothing'}.`,
-        { details: { field: 'lr_scheduler_kwargs', found: name } },
+        {
+          details: {
+            ...{ fileName: fields.fileName, field: 'lr_scheduler_kwargs', found: name },
+            ...(LR_SCHEDULER_KWARGS[type].length > 0 && {
+              allowed: LR_SCHEDULER_KWARGS[type].join(', '),
+            }),
+          },
+        },
       );
   const number = (name: Name, range: { min?: number; max?: number; open?: boolean }) =>
     given.has(name) ? { [name]: given.number(name, undefined, range) } : {};
@@ -116,7 +123,9 @@ function requireWhatItNeeds(
   learningRate: number,
 ): void {
   const refuse = (field: string, sentence: string) => {
-    throw new ConfigError('out-of-range', `${given.fileName}: ${sentence}`, { details: { field } });
+    throw new ConfigError('out-of-range', `${given.fileName}: ${sentence}`, {
+      details: { fileName: given.fileName, field },
+    });
   };
   const needsMinimum = LR_SCHEDULER_KWARGS[type].includes('min_lr');
   if (needsMinimum && (min_lr === undefined) === (min_lr_rate === undefined))

@@ -108,6 +108,7 @@ function readIa3Config(fields: Fields): Ia3Config {
       'feedforward_modules',
       inner,
       `a subset of target_modules (${targets.join(', ')})`,
+      { allowed: targets.join(', ') },
     );
   return {
     peft_type: 'IA3',

@@ -1,6 +1,6 @@
 /**
- * A flat recipe in JSON, PEFT's names beside TrainingArguments': read in full, and what is in it without being
- * used told in a sentence each. A name that is not used is no error: recipes are shared with other programs.
+ * A flat recipe in JSON, PEFT's names beside TrainingArguments': written, and read in full; what is in it without
+ * being used is told in a sentence each. A name that is not used is no error: recipes are shared with other programs.
  */
 import { DEFAULT_LORA_CONFIG } from './lora-config';
 import { describe, parseJsonObject, type JsonObject } from './fields';
@@ -17,40 +17,75 @@ import {
   type TrainingArguments,
 } from './training-arguments';
 
+/** A name that changes nothing though it was meant to. */
+export interface UnusedSetting {
+  readonly name: string;
+  /** The name that stands for it here, where there is one. */
+  readonly meant?: string;
+  readonly sentence: string;
+}
+
 export interface RecipeFile {
   readonly peft: PeftConfig;
   readonly args: TrainingArguments;
-  /** One sentence for each name that changes nothing though it was meant to. */
+  /** What the file speaks of: PEFT's own files say nothing of the training, the Trainer's nothing of the method. */
+  readonly says: { readonly peft: boolean; readonly training: boolean };
+  readonly unused: readonly UnusedSetting[];
+  /** The sentences of what is unused. */
   readonly warnings: readonly string[];
 }
 
 /** @throws ConfigError naming the field, what was found and what is allowed */
-export function parseRecipeFile(text: string, fileName: string): RecipeFile {
-  const object = parseJsonObject(text, fileName);
-  const namesRead = new Set<string>();
-  const peft = readPeftConfig(object, fileName, namesRead);
-  const args = readTrainingArguments(object, fileName, DEFAULT_TRAINING_ARGUMENTS, namesRead);
-  return { peft, args, warnings: tellUnused(object, fileName, namesRead, peft) };
+export const parseRecipeFile = (text: string, fileName: string): RecipeFile =>
+  readRecipe(parseJsonObject(text, fileName), fileName);
+
+/** @throws ConfigError as `parseRecipeFile` does */
+export function readRecipe(object: JsonObject, fileName: string): RecipeFile {
+  const ofPeft = new Set<string>();
+  const ofTraining = new Set<string>();
+  const peft = readPeftConfig(object, fileName, ofPeft);
+  const args = readTrainingArguments(object, fileName, DEFAULT_TRAINING_ARGUMENTS, ofTraining);
+  const names = Object.keys(object).filter((name) => object[name] !== null);
+  const unused = findUnused(object, fileName, new Set([...ofPeft, ...ofTraining]), peft);
+  return {
+    peft,
+    args,
+    says: {
+      peft: names.some((name) => ofPeft.has(name)),
+      training: names.some((name) => ofTraining.has(name)),
+    },
+    unused,
+    warnings: unused.map(({ sentence }) => sentence),
+  };
 }
 
-function tellUnused(
+/** What `parseRecipeFile` reads as the same recipe, with every option written out. */
+export const writeRecipeFile = (peft: PeftConfig, args: TrainingArguments): string =>
+  `${JSON.stringify({ ...peft, ...args }, null, 2)}\n`;
+
+function findUnused(
   object: JsonObject,
   fileName: string,
   namesRead: ReadonlySet<string>,
   { peft_type }: PeftConfig,
-): string[] {
+): UnusedSetting[] {
   const ofMethods = namesOfMethods();
   return Object.entries(object).flatMap(([name, value]) => {
     if (namesRead.has(name)) return [];
     const known = KNOWN_SETTINGS.get(name);
     if (known?.isHarmless(value)) return [];
-    const tell = (rest: string) => [`${fileName}: ${shown(name)} is not used${rest}`];
+    const tell = (rest: string, meant?: string): UnusedSetting[] => [
+      { name: shown(name), meant, sentence: `${fileName}: ${shown(name)} is not used${rest}` },
+    ];
     if (known)
-      return tell(` (it is ${describe(value)})${known.instead ? `: ${known.instead}` : ''}.`);
+      return tell(
+        ` (it is ${describe(value)})${known.instead ? `: ${known.instead}` : ''}.`,
+        /^use (\w+)$/.exec(known.instead ?? '')?.[1],
+      );
     if (ofMethods.get(name)?.includes(value)) return [];
     if (ofMethods.has(name)) return tell(`: peft_type ${peft_type} has no such option.`);
     const nearest = nearestName(name, [...namesRead, ...ofMethods.keys()]);
-    return tell(nearest ? `; did you mean ${nearest}?` : '.');
+    return tell(nearest ? `; did you mean ${nearest}?` : '.', nearest);
   });
 }
 

@@ -11,6 +11,7 @@ import { datasets } from './datasets.svelte';
 import { engine, type Activity, type EngineRemote } from './engine.svelte';
 import { evaluations } from './evaluation.svelte';
 import { freeSpace } from './free-space.svelte';
+import { keepForm } from './keep-form.svelte';
 import { adoptKeepings, collectKeepings } from './keepings';
 import { models } from './models.svelte';
 import { runs } from './runs.svelte';
@@ -73,6 +74,7 @@ class Everything {
     const keepings = adoptKeepings(page, newIds);
     if (keepings.settings) settings.adopt(keepings.settings);
     if (keepings.chat) chat.adopt(keepings.chat);
+    if (keepings.form) keepForm(keepings.form);
   }
 
   async #run(

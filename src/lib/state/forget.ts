@@ -4,9 +4,11 @@ import { chat } from './chat.svelte';
 import { datasets } from './datasets.svelte';
 import { engine } from './engine.svelte';
 import { evaluations } from './evaluation.svelte';
+import { UNTOUCHED_FORM } from './kept-form';
 import { clearLocal } from './local-store';
 import { models } from './models.svelte';
 import { runs } from './runs.svelte';
+import { trainForm } from './train-form.svelte';
 import { training } from './training.svelte';
 
 export async function deleteEverything(): Promise<void> {
@@ -17,5 +19,6 @@ export async function deleteEverything(): Promise<void> {
   models.current = undefined;
   clearLocal();
   await Promise.all([models, datasets, runs, adapters, evaluations].map((list) => list.refresh()));
+  await trainForm.bringBack(UNTOUCHED_FORM);
   await engine.refreshDevice();
 }

@@ -1,8 +1,9 @@
 /**
- * What the page keeps for itself and an export takes along: settings, conversation, requests of runs. What
- * comes back is as hostile as any file; it adds to what is here and replaces nothing.
+ * What the page keeps for itself and an export takes along: settings, conversation, the Train page's form, requests
+ * of runs. What comes back is as hostile as any file; it adds to what is here and replaces nothing.
  */
 import type { PageKeepings } from '../rpc/engine-api';
+import { shapeKeptForm, type KeptForm } from './kept-form';
 import {
   shapeChat,
   shapeRequests,
@@ -19,6 +20,7 @@ export function collectKeepings(): PageKeepings {
     settings: readSaved('settings', shapeSettings),
     chat: readSaved('chat', shapeChat),
     requests: readSaved('requests', shapeRequests),
+    form: readSaved('form', shapeKeptForm),
   };
 }
 
@@ -26,6 +28,8 @@ export interface Adopted {
   /** Undefined where something was chosen here already. */
   settings?: SavedSettings;
   chat?: SavedChat;
+  /** Undefined where a form is kept here. */
+  form?: KeptForm;
 }
 
 /** @param newIds of items that came as copies */
@@ -46,9 +50,24 @@ export function adoptKeepings(
     ]),
   );
   const chat = shapeChat(page.chat);
+  const form = readSaved('form', shapeKeptForm) ? undefined : shapeKeptForm(page.form);
   return {
     settings: readSaved('settings', shapeSettings) ? undefined : shapeSettings(page.settings),
     chat: chat && renamedChat(chat, newIds),
+    form: form && renamedForm(form, newIds),
+  };
+}
+
+const idNow = (id: string | undefined, newIds: Readonly<Record<string, string>>) =>
+  id && (newIds[id] ?? id);
+
+function renamedForm(form: KeptForm, newIds: Readonly<Record<string, string>>): KeptForm {
+  return {
+    ...form,
+    modelId: idNow(form.modelId, newIds),
+    datasetId: idNow(form.datasetId, newIds),
+    evalDatasetId: idNow(form.evalDatasetId, newIds),
+    start: form.start && { ...form.start, adapterId: adapterNow(form.start.adapterId, newIds) },
   };
 }
 
@@ -57,7 +76,7 @@ function renamedChat(chat: SavedChat, newIds: Readonly<Record<string, string>>):
   const answer = (found: Answer): Answer => ({ ...found, adapterId: adapter(found.adapterId) });
   return {
     ...chat,
-    modelId: chat.modelId && (newIds[chat.modelId] ?? chat.modelId),
+    modelId: idNow(chat.modelId, newIds),
     adapterId: adapter(chat.adapterId),
     turns: chat.turns.map((turn) => ({
       ...turn,

@@ -180,16 +180,20 @@ export function shapeRequests(value: unknown): SavedRequests | undefined {
     .slice(-KEPT_REQUESTS);
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
+// --- readers of single values, for shapes elsewhere too ---------------------------------------
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+export const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
-const text = (value: unknown): string | undefined =>
+export const text = (value: unknown): string | undefined =>
   typeof value === 'string' ? value : undefined;
 
-const number = (value: unknown, min: number, max: number): number | undefined =>
+export const number = (value: unknown, min: number, max: number): number | undefined =>
   typeof value === 'number' && value >= min && value <= max ? value : undefined;
 
-const oneOf = <Value extends string>(value: unknown, values: readonly Value[]): Value | undefined =>
-  values.find((candidate) => candidate === value);
+export const oneOf = <Value extends string>(
+  value: unknown,
+  values: readonly Value[],
+): Value | undefined => values.find((candidate) => candidate === value);

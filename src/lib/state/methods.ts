@@ -45,6 +45,24 @@ export function peftOf({ method, lora, ia3, prefix }: MethodOptions): PeftConfig
   }
 }
 
+/** `peftOf` the other way: options of other methods stay. */
+export function withPeft<Options extends MethodOptions>(
+  options: Options,
+  peft: PeftConfig,
+): Options {
+  const method = methodOf(peft);
+  switch (peft.peft_type) {
+    case 'LORA':
+      return { ...options, method, lora: { ...peft, use_dora: false } };
+    case 'IA3':
+      return { ...options, method, ia3: peft };
+    case 'PREFIX_TUNING':
+      return { ...options, method, prefix: peft };
+    case 'FULL':
+      return { ...options, method };
+  }
+}
+
 /** Of an adapter that is there already. */
 export function methodOf(peft: PeftConfig): Method {
   switch (peft.peft_type) {

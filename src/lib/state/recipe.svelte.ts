@@ -12,7 +12,6 @@ import {
   type PrefixTuningConfig,
   type TrainingArguments,
 } from '../config';
-import type { DatasetSummary, ModelSummary } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
 import { withDefaultEvaluation } from './eval-default';
 import {
@@ -21,11 +20,14 @@ import {
   peftOf,
   RATES,
   usesLora,
+  withPeft,
   type Method,
   type MethodOptions,
 } from './methods';
+import { UNTOUCHED_FORM, type KeptForm, type KeptOptions } from './kept-form';
 import type { ChoiceOption, SwitchOption } from './recipe-groups';
 import { findConflict, type Conflict } from './recipe-conflicts';
+import type { RecipeParts } from './recommended-recipe';
 import { fitSchedule, shownSchedule, withScheduleOption } from './recipe-schedule';
 import { presetOf, withPreset, type Preset } from './presets';
 import {
@@ -36,33 +38,6 @@ import {
   shownNumbers,
   type NumberOption,
 } from './recipe-limits';
-
-export interface RecipeParts {
-  lora: LoraConfig;
-  training: TrainingArguments;
-}
-
-/** What was tuned for a bundled sample on the bundled model; undefined for any other pair. */
-export async function findRecommended(
-  model: Pick<ModelSummary, 'id' | 'origin'> | undefined,
-  dataset: Pick<DatasetSummary, 'id' | 'origin'> | undefined,
-): Promise<RecipeParts | undefined> {
-  if (model?.origin !== 'bundled' || dataset?.origin !== 'bundled') return undefined;
-  try {
-    const found = await engine.call((api) =>
-      api.recommendRecipe({ modelId: model.id, datasetId: dataset.id }),
-    );
-    return (
-      found && {
-        lora: { ...COMMON_RECIPE.lora, ...found.lora },
-        training: { ...COMMON_RECIPE.training, ...found.training },
-      }
-    );
-  } catch {
-    // Advice is not needed: the common recipe is there.
-    return undefined;
-  }
-}
 
 interface Parts extends MethodOptions {
   training: TrainingArguments;
@@ -94,11 +69,11 @@ class Recipe {
   #parts = $state.raw<Parts>(partsOf(COMMON_RECIPE));
   /** An edited recipe is the person's own and is never replaced unasked. */
   origin = $state<'common' | 'recommended' | 'edited'>('common');
-  evalShare = $state(0.1);
+  evalShare = $state(UNTOUCHED_FORM.evalShare);
   /** One a line, as typed. */
   samplePrompts = $state('');
   /** Steps between two rounds of them; 0 leaves it to the length of the run. */
-  sampleEvery = $state(0);
+  sampleEvery = $state(UNTOUCHED_FORM.sampleEvery);
   counts = $state.raw<{ trainableParams: number; allParams: number }>();
   /** The person chose the learning rate; a method may then only suggest another. */
   #rateIsOwn = $state(false);
@@ -185,7 +160,10 @@ class Recipe {
    * Takes over an adapter's own options and, where its run is known, how that was trained; undefined brings
    * back what the form held before.
    */
-  goOnFrom(adapter: { peft: PeftConfig; training?: TrainingArguments } | undefined): void {
+  goOnFrom(
+    adapter:
+      { peft: PeftConfig; training?: TrainingArguments; evaluationIsOwn?: boolean } | undefined,
+  ): void {
     if (this.locked && this.#before) {
       this.#parts = this.#before.parts;
       this.origin = this.#before.origin;
@@ -197,7 +175,7 @@ class Recipe {
     const evaluationIsOwn = this.#evaluationIsOwn;
     this.#before = { parts: this.#parts, origin: this.origin, evaluationIsOwn };
     // What an earlier run did by default is no choice for this one, whose data may hold nothing back.
-    if (adapter.training) this.#evaluationIsOwn = false;
+    if (adapter.training) this.#evaluationIsOwn = adapter.evaluationIsOwn ?? false;
     const learning_rate = this.#rateIsOwn
       ? this.training.learning_rate
       : this.#rateFor(this.method);
@@ -205,6 +183,41 @@ class Recipe {
       ...this.#parts,
       training: { ...this.#parts.training, learning_rate, ...adapter.training },
     });
+  }
+
+  /** Settings from elsewhere are the person's choice from now on. A method of an adapter stays. */
+  load({ peft, training }: { peft?: PeftConfig; training?: TrainingArguments }): void {
+    const parts = peft && !this.locked ? withPeft(this.#parts, peft) : this.#parts;
+    if (training) this.#rateIsOwn = this.#evaluationIsOwn = true;
+    const learning_rate = this.#rateIsOwn
+      ? parts.training.learning_rate
+      : this.#rateFor(parts.method);
+    this.#edit({ ...parts, training: training ?? { ...parts.training, learning_rate } });
+  }
+
+  /** As it outlives the page; of a run from an adapter what the form held before, and how it will be trained. */
+  keep(): Pick<KeptForm, 'options'> & { start: Omit<NonNullable<KeptForm['start']>, 'adapterId'> } {
+    const own = { parts: this.#parts, origin: this.origin, evaluationIsOwn: this.#evaluationIsOwn };
+    const { parts, origin, evaluationIsOwn } = this.#before ?? own;
+    const flags = { rateIsOwn: this.#rateIsOwn, evaluationIsOwn, tunedRate: this.#tunedRate };
+    return {
+      options: origin === 'edited' ? { ...parts, ...flags } : origin,
+      start: { training: own.parts.training, evaluationIsOwn: own.evaluationIsOwn },
+    };
+  }
+
+  bringBack(options: KeptForm['options']): void {
+    this.goOnFrom(undefined);
+    // A recipe that follows model and data is found anew.
+    if (typeof options === 'string') this.useCommon();
+    else this.#bringBack(options);
+  }
+
+  #bringBack({ rateIsOwn, evaluationIsOwn, tunedRate, ...parts }: KeptOptions): void {
+    this.#edit(parts);
+    this.#rateIsOwn = rateIsOwn;
+    this.#evaluationIsOwn = evaluationIsOwn;
+    this.#tunedRate = tunedRate;
   }
 
   /** The options of the method left behind stay for when it is chosen again. */

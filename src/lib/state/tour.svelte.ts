@@ -17,7 +17,7 @@ import { evaluations } from './evaluation.svelte';
 import { lang } from './lang.svelte';
 import { DEFAULT_GENERATION } from './local-shapes';
 import { models } from './models.svelte';
-import { findRecommended } from './recipe.svelte';
+import { findRecommended } from './recommended-recipe';
 import { findSample, sampleLanguageOf } from './samples';
 import { takeAway } from './take-away.svelte';
 import { training } from './training.svelte';

@@ -15,18 +15,17 @@ import { engine } from './engine.svelte';
 import { inspection } from './inspection.svelte';
 import { lang } from './lang.svelte';
 import { models } from './models.svelte';
-import { findRecommended, recipe, type RecipeParts } from './recipe.svelte';
+import type { EvalSource, KeptForm } from './kept-form';
+import { recipe } from './recipe.svelte';
 import { isAllowed } from './recipe-limits';
+import { findRecommended, type RecipeParts } from './recommended-recipe';
 import { recallRequest } from './remembered-requests';
 import { runs } from './runs.svelte';
-import { heldBackOf } from './samples';
+import { heldBackOf, isHeldBack } from './samples';
 import { training } from './training.svelte';
 import { slowerRequest, wayOn } from './ways-on';
 
 const PROMPTS = 2;
-
-/** Where the rows to evaluate on come from: the sample's own, another data set, or a share of the data. */
-export type EvalSource = 'bundled' | 'own' | 'share';
 
 class TrainForm {
   modelId = $state<string>();
@@ -36,7 +35,10 @@ class TrainForm {
   /** Of the chosen data; another choice begins with all of it again. */
   leaveOut = $state.raw<readonly LeaveOut[]>([]);
   #initAdapterId = $state<string>();
-  #suggested = '';
+  /** Undefined where the person has written some, or none. */
+  #suggested = $state<string | undefined>('');
+  /** The adapter to start from, until the list of them is read. */
+  #awaited = $state.raw<KeptForm['start']>();
 
   readonly model = $derived(models.byId(this.modelId) ?? models.preferred);
   readonly dataset = $derived(datasets.byId(this.datasetId));
@@ -156,9 +158,67 @@ class TrainForm {
   /** @param adapterId of the chosen model; undefined for the model as it is */
   startFrom(adapterId: string | undefined): void {
     const adapter = adapters.find(adapterId);
+    this.#awaited = undefined;
     this.#initAdapterId = adapter?.id;
     const training = runs.byId(adapter?.runId)?.training;
     recipe.goOnFrom(adapter && { peft: adapter.peft, training });
+  }
+
+  /** Everything that a person can fill in, as it outlives the page. */
+  keep(): KeptForm {
+    const { options, start } = recipe.keep();
+    const adapterId = this.#initAdapterId;
+    const isSuggested = recipe.samplePrompts === this.#suggested;
+    return {
+      modelId: this.modelId,
+      datasetId: this.datasetId,
+      leaveOut: this.leaveOut,
+      evalSource: this.#evalSource,
+      evalDatasetId: this.#evalDatasetId,
+      evalShare: recipe.evalShare,
+      samplePrompts: isSuggested ? undefined : recipe.samplePrompts,
+      sampleEvery: recipe.sampleEvery,
+      options,
+      start: this.#awaited ?? (adapterId === undefined ? undefined : { adapterId, ...start }),
+    };
+  }
+
+  /** The form as it was kept, without what is on this device no more. */
+  async bringBack(form: KeptForm): Promise<void> {
+    this.startFrom(undefined);
+    this.modelId = form.modelId;
+    this.datasetId = form.datasetId;
+    this.leaveOut = form.leaveOut;
+    this.#evalSource = form.evalSource;
+    this.#evalDatasetId = form.evalDatasetId;
+    recipe.evalShare = form.evalShare;
+    recipe.sampleEvery = form.sampleEvery;
+    recipe.samplePrompts = form.samplePrompts ?? '';
+    this.#suggested = form.samplePrompts === undefined ? '' : undefined;
+    recipe.bringBack(form.options);
+    this.#awaited = form.start;
+    await Promise.all([this.prepare(), runs.ensure()]);
+    if (this.#awaited === form.start) this.#settle();
+    if (this.datasetId === undefined) return;
+    // One who went back to the common recipe, though another is tuned for this pair, stays with it.
+    await this.followChoice({ apply: form.options !== 'common' || form.datasetId === undefined });
+    await this.#suggestPrompts(this.datasetId);
+  }
+
+  #settle(): void {
+    const start = this.#awaited;
+    // A list that could not be read says nothing.
+    if (adapters.loaded) this.#awaited = undefined;
+    if (models.loaded && !models.present.some(({ id }) => id === this.modelId))
+      this.modelId = undefined;
+    if (datasets.loaded && (!this.dataset || isHeldBack(this.dataset))) {
+      this.datasetId = undefined;
+      this.leaveOut = [];
+    }
+    const adapter = adapters.find(start?.adapterId);
+    if (!start || !adapter || adapter.modelId !== this.model?.id) return;
+    this.#initAdapterId = adapter.id;
+    recipe.goOnFrom({ ...start, peft: adapter.peft });
   }
 
   /** The form as it would be filled in to teach what a run has made something new. */
@@ -190,12 +250,12 @@ class TrainForm {
   }
 
   /** A recipe that nobody has edited follows model and data. */
-  async followChoice(): Promise<void> {
+  async followChoice({ apply = true } = {}): Promise<void> {
     const { model, dataset } = this;
     const found = await findRecommended(model, dataset);
     if (this.model?.id !== model?.id || this.dataset?.id !== dataset?.id) return;
     this.recommended = found;
-    if (recipe.origin === 'edited' || training.active) return;
+    if (!apply || recipe.origin === 'edited' || training.active) return;
     if (found) recipe.useRecommended(found);
     else recipe.useCommon();
   }

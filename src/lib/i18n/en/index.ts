@@ -3,6 +3,7 @@ import { common } from './common';
 import { curves } from './curves';
 import { data } from './data';
 import { evaluate } from './evaluate';
+import { formSettings } from './form-settings';
 import { frame } from './frame';
 import { home } from './home';
 import { models } from './models';
@@ -23,6 +24,7 @@ export const en = {
   curves,
   data,
   rounds,
+  formSettings,
   chat,
   evaluate,
   settings,

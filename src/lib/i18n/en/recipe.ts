@@ -6,7 +6,7 @@ export const recipe: typeof zh = {
   recommendedOffer:
     'There is a recipe tuned for this sample; the bundled model learns best with it.',
   recommendedOn: 'The recipe tuned for this sample is in use.',
-  common: 'Back to the common recipe',
+  common: 'Use the common recipe',
   paramsPending: 'The number of trainable parameters is worked out when training starts.',
   groups: {
     main: 'Changed most often',

@@ -9,6 +9,22 @@ const changes = ({ suggestion = '' }: ErrorDetails) =>
   ).join('、');
 const found = (d: ErrorDetails) => (d.found === undefined ? '' : `现在是 ${d.found}，`);
 
+const KINDS: Readonly<Record<string, string>> = {
+  number: '一个数',
+  whole: '整数',
+  boolean: ' true 或 false',
+  text: '一段文字',
+  object: '一个对象',
+  steps: '从 1 起的整数，或 0 到 1 之间的比例',
+};
+
+function bounds({ min, max, open }: ErrorDetails): string | undefined {
+  const ends = open === undefined ? '' : '（不含两端）';
+  if (min !== undefined && max !== undefined) return `${min} 到 ${max}${ends}`;
+  if (min !== undefined) return open === undefined ? `不小于 ${min}` : `大于 ${min}`;
+  return max === undefined ? undefined : `不大于 ${max}`;
+}
+
 /** One sentence a code: what was found, what is allowed, what to do. */
 export const errors = {
   unknown: (_d: ErrorDetails) =>
@@ -28,15 +44,20 @@ export const errors = {
     d.field === undefined
       ? '文件里缺少必需的字段，请使用发布时的原文件。'
       : `${at(d)}缺少 ${d.field}，请使用发布时的原文件。`,
-  'wrong-type': (d) =>
-    d.field === undefined
-      ? '有一处内容的类型不对，请检查后重试。'
-      : `${at(d)}${d.field} ${found(d)}${d.allowed === undefined ? '类型不对，请改正后重试' : `应当是 ${d.allowed}`}。`,
-  'out-of-range': (d) =>
-    d.field === undefined
-      ? '有一个数值超出了允许的范围，请改正后重试。'
-      : `${at(d)}${d.field} ${found(d)}${d.allowed === undefined ? '超出了允许的范围' : `允许的范围是 ${d.allowed}`}。`,
+  'wrong-type': (d) => {
+    const wanted = KINDS[d.needs ?? ''] ?? (d.allowed === undefined ? undefined : ` ${d.allowed}`);
+    if (d.field === undefined) return '有一处内容的类型不对，请检查后重试。';
+    return `${at(d)}${d.field} ${found(d)}${wanted === undefined ? '类型不对，请改正后重试' : `应当是${wanted}`}。`;
+  },
+  'out-of-range': (d) => {
+    const range = bounds(d) ?? d.allowed;
+    const kind = d.needs === 'whole' ? ' 的整数' : '';
+    if (d.field === undefined) return '有一个数值超出了允许的范围，请改正后重试。';
+    return `${at(d)}${d.field} ${found(d)}${range === undefined ? '与别的选项不合，请改正后重试' : `允许的范围是 ${range}${kind}`}。`;
+  },
   'not-json': (d) => `${d.fileName ?? '这个文件'} 不是 JSON，请检查文件内容，或换用 JSONL、CSV。`,
+  'no-settings': (d) =>
+    `${d.fileName ?? '这个文件'} 里没有读到训练设置；请选“保存设置”存下的文件、训练卡片、PEFT 的 adapter_config.json，或 Trainer 参数的 JSON。`,
 
   // device
   'no-webgpu': () =>

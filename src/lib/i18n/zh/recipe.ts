@@ -4,7 +4,7 @@ export const recipe = {
   recommended: '使用为这份样例调好的配方',
   recommendedOffer: '这份样例有一份调好的配方，自带的小模型用它学得最好。',
   recommendedOn: '正在使用为这份样例调好的配方。',
-  common: '恢复常用配方',
+  common: '改用常用配方',
   paramsPending: '开始训练时会算出可训练的参数量。',
   groups: {
     main: '最常调的',

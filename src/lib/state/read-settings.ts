@@ -1,0 +1,186 @@
+/**
+ * Settings of a run out of a file or a record: a flat recipe as the command line takes it, PEFT's
+ * `adapter_config.json`, the Trainer's arguments, or a run's card. Read whole or refused in one sentence. Pure.
+ */
+import {
+  checkRecipe,
+  ConfigError,
+  InkstoneError,
+  isJsonObject,
+  parseJsonObject,
+  readRecipe,
+  type JsonObject,
+  type PeftConfig,
+  type TrainingArguments,
+  type UnusedSetting,
+} from '../config';
+import type { LeaveOut, RunSummary } from '../rpc/engine-api';
+import { LEAVE_OUT, MOST_HELD_BACK, MOST_STEPS_BETWEEN_SAMPLES } from './kept-form';
+import { isObject, list, number, text } from './local-shapes';
+import { methodOf } from './methods';
+import { isAllowed, LIMITS, optionsOf, shownNumbers, type NumberOption } from './recipe-limits';
+import { shownSchedule } from './recipe-schedule';
+import type { RememberedRequest } from './local-shapes';
+
+/** Settings are a few KB; the card of a long run, whose log is in it, some MB. */
+export const MOST_SETTINGS_BYTES = 16 * 1024 ** 2;
+
+/** A model or data that a run had: by its id where it is here, else known again by its rows. */
+export interface NamedThing {
+  id: string;
+  name?: string;
+  sha256?: string;
+}
+
+/** What a run was beside its options; absent in files that say nothing of it. */
+export interface RunSurroundings {
+  model: NamedThing;
+  dataset: NamedThing;
+  evalDataset?: NamedThing;
+  evalShare: number;
+  leaveOut: readonly LeaveOut[];
+  samplePrompts: readonly string[];
+  sampleEvery: number;
+  startedFrom?: { adapterId: string; name: string };
+}
+
+export interface ReadSettings {
+  /** Absent where the file says nothing of the method. */
+  peft?: PeftConfig;
+  /** Absent where the file says nothing of the training. */
+  training?: TrainingArguments;
+  unused: readonly UnusedSetting[];
+  run?: RunSurroundings;
+}
+
+/** @throws InkstoneError or ConfigError, in one sentence; nothing is half read */
+export async function readSettingsFile(file: File): Promise<ReadSettings> {
+  const { name, size } = file;
+  if (size > MOST_SETTINGS_BYTES)
+    throw new InkstoneError(
+      'too-large',
+      `${name} has ${size} bytes; a file of settings has at most ${MOST_SETTINGS_BYTES}. ${CHOOSE}`,
+      { details: { fileName: name } },
+    );
+  return parseSettings(await file.text(), name);
+}
+
+const CHOOSE =
+  'Choose a file that “Save settings” wrote, a run’s card, PEFT’s adapter_config.json or the Trainer’s arguments in JSON.';
+
+/** @throws InkstoneError or ConfigError, in one sentence */
+export function parseSettings(content: string, fileName: string): ReadSettings {
+  const object = parseObject(content, fileName);
+  if (object.kind === 'inkstone-run-card') return readCard(object, fileName);
+  const { peft, args, says, unused } = readRecipe(object, fileName);
+  if (!says.peft && !says.training)
+    throw noSettings(fileName, `${fileName} names no setting of a run. ${CHOOSE}`);
+  return requireUsable(
+    { peft: says.peft ? peft : undefined, training: says.training ? args : undefined, unused },
+    fileName,
+  );
+}
+
+function parseObject(content: string, fileName: string): JsonObject {
+  try {
+    return parseJsonObject(content, fileName);
+  } catch (error) {
+    const { message } = error as Error;
+    // Their own next step is for files that were published.
+    throw noSettings(fileName, `${message.replace(/ Take the file as .*$/, '')} ${CHOOSE}`);
+  }
+}
+
+const noSettings = (fileName: string, message: string): InkstoneError =>
+  new InkstoneError('no-settings', message, { details: { fileName } });
+
+/** What this page could not show, or no run could begin with, is refused by name. */
+function requireUsable(settings: ReadSettings, fileName: string): ReadSettings {
+  const { peft, training } = settings;
+  if (peft && training) checkRecipe(peft, training);
+  const numbers: Partial<Record<NumberOption, unknown>> = {
+    ...(peft as object | undefined),
+    ...(training && { ...training, ...shownNumbers(training), ...shownSchedule(training) }),
+  };
+  const counting = optionsOf(peft ? methodOf(peft) : 'lora', training?.lr_scheduler_type);
+  for (const name of counting) {
+    const found = numbers[name];
+    if (found !== undefined && !isAllowed(name, found as number))
+      throw notOnThisPage(fileName, name, found);
+  }
+  return settings;
+}
+
+function notOnThisPage(fileName: string, field: NumberOption, value: unknown): ConfigError {
+  const { min, max, whole } = LIMITS[field];
+  const found = String(value);
+  return new ConfigError(
+    'out-of-range',
+    `${fileName}: ${field} is ${found}, on this page it is ${whole ? 'a whole number' : 'a number'} from ${min} to ${max}. Change it in the file, or give the file to the command line.`,
+    { details: { fileName, field, found, min, max, ...(whole && { needs: 'whole' }) } },
+  );
+}
+
+// --- runs ---------------------------------------------------------------------------------------
+
+/** @throws ConfigError for a run that was imported and that this page could not show */
+export function settingsOfRun(run: RunSummary, remembered: RememberedRequest | undefined) {
+  const named = (id: string, of: { name: string; hash?: string } | undefined): NamedThing => ({
+    id,
+    name: of?.name,
+    sha256: of?.hash,
+  });
+  const { provenance } = run;
+  const settings = {
+    peft: run.peft,
+    training: run.training,
+    unused: [],
+    run: {
+      model: named(run.modelId, provenance?.model),
+      dataset: named(run.datasetId, provenance?.dataset),
+      ...(run.evalDatasetId !== undefined && {
+        evalDataset: named(run.evalDatasetId, provenance?.evalDataset),
+      }),
+      evalShare: Math.min(run.evalShare, MOST_HELD_BACK),
+      leaveOut: run.leaveOut ?? [],
+      samplePrompts: remembered?.samplePrompts ?? [...new Set(run.samples.map((s) => s.prompt))],
+      sampleEvery: remembered?.sampleEvery ?? 0,
+      startedFrom: run.startedFrom,
+    },
+  } satisfies ReadSettings;
+  return requireUsable(settings, run.name);
+}
+
+function readCard(card: JsonObject, fileName: string): ReadSettings {
+  if (!isJsonObject(card.peft) || !isJsonObject(card.training))
+    throw noSettings(fileName, `${fileName} is a run’s card without peft or training. ${CHOOSE}`);
+  const { peft, args, unused } = readRecipe({ ...card.training, ...card.peft }, fileName);
+  const data = isObject(card.data) ? card.data : {};
+  const model = readThing(card.model);
+  const dataset = readThing(data);
+  const prompts = list(card.samples).flatMap((sample) =>
+    isObject(sample) ? (text(sample.prompt) ?? []) : [],
+  );
+  const run: RunSurroundings | undefined = model &&
+    dataset && {
+      model,
+      dataset,
+      evalDataset: readThing(data.evaluation),
+      evalShare: Math.min(number(data.evalShare, 0, 1) ?? 0, MOST_HELD_BACK),
+      leaveOut: LEAVE_OUT.filter((what) => list(data.leaveOut).includes(what)),
+      samplePrompts: [...new Set(prompts)],
+      sampleEvery: number(card.sampleEvery, 0, MOST_STEPS_BETWEEN_SAMPLES) ?? 0,
+      startedFrom: readStart(card.startedFrom),
+    };
+  return requireUsable({ peft, training: args, unused, run }, fileName);
+}
+
+function readThing(value: unknown): NamedThing | undefined {
+  if (!isObject(value) || typeof value.id !== 'string') return undefined;
+  return { id: value.id, name: text(value.name), sha256: text(value.sha256) };
+}
+
+function readStart(value: unknown): RunSurroundings['startedFrom'] {
+  if (!isObject(value) || typeof value.adapterId !== 'string') return undefined;
+  return { adapterId: value.adapterId, name: text(value.name) ?? value.adapterId };
+}

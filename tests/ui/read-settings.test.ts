@@ -1,0 +1,279 @@
+/**
+ * Plan: what the page saves is what the command line's parser reads, to the same recipe and without a warning, for
+ * every method and schedule; PEFT's and the Trainer's own files fill in the part that they speak of; a run and its
+ * card give the same settings; what no run could use, this page could not show or is no settings at all is refused
+ * by name, in both languages; hostile files are refused or read, and change nothing else.
+ */
+import { describe, expect, test } from 'vitest';
+import {
+  COMMON_RECIPE,
+  DEFAULT_IA3_CONFIG,
+  DEFAULT_PREFIX_CONFIG,
+  LR_SCHEDULER_TYPES,
+  parseRecipeFile,
+  writeRecipeFile,
+  type JsonObject,
+  type LoraConfig,
+  type PeftConfig,
+  type TrainingArguments,
+} from '../../src/lib/config';
+import { Xoshiro128 } from '../../src/lib/config/random';
+import { explainError } from '../../src/lib/i18n';
+import type { RunSummary } from '../../src/lib/rpc/engine-api';
+import {
+  METHODS,
+  methodOf,
+  peftOf,
+  withPeft,
+  type MethodOptions,
+} from '../../src/lib/state/methods';
+import {
+  MOST_SETTINGS_BYTES,
+  parseSettings,
+  readSettingsFile,
+  settingsOfRun,
+} from '../../src/lib/state/read-settings';
+import { fitSchedule } from '../../src/lib/state/recipe-schedule';
+import { makeRunCard } from '../../src/lib/state/run-card';
+import { RUNS } from './stand-in/fixtures';
+
+const { lora, training } = COMMON_RECIPE;
+const options: MethodOptions = {
+  method: 'lora',
+  lora,
+  ia3: DEFAULT_IA3_CONFIG,
+  prefix: DEFAULT_PREFIX_CONFIG,
+};
+const parse = (settings: object, name = 'c.json') => parseSettings(JSON.stringify(settings), name);
+
+const WAYS: readonly [string, Partial<LoraConfig>, Partial<TrainingArguments>][] = [
+  ['LoRA', {}, {}],
+  ['rsLoRA', { use_rslora: true, bias: 'lora_only' }, {}],
+  ['LoRA+', {}, { loraplus_lr_ratio: 16 }],
+  ['PiSSA', { init_lora_weights: 'pissa_niter_4' }, {}],
+  ['OLoRA', { init_lora_weights: 'olora', lora_dropout: 0 }, {}],
+  [
+    'QLoRA',
+    { target_modules: ['q_proj', 'down_proj'] },
+    { load_in_4bit: true, optim: 'adamw_8bit' },
+  ],
+];
+
+describe('what the page saves is what the command line reads', () => {
+  const expectSame = (peft: PeftConfig, args: TrainingArguments) => {
+    const file = parseRecipeFile(writeRecipeFile(peft, args), 'c.json');
+    expect(file).toEqual({
+      ...{ peft, args, unused: [], warnings: [] },
+      says: { peft: true, training: true },
+    });
+    // And what it makes of the form is what was saved.
+    const read = parseSettings(writeRecipeFile(peft, args), 'c.json');
+    expect(peftOf(withPeft(options, read.peft!))).toEqual(peft);
+    expect(read.training).toEqual(args);
+  };
+
+  test.each(WAYS)('%s', (_, part, args) => {
+    expectSame({ ...lora, ...part }, { ...training, ...args });
+  });
+
+  test.each(METHODS)('%s', (method) => {
+    const peft = peftOf({ ...options, method });
+    expect(methodOf(peft)).toBe(method);
+    expectSame(peft, training);
+  });
+
+  test.each(LR_SCHEDULER_TYPES)('%s', (lr_scheduler_type) => {
+    expectSame(lora, fitSchedule({ ...training, lr_scheduler_type }));
+  });
+
+  test('with evaluations, early stopping and the best checkpoint', () => {
+    expectSame(lora, {
+      ...training,
+      ...{ eval_strategy: 'steps', eval_steps: 10, save_strategy: 'steps', save_steps: 20 },
+      ...{ load_best_model_at_end: true, metric_for_best_model: 'eval_loss' },
+      ...{ early_stopping_patience: 2, neftune_noise_alpha: 5, save_total_limit: null },
+    });
+  });
+});
+
+describe('files of others', () => {
+  test("PEFT's adapter_config.json says nothing of the training", () => {
+    const {
+      peft,
+      training: args,
+      unused,
+    } = parse({
+      ...{ base_model_name_or_path: 'x', peft_type: 'LORA', task_type: 'CAUSAL_LM', r: 4 },
+      ...{ lora_alpha: 8, inference_mode: true, target_modules: ['v_proj'], modules_to_save: null },
+    });
+    expect(peft).toMatchObject({ r: 4, lora_alpha: 8, target_modules: ['v_proj'] });
+    expect([args, unused]).toEqual([undefined, []]);
+  });
+
+  test("the Trainer's arguments say nothing of the method", () => {
+    const {
+      peft,
+      training: args,
+      unused,
+    } = parse({
+      ...{ output_dir: 'out', learning_rate: 1e-3, num_train_epochs: 2, bf16: false },
+      ...{ max_seq_length: 512, learning_rte: 1, bf16_full_eval: true, foo: 1 },
+    });
+    expect(args).toMatchObject({ learning_rate: 1e-3, num_train_epochs: 2 });
+    expect(peft).toBeUndefined();
+    expect(unused.map(({ name, meant }) => [name, meant])).toEqual([
+      ['max_seq_length', 'max_length'],
+      ['learning_rte', 'learning_rate'],
+      ['bf16_full_eval', undefined],
+      ['foo', undefined],
+    ]);
+  });
+});
+
+describe('a run', () => {
+  const run: RunSummary = {
+    ...RUNS[0],
+    ...{ evalShare: 0.2, evalDatasetId: undefined, leaveOut: ['cut'] },
+    startedFrom: { adapterId: 'adapter-0', name: 'First' },
+  };
+
+  test('and its card give the same settings', () => {
+    const found = settingsOfRun(run, undefined);
+    expect(found).toMatchObject({
+      peft: run.peft,
+      training: run.training,
+      run: {
+        ...{ evalShare: 0.2, leaveOut: ['cut'], samplePrompts: ['感冒发烧应该怎么办？'] },
+        model: { id: 'nano-lm' },
+        dataset: { id: 'medical-zh', sha256: 'a'.repeat(64) },
+        startedFrom: { adapterId: 'adapter-0' },
+      },
+    });
+    const here = { model: undefined, dataset: undefined, evalDataset: undefined, appVersion: '1' };
+    expect(parse(makeRunCard(run, here))).toEqual(found);
+  });
+
+  test('has the questions and their rhythm as they are remembered', () => {
+    const { run: around } = settingsOfRun(run, {
+      ...{ evalShare: 0, samplePrompts: ['Why?'], sampleEvery: 7 },
+    });
+    expect(around).toMatchObject({ samplePrompts: ['Why?'], sampleEvery: 7 });
+  });
+
+  test('whose card is hostile is refused, or read without what is unsound', () => {
+    const card = {
+      kind: 'inkstone-run-card',
+      peft: lora,
+      training,
+      model: { id: 'm' },
+      data: { id: 'd', evalShare: 'x', leaveOut: [7, 'cut'], evaluation: [] },
+      samples: [{ prompt: 7 }, null, { prompt: 'Why?' }],
+      startedFrom: { adapterId: {} },
+      sampleEvery: -1,
+    };
+    expect(parse(card).run).toEqual({
+      ...{ model: { id: 'm' }, dataset: { id: 'd' }, evalShare: 0, leaveOut: ['cut'] },
+      ...{ samplePrompts: ['Why?'], sampleEvery: 0 },
+    });
+    expect(parse({ ...card, model: 7 }).run).toBeUndefined();
+    expect(() => parse({ ...card, peft: [] })).toThrow(/card without peft or training/);
+    expect(() => parse({ ...card, peft: { r: 'x' } })).toThrow(/r is "x", a finite number/);
+  });
+});
+
+describe('is refused by name', () => {
+  const refuse = (content: string) => {
+    try {
+      parseSettings(content, 'c.json');
+    } catch (error) {
+      return (['en', 'zh-CN'] as const).map((locale) => explainError(error, locale).sentence);
+    }
+    throw new Error('It was read.');
+  };
+
+  test.each([
+    [
+      { r: 'x' },
+      /^c\.json: r is "x", a finite number is needed/,
+      'c.json：r 现在是 "x"，应当是一个数。',
+    ],
+    [{ r: 0 }, /r is 0, it must be at least 1/, 'c.json：r 现在是 0，允许的范围是 1 到 2048。'],
+    [{ seed: 1.5 }, /a whole number is needed/, 'c.json：seed 现在是 1.5，应当是整数。'],
+    [{ shuffle: 'no' }, /true or false/, 'c.json：shuffle 现在是 "no"，应当是 true 或 false。'],
+    [{ optim: 'sgd' }, /one of adamw_torch/, /^c\.json：optim 现在是 "sgd"，应当是 adamw_torch, /],
+    [{ peft_type: 'VERA' }, /supported: LORA/, /peft_type 现在是 "VERA"，允许的是 LORA, IA3/],
+    [{ modules_to_save: ['x'] }, /FULL/, /modules_to_save 现在是 .*允许的是 null/],
+    [
+      { target_modules: ['x'] },
+      /target_modules names "x"/,
+      /target_modules 现在是 "x"，允许的是 q_proj/,
+    ],
+    [
+      { save_steps: 0.1 },
+      /save_steps is 0\.1, on this page it is a whole/,
+      /允许的范围是 1 到 1000000 的整数/,
+    ],
+    [
+      { num_train_epochs: 5000 },
+      /on this page it is a number from 0\.01 to 1000/,
+      /0\.01 到 1000。/,
+    ],
+    [{ lr_scheduler_type: 'linear', lr_scheduler_kwargs: { power: 2 } }, /takes no power/, /power/],
+    [{ peft_type: 'FULL', load_in_4bit: true }, /load_in_4bit/, /load_in_4bit/],
+    [{ load_best_model_at_end: true }, /needs an eval_strategy/, /load_best_model_at_end/],
+    [{ foo: 1 }, /names no setting of a run\. Choose a file/, /没有读到训练设置/],
+    [[], /holds \[\].* Choose a file/, /没有读到训练设置/],
+  ])('%j', (settings, english, chinese) => {
+    const [en, zh] = refuse(JSON.stringify(settings));
+    expect(en).toMatch(english);
+    expect(zh).toMatch(chinese);
+  });
+
+  test.each([
+    ['', /not JSON/],
+    ['{', /not JSON/],
+    ['r: 4', /not JSON/],
+    ['null', /holds null/],
+  ])('a file that holds %j', (content, english) => {
+    expect(refuse(content)[0]).toMatch(english);
+  });
+
+  test('brackets a hundred thousand deep, before anything walks them', () => {
+    expect(refuse(`{"r":${'['.repeat(1e5)}`)[0]).toMatch(/nests brackets deeper than 64/);
+  });
+
+  test('a file that is too large, before it is read', async () => {
+    const file = (size: number) => ({ name: 'c.json', size, text: async () => '{"r":4}' }) as File;
+    await expect(readSettingsFile(file(MOST_SETTINGS_BYTES + 1))).rejects.toThrow(/at most/);
+    await expect(readSettingsFile(file(7))).resolves.toMatchObject({ peft: { r: 4 } });
+  });
+});
+
+test('names of every object are names like any other', () => {
+  const { peft, unused } = parseSettings(
+    '{"r":4,"__proto__":{"lora_alpha":99},"constructor":1,"toString":2}',
+    'c.json',
+  );
+  expect(peft).toMatchObject({ r: 4, lora_alpha: 8 });
+  expect(unused.map(({ name }) => name)).toEqual(['__proto__', 'constructor', 'toString']);
+  expect(({} as { lora_alpha?: unknown }).lora_alpha).toBeUndefined();
+});
+
+test('any value anywhere is read or refused in a sentence', () => {
+  const random = new Xoshiro128(9);
+  const hostile: readonly unknown[] = [null, -1, 1e99, '', 'x', {}, [], [[]], true, { a: 1 }];
+  const whole = JSON.parse(writeRecipeFile(lora, training)) as JsonObject;
+  const names = Object.keys(whole);
+  let read = 0;
+  for (let round = 0; round < 3000; round++) {
+    const name = names[random.nextBelow(names.length)];
+    try {
+      parse({ ...whole, [name]: hostile[random.nextBelow(hostile.length)] });
+      read++;
+    } catch (error) {
+      expect((error as Error).name).toMatch(/^(Config|Inkstone)Error$/);
+      expect((error as Error).message).toContain('c.json');
+    }
+  }
+  expect(read).toBeGreaterThan(100);
+});
