@@ -4,23 +4,10 @@
  * is left and chosen again, up to the request; curves with their tables while a run goes, talking to it while
  * it pauses, a word after a long absence; two runs compared, and a run's card. axe looks at each state.
  */
-import AxeBuilder from '@axe-core/playwright';
 import { readFile } from 'node:fs/promises';
 import { expect, test, type Page } from '@playwright/test';
+import { expectAccessible } from './expect-accessible';
 import { openPage } from './open-page';
-
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
-  expect(
-    violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`),
-  ).toEqual([]);
-  const sideways = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  expect(sideways).toBe(0);
-}
 
 const rate = (page: Page) => page.getByRole('textbox', { name: /^Learning rate/ });
 const method = (page: Page, name: string) => page.getByRole('radio', { name, exact: true });
