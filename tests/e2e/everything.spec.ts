@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { expect, test, type Page } from '@playwright/test';
-import { openTrain, reaches, startRun, takeAdapter } from './short-run';
+import { openTrain, reaches, startAgain, startRun, takeAdapter } from './short-run';
 
 test.describe.configure({ timeout: 900_000 });
 
@@ -21,7 +21,7 @@ test('a stopped run goes into another browser and on there', async ({ context, b
   await page.close();
 
   page = await openTrain(context);
-  await startRun(page);
+  await startAgain(page);
   await reaches(page, 5);
   await page.getByRole('button', { name: 'Stop and keep' }).click();
   await expect(page.getByText('Training was stopped')).toBeVisible();

@@ -4,7 +4,15 @@
  * on, and the adapter that comes of it has the bytes of one whose run nobody disturbed.
  */
 import { expect, test, type BrowserContext, type Page } from '@playwright/test';
-import { openTrain, reaches, RUN_TIMEOUT_MS, startRun, STEPS, takeAdapter } from './short-run';
+import {
+  openTrain,
+  reaches,
+  RUN_TIMEOUT_MS,
+  startAgain,
+  startRun,
+  STEPS,
+  takeAdapter,
+} from './short-run';
 
 test.describe.configure({ timeout: 900_000 });
 
@@ -54,7 +62,7 @@ test('a run that was paused, talked to, crashed and closed ends in the bytes of 
   await undisturbed.close();
 
   let page = await openTrain(context);
-  await startRun(page);
+  await startAgain(page);
   await reaches(page, 3);
   await page.getByRole('button', { name: 'Pause', exact: true }).click();
   const resume = page.getByRole('button', { name: 'Continue', exact: true });

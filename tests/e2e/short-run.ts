@@ -32,6 +32,14 @@ export async function startRun(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Start training' }).click();
 }
 
+/** On a page of its own, with the form as it was filled in on the page before. */
+export async function startAgain(page: Page): Promise<void> {
+  await expect(page.getByRole('radio', { name: /Customer service \(English\)/ })).toBeChecked();
+  await expect(page.getByRole('textbox', { name: /^Maximum length/ })).toHaveValue('96');
+  await expect(page.getByLabel(/^Questions it is asked/)).toHaveValue('');
+  await page.getByRole('button', { name: 'Start training' }).click();
+}
+
 /** The run's own words about how far it is. */
 export const reaches = (page: Page, step: number) =>
   expect
