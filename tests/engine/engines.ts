@@ -1,10 +1,12 @@
 /** Engines over one disk, as a person's tabs come and go. */
 import { createEngine } from '$lib/engine';
-import { readZip } from '$lib/formats';
 import type { EngineApi, RunSummary } from '$lib/rpc/engine-api';
 import { FailingGpu } from './failing-gpu';
 import { Life, type Disk } from './mortal-storage';
+import { contentsOf } from './outcome';
 import { silent } from './small-model';
+
+export { learned } from './outcome';
 
 interface Parts {
   life?: Life;
@@ -27,18 +29,13 @@ export async function takeAdapter(
   const input = { modelId, adapterId, format: 'peft' } as const;
   const { file } = await startEngine(disk, { gpu }).exportModel(input, silent());
   gpu.loseDevice();
-  const entries = readZip(new Uint8Array(await file.arrayBuffer()));
-  return entries.map(({ name, read }) => `${name} ${Buffer.from(read()).toString('base64')}`);
+  return contentsOf(new Uint8Array(await file.arrayBuffer()));
 }
 
 export async function findRun(disk: Disk, name: string): Promise<RunSummary | undefined> {
   const runs = await startEngine(disk).listRuns(undefined, silent());
   return runs.find((run) => run.name === name);
 }
-
-/** A log without how fast each step was, which no two runs share. */
-export const learned = ({ log }: Pick<RunSummary, 'log'>) =>
-  log.map((entry) => ({ ...entry, tokens_per_second: undefined }));
 
 /** What a call is refused with. */
 export async function refusalOf(

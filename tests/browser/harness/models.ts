@@ -37,14 +37,16 @@ export interface TestAdapter {
   readonly biases: ReadonlyMap<string, Floats>;
 }
 
-async function bytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+/** A file of the repository. */
+export async function repositoryBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(`/repository/${path}`);
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
 /** A text file of the repository. */
-export const repositoryText = async (path: string) => new TextDecoder().decode(await bytes(path));
+export const repositoryText = async (path: string) =>
+  new TextDecoder().decode(await repositoryBytes(path));
 const text = repositoryText;
 
 export interface Tensors {
@@ -53,7 +55,7 @@ export interface Tensors {
 }
 
 export async function readTensors(path: string): Promise<Tensors> {
-  const file = await bytes(path);
+  const file = await repositoryBytes(path);
   const source = { fileName: path, fileSizeBytes: file.byteLength };
   const { tensors, dataOffset } = parseSafetensorsHeader(file, source);
   const result: Tensors = { floats: new Map(), ints: new Map() };

@@ -31,10 +31,12 @@ function repositoryFiles(): Plugin {
 export default defineConfig({
   root: path('.'),
   appType: 'mpa',
+  resolve: { alias: { $lib: `${repository}src/lib` } },
   plugins: [repositoryFiles(), bundledModels(`${repository}models`)],
   worker: { format: 'es' },
   build: {
     target: 'es2022',
+    rollupOptions: { input: [path('index.html'), path('engine-page.html')] },
     outDir: `${repository}node_modules/.cache/inference-harness`,
     emptyOutDir: true,
   },
