@@ -1,7 +1,7 @@
 /**
  * Freeing space. Plan: what a tab that died while it took in a model, or an adapter, or made a merged model has left can
  * be freed, at whatever moment, and nothing that is recorded goes; nor does what is being taken in just now, nor a
- * download that broke off.
+ * download that broke off. So can a checkpoint that a tab has died over, but not while a run may be writing it.
  */
 import { describe, expect, it } from 'vitest';
 import type { EngineApi } from '$lib/rpc/engine-api';
@@ -24,12 +24,21 @@ async function recordedFolders(disk: Disk): Promise<string[]> {
   ];
 }
 
-async function trained(disk: Disk): Promise<{ modelId: string; adapterId: string; files: File[] }> {
+interface Trained {
+  readonly modelId: string;
+  readonly datasetId: string;
+  readonly runId: string;
+  readonly adapterId: string;
+  readonly files: File[];
+}
+
+async function trained(disk: Disk): Promise<Trained> {
   const gpu = new FailingGpu();
   const engine = startEngine(disk, { gpu });
   const modelId = await importSmallModel(engine);
-  const rows = await importTokenRows(engine);
-  const { adapterId } = await engine.train(smallRun(modelId, rows, { max_steps: 1 }), silent());
+  const datasetId = await importTokenRows(engine);
+  const settings = smallRun(modelId, datasetId, { max_steps: 1 });
+  const { id: runId, adapterId } = await engine.train(settings, silent());
   const request = { modelId, adapterId, format: 'peft' } as const;
   const { file } = await engine.exportModel(request, silent());
   gpu.loseDevice();
@@ -37,7 +46,7 @@ async function trained(disk: Disk): Promise<{ modelId: string; adapterId: string
   const files = entries.map(
     ({ name, read }) => new File([read() as Uint8Array<ArrayBuffer>], name),
   );
-  return { modelId, adapterId: adapterId!, files };
+  return { modelId, datasetId, runId, adapterId: adapterId!, files };
 }
 
 async function copyOf(disk: Disk): Promise<Disk> {
@@ -121,5 +130,32 @@ describe('freeing space', () => {
     await disk.files.writeFile('models/model-of-nobody/config.json', new Uint8Array(7));
     expect(await engine.freeStorage(undefined, silent())).toBe(7);
     expect(await pathsOf(disk)).toEqual([`models/${id}/model.safetensors.part`]);
+  });
+
+  it('finds a checkpoint half written or half removed, but not while a run is going on', async () => {
+    const disk = new Disk();
+    const { modelId, datasetId, runId } = await trained(disk);
+    const engine = startEngine(disk);
+    await engine.freeStorage(undefined, silent());
+    const kept = await pathsOf(disk);
+    const left = `runs/${runId}/checkpoint-7/optimizer.safetensors`;
+    await disk.files.writeFile(left, new Uint8Array(5));
+
+    const freed: Promise<number>[] = [];
+    const another = smallRun(modelId, datasetId, { max_steps: 2 });
+    const { id } = await engine.train(another, {
+      ...silent(),
+      progress: (event) => {
+        if (event.kind === 'step' && event.step === 1)
+          freed.push(engine.freeStorage(undefined, silent()));
+      },
+    });
+    expect(await Promise.all(freed)).toEqual([0]);
+    expect(await pathsOf(disk)).toContain(left);
+
+    await engine.deleteRun({ runId: id }, silent());
+    expect(await engine.measureFreeable(undefined, silent())).toBe(5);
+    expect(await engine.freeStorage(undefined, silent())).toBe(5);
+    expect(await pathsOf(disk)).toEqual(kept);
   });
 });

@@ -178,6 +178,12 @@ interface ScannedFolder extends StoredCheckpoint {
   readonly isComplete: boolean;
 }
 
+/** Of these files the folders that a crash has left half written or half removed, or that are being written. */
+export const unfinishedFolders = (entries: readonly FileEntry[]): string[] =>
+  toFolders(entries)
+    .filter(({ isComplete }) => !isComplete)
+    .map(({ runId, step }) => checkpointFolder(runId, step));
+
 const onlyComplete = (folders: readonly ScannedFolder[]): StoredCheckpoint[] =>
   folders.filter(({ isComplete }) => isComplete);
 

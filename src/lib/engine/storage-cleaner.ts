@@ -5,8 +5,8 @@
  */
 import type { FileEntry } from '../storage';
 import { finalCheckpoint } from './adapter-id';
-import { checkpointFolder, runFolder } from './checkpoint-store';
-import type { EngineContext } from './context';
+import { checkpointFolder, runFolder, unfinishedFolders } from './checkpoint-store';
+import { isTraining, type EngineContext } from './context';
 import { importedFolder, type AdapterLibrary } from './adapter-library';
 import { arrivingOf } from './arrivals';
 import { folderOf, type ModelLibrary } from './model-library';
@@ -44,9 +44,12 @@ export class StorageCleaner {
     // What an import has moved into place is not recorded yet.
     if (await isArchiving()) return { entries: [], isSpare: () => false, older };
     const spareFolders = [EXPORTS, STAGE];
+    // Before the listing: what a run was writing then may be whole by now.
+    const isWriting = await isTraining();
     const entries: FileEntry[] = [];
     for (const folder of ['runs', 'models', 'adapters', ...spareFolders])
       entries.push(...(await files.list(folder)));
+    if (!isWriting) spareFolders.push(...unfinishedFolders(entries));
     // In this order: what arrives meanwhile is either not listed, or still held, or recorded.
     const arriving = await arrivingOf(foldersOf(entries));
     const runs = await this.runs.list();
