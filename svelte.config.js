@@ -7,7 +7,12 @@ export default {
   preprocess: vitePreprocess(),
   compilerOptions: { runes: true },
   kit: {
-    adapter: adapter({ fallback: '404.html', precompress: false }),
+    adapter: adapter({
+      pages: process.env.INKSTONE_BUILD,
+      fallback: '404.html',
+      precompress: false,
+    }),
+    outDir: process.env.INKSTONE_KIT ?? '.svelte-kit',
     alias: { $workers: 'workers', $models: 'models' },
     serviceWorker: { register: false },
     csp: { mode: 'hash', directives: pageDirectives },

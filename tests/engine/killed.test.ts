@@ -11,7 +11,8 @@ import { FailingGpu } from './failing-gpu';
 import { Disk, Killed, Life } from './mortal-storage';
 import { importSmallModel, importTokenRows, silent, smallRun } from './small-model';
 
-const KILLS = 10;
+/** Twenty-four in all; tests/browser/killed.spec.ts has twenty more over a browser's own files. */
+const KILLS = 8;
 
 /** One life: a run begun or gone on with. Undefined where it was killed before the end. */
 async function live(

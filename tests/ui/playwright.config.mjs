@@ -7,7 +7,8 @@ export default defineConfig({
   testMatch: '*.spec.ts',
   outputDir: '../../test-results/ui',
   globalSetup: './global-setup.ts',
-  workers: 1,
+  // Most of a page's time is waiting for the script.
+  workers: 2,
   fullyParallel: false,
   // The first page of a run waits for Vite to transform every module.
   timeout: 120_000,

@@ -1,25 +1,20 @@
 /**
- * The product's own development server with one difference: workers/engine.ts is replaced by the
- * scripted stand-in of this folder, so that pages can be looked at in states that are hard to reach.
- * Nothing of it is known to src.
+ * The product's own build with one difference: workers/engine.ts is replaced by the scripted stand-in of this
+ * folder, so that pages can be looked at in states that are hard to reach. Built, as a page of a development
+ * server asks for its modules one by one. Nothing of it is known to src.
  */
 import { fileURLToPath } from 'node:url';
-import { createServer, type Plugin, type ViteDevServer } from 'vite';
+import { build, preview, type Plugin, type PreviewServer } from 'vite';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+const OUT = path('../../.cache/stand-in');
 
 /** The scenario is a cookie of the test's browser context; a worker cannot read cookies itself. */
-function standIn(): Plugin {
+function scenario(): Plugin {
   return {
-    name: 'stand-in-engine',
-    enforce: 'pre',
-    load(id) {
-      return id.split('?')[0].endsWith('/workers/engine.ts')
-        ? `import ${JSON.stringify(path('./stand-in/worker.ts'))};`
-        : undefined;
-    },
-    configureServer(server) {
-      server.middlewares.use('/stand-in-scenario', (request, response) => {
+    name: 'stand-in-scenario',
+    configurePreviewServer({ middlewares }) {
+      middlewares.use('/stand-in-scenario', (request, response) => {
         const found = /(?:^|; )scenario=([\w-]+)/.exec(request.headers.cookie ?? '');
         response.setHeader('content-type', 'text/plain');
         response.end(found?.[1] ?? 'ordinary');
@@ -28,14 +23,21 @@ function standIn(): Plugin {
   };
 }
 
-export async function startStandIn(port: number): Promise<ViteDevServer> {
-  const server = await createServer({
+export async function startStandIn(port: number): Promise<PreviewServer> {
+  // Apart from the page's own build, which other tests use.
+  Object.assign(process.env, { INKSTONE_BUILD: `${OUT}/build`, INKSTONE_KIT: `${OUT}/kit` });
+  await build({
     root: path('../..'),
-    configFile: path('../../vite.config.ts'),
-    plugins: [standIn()],
-    worker: { plugins: () => [standIn()] },
-    server: { port, strictPort: true, fs: { allow: [path('.')] } },
+    // A file: SvelteKit reads it again for the half of the build that is the browser's.
+    configFile: path('./stand-in.vite.config.ts'),
     logLevel: 'warn',
   });
-  return server.listen();
+  return preview({
+    configFile: false,
+    root: OUT,
+    appType: 'mpa',
+    build: { outDir: 'build' },
+    plugins: [scenario()],
+    preview: { port, strictPort: true },
+  });
 }
