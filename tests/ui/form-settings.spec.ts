@@ -35,6 +35,8 @@ test('saved as the command line reads it, and loaded again, by button and by dro
   page,
 }) => {
   await openPage(page, '/train');
+  // The file is named after it.
+  await expect(page.getByLabel('Model to train')).toHaveValue('nano-lm');
   await method(page, 'DoRA').check();
   await field(page, 'r').fill('6');
   await field(page, 'learning_rate').fill('3e-4');
