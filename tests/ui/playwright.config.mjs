@@ -10,10 +10,8 @@ export default defineConfig({
   // Most of a page's time is waiting for the script.
   workers: 2,
   fullyParallel: false,
-  // The first page of a run waits for Vite to transform every module.
+  // Two browsers on two cores, each asked by axe for every element of a long page.
   timeout: 120_000,
-  // Vite's development server reloads every page when it finds a dependency it had not prepared.
-  retries: process.env.CI ? 1 : 0,
   expect: { timeout: 20_000 },
   reporter: 'list',
   use: {
