@@ -1,4 +1,4 @@
-/** `npx playwright test -c tests/browser`: the inference room in Chromium with a software GPU. */
+/** `npx playwright test -c tests/browser`: the rooms that need a browser, in Chromium with a software GPU. */
 import { defineConfig } from '@playwright/test';
 import { chromiumOptions } from '../../scripts/chromium-options.mjs';
 
@@ -7,8 +7,9 @@ export default defineConfig({
   outputDir: '../../test-results/browser',
   // A software GPU on a busy machine decodes a token a second.
   timeout: 600_000,
-  fullyParallel: false,
-  workers: 1,
+  // Half of a test is the compiler of the software GPU, in one thread: two at a time fill two cores.
+  fullyParallel: true,
+  workers: 2,
   reporter: 'list',
   use: {
     baseURL: 'http://localhost:4179',

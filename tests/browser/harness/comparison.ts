@@ -3,7 +3,7 @@ import type { TextGeneration } from '../../../src/lib/inference';
 import { openGolden, openNano, randomNano, type TestModel } from './models';
 
 export const GREEDY: TextGeneration = {
-  max_new_tokens: 24,
+  max_new_tokens: 12,
   temperature: 0,
   top_p: 1,
   top_k: 0,
