@@ -107,16 +107,23 @@ test('the bundled model: both backends agree over 21, 33 and 128 tokens and 12 g
   }
 });
 
-for (const backend of BACKENDS)
-  test(`the bundled model on ${backend} answers in whole characters`, async ({ page }) => {
-    for (const question of ['你好', 'Hello']) {
-      const answer = await run(page, 'ask', question, backend);
-      console.log(backend, answer.text, answer.newTokens, answer.stoppedBy);
-      expect(answer.newTokens).toBeGreaterThan(0);
-      expect(answer.pieces.join('')).toBe(answer.text);
-      expect(answer.pieces.some((piece) => piece.includes('\uFFFD'))).toBe(false);
-    }
-  });
+// Text and sampling are the processor's, whatever computes the logits; a software GPU decodes a token a second.
+test('the bundled model answers in whole characters', async ({ page }) => {
+  for (const question of ['你好', 'Hello']) {
+    const answer = await run(page, 'ask', question, 'wasm');
+    console.log(answer.text, answer.newTokens, answer.stoppedBy);
+    expect(answer.newTokens).toBeGreaterThan(0);
+    expect(answer.pieces.join('')).toBe(answer.text);
+    expect(answer.pieces.some((piece) => piece.includes('\uFFFD'))).toBe(false);
+  }
+});
+
+test('a seed repeats, another differs, a tiny top_p is greedy', async ({ page }) => {
+  const { a, b, c, narrow, greedy } = await run(page, 'sampling', 'wasm');
+  expect(a).toEqual(b);
+  expect(c).not.toEqual(a);
+  expect(narrow).toEqual(greedy);
+});
 
 for (const backend of BACKENDS) {
   test(`${backend}: the cache changes no choice`, async ({ page }) => {
@@ -141,13 +148,6 @@ for (const backend of BACKENDS) {
     expect(result.tokensAfterAbort).toBeLessThanOrEqual(1);
     expect(result.again).toBe(3);
     expect(result.aborted).toBe('signal');
-  });
-
-  test(`${backend}: a seed repeats, another differs, a tiny top_p is greedy`, async ({ page }) => {
-    const { a, b, c, narrow, greedy } = await run(page, 'sampling', backend);
-    expect(a).toEqual(b);
-    expect(c).not.toEqual(a);
-    expect(narrow).toEqual(greedy);
   });
 
   test(`${backend}: refuses by code and works after it`, async ({ page }) => {

@@ -5,7 +5,7 @@ import { expect, type BrowserContext, type Page } from '@playwright/test';
 import { readZip } from '../../src/lib/formats';
 import { useLanguage } from './tour-page';
 
-export const STEPS = 24;
+export const STEPS = 18;
 export const RUN_TIMEOUT_MS = 300_000;
 
 export async function openTrain(context: BrowserContext): Promise<Page> {

@@ -171,13 +171,13 @@ async function sampling(backend: Backend) {
   const run = (seed: number, top_p = 0.9) =>
     open.session.generate({
       promptIds: idsOfLength(5, 5120),
-      generation: { ...GREEDY, max_new_tokens: 5, temperature: 1, top_p, top_k: 50, seed },
+      generation: { ...GREEDY, max_new_tokens: 8, temperature: 1, top_p, top_k: 50, seed },
     });
   const [a, b, c] = [await run(1), await run(1), await run(2)];
   const narrow = await run(3, 1e-9);
   const greedy = await open.session.generate({
     promptIds: idsOfLength(5, 5120),
-    generation: { ...GREEDY, max_new_tokens: 5 },
+    generation: { ...GREEDY, max_new_tokens: 8 },
   });
   await open.dispose();
   return { a: a.ids, b: b.ids, c: c.ids, narrow: narrow.ids, greedy: greedy.ids };
