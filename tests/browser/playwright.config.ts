@@ -7,7 +7,7 @@ export default defineConfig({
   outputDir: '../../test-results/browser',
   // A software GPU on a busy machine decodes a token a second.
   timeout: 600_000,
-  // Half of a test is the compiler of the software GPU, in one thread: two at a time fill two cores.
+  // One at a time leaves some of two cores idle.
   fullyParallel: true,
   workers: 2,
   reporter: 'list',
