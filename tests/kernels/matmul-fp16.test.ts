@@ -132,7 +132,8 @@ describe('matmul with fp16', () => {
     const adapterInfo = { subgroupMinSize: 0, subgroupMaxSize: 0 };
     const like = (features: string[]) =>
       Gpu.counting({
-        device: { limits, features: new Set(features), adapterInfo },
+        device: { limits, adapterInfo },
+        granted: new Set(features),
         adapterName: 'an old card',
       } as unknown as Gpu);
     const on = (device: Gpu, fp16: boolean) =>

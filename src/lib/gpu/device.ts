@@ -14,7 +14,10 @@ const MAY_BE_A_LOSS: ReadonlySet<string> = new Set<GpuErrorCode>(['validation', 
 /** The loss of a device is told at most this much after what it broke has failed. */
 const LOSS_NEWS_MS = 200;
 
-/** ONNX Runtime's attention is wrong where a subgroup has fewer lanes than this. */
+/**
+ * ONNX Runtime's attention is wrong where a subgroup has fewer lanes than this: a device that it is given does not
+ * tell it of them.
+ */
 const SMALLEST_TRUSTED_SUBGROUP = 8;
 
 /** Numeric values of GPUBufferUsage, which Node has no global for until Dawn is loaded. */
@@ -43,6 +46,8 @@ export class Gpu {
   readonly features: GpuFeatures;
   /** Resolves, never rejects, when the device is gone for any reason but `dispose`. */
   readonly lost: Promise<GpuError>;
+  /** What the device was asked for and has, hidden or not. */
+  private readonly granted: ReadonlySet<string>;
   private readonly liveBuffers = new Map<GPUBuffer, number>();
   private readonly pipelines = new Map<
     string,
@@ -60,10 +65,11 @@ export class Gpu {
     /** The processor computes what this device is asked to. */
     readonly isSoftware: boolean,
   ) {
+    this.granted = new Set(device.features);
     this.features = {
-      f16: device.features.has('shader-f16'),
-      subgroups: device.features.has('subgroups'),
-      timestamps: device.features.has('timestamp-query'),
+      f16: this.granted.has('shader-f16'),
+      subgroups: this.granted.has('subgroups'),
+      timestamps: this.granted.has('timestamp-query'),
     };
     this.lost = new Promise((resolve) => {
       void device.lost.then((info) => {
@@ -96,7 +102,9 @@ export class Gpu {
         'WebGPU is here but no graphics adapter can be used. Turn on hardware acceleration in the browser settings.',
       );
     const wanted: GPUFeatureName[] = ['shader-f16', 'timestamp-query'];
-    if ((adapter.info.subgroupMinSize ?? 0) >= SMALLEST_TRUSTED_SUBGROUP) wanted.push('subgroups');
+    const isSoftware = isSoftwareAdapter(adapter.info);
+    const areTrusted = (adapter.info.subgroupMinSize ?? 0) >= SMALLEST_TRUSTED_SUBGROUP;
+    if (areTrusted || isSoftware) wanted.push('subgroups');
     const limits = adapter.limits;
     const requested = adapter.requestDevice({
       requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
@@ -119,7 +127,9 @@ export class Gpu {
       );
     });
     const name = nameAdapter(adapter.info) || 'unnamed adapter';
-    return new Gpu(device, name, isSoftwareAdapter(adapter.info));
+    const gpu = new Gpu(device, name, isSoftware);
+    if (!areTrusted) hideFeature(device, 'subgroups');
+    return gpu;
   }
 
   /**
@@ -128,7 +138,12 @@ export class Gpu {
    */
   static counting(like?: Gpu, limits?: CountedLimits): Gpu {
     const name = like?.adapterName ?? 'counting';
-    return new Gpu(countingDevice(like?.device, limits), name, like?.isSoftware ?? false);
+    const imitated = like && {
+      limits: like.device.limits,
+      adapterInfo: like.device.adapterInfo,
+      features: like.granted,
+    };
+    return new Gpu(countingDevice(imitated, limits), name, like?.isSoftware ?? false);
   }
 
   get liveBufferCount(): number {
@@ -362,6 +377,12 @@ export class Gpu {
       throw new GpuError('plan', `${tensor.label} has no memory yet: build its plan first.`);
     return tensor.memory;
   }
+}
+
+/** What is built on the device from now on sees it without the feature. */
+function hideFeature(device: GPUDevice, hidden: GPUFeatureName): void {
+  const features = new Set([...device.features].filter((feature) => feature !== hidden));
+  Object.defineProperty(device, 'features', { value: features });
 }
 
 const outOfMemory = (what: string): GpuError =>

@@ -18,6 +18,7 @@ import SUBGROUP_FORWARD_WGSL from './attention-subgroup.wgsl?raw';
 import WHOLE_WGSL from './attention-whole.wgsl?raw';
 import FORWARD_WGSL from './attention.wgsl?raw';
 import { KernelError } from './errors';
+import { hasEightLanes } from './subgroup-lanes';
 
 const MIN_HEAD_DIM = 8;
 const MAX_HEAD_DIM = 256;
@@ -31,8 +32,7 @@ const NO_WINDOW = 0x80000000;
 
 const WORKGROUP = 64;
 
-/** Lanes of a subgroup, rows of a tile and dimensions of a lane's quads side by side in the subgroup variant. */
-const SUBGROUP_LANES = 8;
+/** Rows of a tile and dimensions of a lane's quads side by side in the subgroup variant. */
 const SUBGROUP_ROWS = 16;
 const SUBGROUP_DIMENSIONS = 32;
 /** Quads of dimensions that a lane holds of heads wider than 32: two need no scores anew up to 64. */
@@ -77,10 +77,8 @@ export interface AttentionOptions extends AttentionShape {
 }
 
 /** Variants that this device can run, the fastest first. */
-export function attentionVariants({ features, device }: Gpu): AttentionVariant[] {
-  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
-  const eightLanes = subgroupMinSize === SUBGROUP_LANES && subgroupMaxSize === SUBGROUP_LANES;
-  return features.subgroups && eightLanes ? ['subgroup', 'register'] : ['register'];
+export function attentionVariants(gpu: Gpu): AttentionVariant[] {
+  return hasEightLanes(gpu) ? ['subgroup', 'register'] : ['register'];
 }
 
 /**

@@ -3,6 +3,7 @@
  * sides. Knows no tensors, only sizes and strides.
  */
 import { matmulLoads, storesQuads, type Product, type Strides } from './matmul-loads';
+import QUAD from './matmul-quad.wgsl?raw';
 import REGISTER from './matmul-register.wgsl?raw';
 import SIZES from './matmul-sizes.wgsl?raw';
 import STORE_ANY from './matmul-store-any.wgsl?raw';
@@ -43,7 +44,7 @@ export function matmulKernel(
   { bType, biasType, aOffset, outStrides, outOffset, fp16 }: MatmulOperands,
 ): MatmulKernel {
   const { M, N } = product;
-  const loads = matmulLoads(product, aOffset, variant === 'subgroup');
+  const loads = matmulLoads(product, aOffset, LANES[variant]);
   const isQuads = storesQuads(N, outStrides, outOffset);
   const store = isQuads ? STORE_QUADS : STORE_ANY;
   const prelude = weightPrelude(bType) + biasPrelude(biasType) + SIZES + loads.wgsl + store;
@@ -69,6 +70,13 @@ export function matmulKernel(
         block: { rows, columns: 4 },
       };
     }
+    case 'quad':
+      return {
+        name: name('quad'),
+        wgsl: `enable subgroups;\n${prelude}${QUAD}`,
+        tile: { rows: 8, columns: 16 },
+        block: { rows: 8, columns: 4 },
+      };
     case 'register': {
       const threadsX = registerThreadsX(M, N);
       return {
@@ -81,6 +89,9 @@ export function matmulKernel(
     }
   }
 }
+
+/** Over how many lanes the rows of `a` are spread. */
+const LANES = { tiled: 1, register: 1, quad: 4, subgroup: 8 } as const;
 
 const REGISTER_THREADS = 64;
 

@@ -2,6 +2,9 @@
  * How a matrix kernel loads its operands and stores its results: four elements at a time where they lie together and start at a
  * multiple of four, else one by one with strides. Knows layouts, not kernels.
  */
+import FOUR_ALONG_K from './matmul-four-along-k.wgsl?raw';
+import FOUR_ALONG_ROWS from './matmul-four-along-rows.wgsl?raw';
+import FOUR_ANY from './matmul-four-any.wgsl?raw';
 import LEFT_ALONG_K from './matmul-left-along-k.wgsl?raw';
 import LEFT_ALONG_ROWS from './matmul-left-along-rows.wgsl?raw';
 import LEFT_ANY from './matmul-left-any.wgsl?raw';
@@ -34,16 +37,24 @@ export interface Loads {
   readonly wgsl: string;
 }
 
-const LEFT = { k: LEFT_ALONG_K, rows: LEFT_ALONG_ROWS, any: LEFT_ANY };
-const OCTET = { k: OCTET_ALONG_K, rows: OCTET_ALONG_ROWS, any: OCTET_ANY };
+/** By how many invocations share what each loads of the left matrix. */
+const LEFT = {
+  1: { k: LEFT_ALONG_K, rows: LEFT_ALONG_ROWS, any: LEFT_ANY },
+  4: { k: FOUR_ALONG_K, rows: FOUR_ALONG_ROWS, any: FOUR_ANY },
+  8: { k: OCTET_ALONG_K, rows: OCTET_ALONG_ROWS, any: OCTET_ANY },
+} as const;
 const RIGHT = { k: RIGHT_ALONG_K, columns: RIGHT_ALONG_COLUMNS, any: RIGHT_ANY };
 
 /**
  * The left text and the right text of a product.
  * @param aOffset first element of `a` that takes part
- * @param isOctets whether rows of `a` are spread over the lanes of a subgroup
+ * @param lanes of the subgroup that rows of `a` are spread over; 1 where they are not
  */
-export function matmulLoads({ M, N, K, a, b }: Product, aOffset: number, isOctets: boolean): Loads {
+export function matmulLoads(
+  { M, N, K, a, b }: Product,
+  aOffset: number,
+  lanes: keyof typeof LEFT,
+): Loads {
   const left = !areQuads(aOffset)
     ? 'any'
     : a.column === 1 && areQuads(K, a.row)
@@ -57,7 +68,7 @@ export function matmulLoads({ M, N, K, a, b }: Product, aOffset: number, isOctet
       : b.column === 1 && areQuads(N, b.row)
         ? 'columns'
         : 'any';
-  return { name: `${left}-${right}`, wgsl: (isOctets ? OCTET : LEFT)[left] + RIGHT[right] };
+  return { name: `${left}-${right}`, wgsl: LEFT[lanes][left] + RIGHT[right] };
 }
 
 /** Whether results lie together by fours that start at a multiple of four. */

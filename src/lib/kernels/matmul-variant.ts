@@ -3,10 +3,13 @@
  * remembered. The choice never changes a result: all variants add in the same order and give the same bits.
  */
 import type { Gpu } from '../gpu';
-import { hasEightLanes } from './subgroup-lanes';
+import { subgroupLanes } from './subgroup-lanes';
 
-/** Named by idea: `register` and `subgroup` for adapters that run on a CPU, `tiled` for real GPUs. */
-export type MatmulVariant = 'register' | 'subgroup' | 'tiled';
+/**
+ * Named by idea: `tiled` for real GPUs; for adapters that run on a CPU `register`, and `quad` and `subgroup` where
+ * subgroups have 4 and 8 lanes.
+ */
+export type MatmulVariant = 'register' | 'quad' | 'subgroup' | 'tiled';
 
 /** What training multiplies: forward with weights (N, K), backward to the input, gradients of weights. */
 export type MatmulForm = 'a-bt' | 'a-b' | 'at-b';
@@ -17,21 +20,27 @@ export function matmulForm(transposeA: boolean, transposeB: boolean): MatmulForm
   return transposeA ? 'at-b' : transposeB ? 'a-bt' : 'a-b';
 }
 
+const OF_LANES: ReadonlyMap<number | undefined, MatmulVariant> = new Map([
+  [4, 'quad'],
+  [8, 'subgroup'],
+]);
+
 const chosen = new WeakMap<Gpu, Map<MatmulForm, MatmulVariant>>();
 
 /**
  * Variants worth measuring. Where one is known to win in every form it is the only one, since a CPU adapter
- * compiles a candidate for longer than the choice could save: `tiled` loses on all of them, and `subgroup`
- * was ahead of `register` in every comparison where it runs (tests/bench/LOG.md).
+ * compiles a candidate for longer than the choice could save: `tiled` loses on all of them, and `quad` and
+ * `subgroup` were ahead of `register` in every comparison where they run (tests/bench/LOG.md).
  */
 export function candidateMatmulVariants(gpu: Gpu): MatmulVariant[] {
   if (!gpu.isSoftware) return ['tiled', 'register'];
-  return availableMatmulVariants(gpu).includes('subgroup') ? ['subgroup'] : ['register'];
+  return [OF_LANES.get(subgroupLanes(gpu)) ?? 'register'];
 }
 
 /** Variants that this device can run. */
 export function availableMatmulVariants(gpu: Gpu): MatmulVariant[] {
-  return hasEightLanes(gpu) ? ['register', 'subgroup', 'tiled'] : ['register', 'tiled'];
+  const ofLanes = OF_LANES.get(subgroupLanes(gpu));
+  return ofLanes ? ['register', ofLanes, 'tiled'] : ['register', 'tiled'];
 }
 
 /** The variant in use for a form: the one chosen, or a guess from the adapter's name until one is. */

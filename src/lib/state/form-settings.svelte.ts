@@ -133,7 +133,10 @@ class FormSettings {
     this.clear();
     const before = trainForm.keep();
     try {
-      this.outcome = await change();
+      const outcome = await change();
+      // A run that started meanwhile took the form as it is: nothing of it to tell, nor to undo.
+      if (training.active) return;
+      this.outcome = outcome;
       this.#filled = { before, after: JSON.stringify(trainForm.keep()) };
     } catch (error) {
       this.failure = { of: 'fill', error };
