@@ -26,6 +26,11 @@ const MAX_HEAD_DIM = 256;
 /** Rows of a workgroup's tile, and the elements of ROWS x D that keep two tables within 16 KiB. */
 const MAX_TILE_ROWS = 32;
 const TILE_ELEMENTS = 2048;
+/**
+ * Rows of a tile of the narrow variant, as many as one thread has. SwiftShader clears each element of workgroup memory by
+ * code of its own, so that tiles of 32 rows take it half a second a kernel to compile.
+ */
+const NARROW_ROWS = 4;
 
 /** No window: larger than any T, small enough that a negative distance, wrapped, is larger still. */
 const NO_WINDOW = 0x80000000;
@@ -39,10 +44,10 @@ const SUBGROUP_DIMENSIONS = 32;
 const MOST_SUBGROUP_COLUMNS = 2;
 
 /**
- * Two ways to the same numbers up to rounding: `register` runs everywhere, `subgroup` on adapters whose
- * subgroups have exactly 8 lanes, which are CPUs (lavapipe), and is four times faster there.
+ * Ways to the same numbers up to rounding: `register` for real GPUs; `narrow`, the same in tiles of 4 rows, for CPUs;
+ * `subgroup` for those whose subgroups have exactly 8 lanes (lavapipe), four times faster there.
  */
-export type AttentionVariant = 'register' | 'subgroup';
+export type AttentionVariant = 'register' | 'narrow' | 'subgroup';
 
 export interface AttentionShape {
   label: string;
@@ -78,7 +83,8 @@ export interface AttentionOptions extends AttentionShape {
 
 /** Variants that this device can run, the fastest first. */
 export function attentionVariants(gpu: Gpu): AttentionVariant[] {
-  return hasEightLanes(gpu) ? ['subgroup', 'register'] : ['register'];
+  if (hasEightLanes(gpu)) return ['subgroup', 'narrow', 'register'];
+  return gpu.isSoftware ? ['narrow', 'register'] : ['register', 'narrow'];
 }
 
 /**
@@ -210,7 +216,8 @@ function variantOf(plan: PlanBuilder, { T, headDim, variant, firstKeys }: Attent
     firstKeys
       ? `const FIRST_KEYS = ${bindings}u;\nconst SIZES = ${bindings + 1}u;\n${SHAPE_WGSL}${SEGMENTS_WGSL}`
       : `const SIZES = ${bindings}u;\n${SHAPE_WGSL}${WHOLE_WGSL}`;
-  if ((variant ?? attentionVariants(plan.gpu)[0]) === 'subgroup') {
+  const chosen = variant ?? attentionVariants(plan.gpu)[0];
+  if (chosen === 'subgroup') {
     const columns = Math.min(MOST_SUBGROUP_COLUMNS, Math.ceil(headDim / SUBGROUP_DIMENSIONS));
     const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
       name: `${name}-${columns}${packed}`,
@@ -225,7 +232,10 @@ function variantOf(plan: PlanBuilder, { T, headDim, variant, firstKeys }: Attent
       tiles: Math.ceil(T / SUBGROUP_ROWS) * Math.ceil(headDim / (SUBGROUP_DIMENSIONS * columns)),
     };
   }
-  const rows = Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
+  const rows =
+    chosen === 'narrow'
+      ? NARROW_ROWS
+      : Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
   const constants = { D: headDim, ROWS: rows };
   const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
     name: name + packed,

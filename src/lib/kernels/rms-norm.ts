@@ -17,19 +17,20 @@ import SUBGROUP_SUM_WGSL from './rms-norm-sum-subgroup.wgsl?raw';
 import SUM_WGSL from './rms-norm-sum.wgsl?raw';
 import RMS_NORM_WEIGHT_WGSL from './rms-norm-weight.wgsl?raw';
 import RMS_NORM_WGSL from './rms-norm.wgsl?raw';
-import { hasEightLanes, SUBGROUP_LANES } from './subgroup-lanes';
+import { subgroupLanes } from './subgroup-lanes';
 
 const WORKGROUP = 64;
 /** The weight's gradient is summed in at most this many slices, of at least MIN_SLICE_ROWS rows. */
 const MAX_SLICES = 256;
 const MIN_SLICE_ROWS = 16;
 
-/** `subgroup` on adapters whose subgroups have exactly 8 lanes, which are CPUs; `workgroup` everywhere. */
+/** `subgroup` on adapters whose subgroups have exactly 4 or 8 lanes, which are CPUs; `workgroup` everywhere. */
 export type RmsNormVariant = 'subgroup' | 'workgroup';
 
 /** Variants that this device can run, the fastest first. They add in different orders. */
 export function rmsNormVariants(gpu: Gpu): RmsNormVariant[] {
-  return hasEightLanes(gpu) ? ['subgroup', 'workgroup'] : ['workgroup'];
+  const lanes = subgroupLanes(gpu);
+  return lanes === 4 || lanes === 8 ? ['subgroup', 'workgroup'] : ['workgroup'];
 }
 
 export interface RmsNormOptions {
@@ -130,12 +131,12 @@ function check(
   requireTensor(where, 'x', x, [N, C]);
   requireTensor(where, 'weight', weight, [C], WEIGHT_DTYPES);
   const width = packWidth(C);
-  const isSubgroup = variant === 'subgroup';
-  const lanes = isSubgroup ? SUBGROUP_LANES : lanesOf(C / width);
-  const rows = isSubgroup ? 1 : WORKGROUP / lanes;
+  const subgroup = variant === 'subgroup' ? subgroupLanes(gpu) : undefined;
+  const lanes = subgroup ?? lanesOf(C / width);
+  const rows = subgroup ? 1 : WORKGROUP / lanes;
   const text = packPrelude(width) + weightPrelude(weight.dtype, width) + RMS_NORM_WGSL;
   const geometry = {
-    kernel: isSubgroup
+    kernel: subgroup
       ? { name: 'rms-norm-subgroup', wgsl: `enable subgroups;\n${text}${SUBGROUP_SUM_WGSL}` }
       : { name: 'rms-norm', wgsl: text + SUM_WGSL },
     constants: { C, LANES: lanes, ROWS: rows },

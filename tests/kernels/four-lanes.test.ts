@@ -2,7 +2,7 @@
  * Plan: on a device whose subgroups have 4 lanes the products of training are those of `quad`; they have the bits of
  * `register`, which matmul.test.ts holds against float64: all transpositions, sizes around the tile and far from it,
  * split and whole, `b` in 16 bits, with bias, factor and accumulation, and with rows whose number only the GPU
- * knows. ONNX Runtime, which is given the same device, sees no subgroups.
+ * knows. RMSNorm by such a subgroup equals the oracle. ONNX Runtime, which is given the same device, sees no subgroups.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DType, Gpu, Tensor } from '$lib/gpu';
@@ -12,8 +12,11 @@ import {
   candidateMatmulVariants,
   type MatmulVariant,
 } from '$lib/kernels/matmul-variant';
+import { rmsNormBackward, rmsNormForward, rmsNormVariants } from '$lib/kernels/rms-norm';
 import { requestTestGpu } from '../dawn';
+import { relativeError, uniform, upload as uploadValues } from './oracle/add-harness';
 import { randomMatrix, roundedTo, runPlan, upload } from './oracle/matmul';
+import { rmsNorm, rmsNormGradients } from './oracle/rms-norm';
 
 /** One, around the tile of 8 by 16, long K that is split; multiples of 4, which are loaded by fours, and others. */
 const SIZES = [
@@ -27,7 +30,7 @@ const SIZES = [
 ] as const;
 const BOTH = [false, true];
 
-describe('products in subgroups of 4 lanes', () => {
+describe('in subgroups of 4 lanes', () => {
   let gpu: Gpu;
   const made: Tensor[] = [];
   const keep = (tensor: Tensor) => (made.push(tensor), tensor);
@@ -54,7 +57,7 @@ describe('products in subgroups of 4 lanes', () => {
     free();
   }
 
-  it('are the only candidates, and hidden from who is given the device', () => {
+  it('products are those of quad, and the subgroups hidden from who is given the device', () => {
     expect(candidateMatmulVariants(gpu)).toEqual(['quad']);
     expect(availableMatmulVariants(gpu)).toEqual(['register', 'quad', 'tiled']);
     expect(gpu.features.subgroups).toBe(true);
@@ -64,7 +67,7 @@ describe('products in subgroups of 4 lanes', () => {
 
   for (const transposeA of BOTH)
     for (const transposeB of BOTH)
-      it(`have the bits of register: transposeA ${transposeA}, transposeB ${transposeB}`, async () => {
+      it(`products have the bits of register: transposeA ${transposeA}, transposeB ${transposeB}`, async () => {
         for (const [M, K, N] of SIZES) {
           const a = keep(
             upload(gpu, 'a', transposeA ? randomMatrix(K, M, 1) : randomMatrix(M, K, 1)),
@@ -80,7 +83,7 @@ describe('products in subgroups of 4 lanes', () => {
       });
 
   for (const dtype of ['f16', 'bf16'] as DType[])
-    it(`have the bits of register, b in ${dtype}`, async () => {
+    it(`products have the bits of register, b in ${dtype}`, async () => {
       for (const [M, K, N] of [
         [9, 17, 15],
         [20, 48, 36],
@@ -91,7 +94,7 @@ describe('products in subgroups of 4 lanes', () => {
       }
     });
 
-  it('have the bits of register with a bias, a factor and accumulation, whole and split', async () => {
+  it('products have the bits of register with a bias, a factor and accumulation, whole and split', async () => {
     for (const [M, K, N] of [
       [19, 45, 37],
       [12, 1100, 24],
@@ -114,7 +117,7 @@ describe('products in subgroups of 4 lanes', () => {
     }
   });
 
-  it('leave the rows that are not live', async () => {
+  it('products leave the rows that are not live', async () => {
     const [M, K, N] = [21, 40, 13];
     const a = keep(upload(gpu, 'a', randomMatrix(M, K, 7)));
     const b = keep(upload(gpu, 'b', randomMatrix(K, N, 8)));
@@ -129,5 +132,34 @@ describe('products in subgroups of 4 lanes', () => {
       expect(await run('quad'), `${live} live`).toEqual(await run('register'));
     }
     free();
+  });
+
+  it('RMSNorm and its gradient equal the oracle', async () => {
+    expect(rmsNormVariants(gpu)[0]).toBe('subgroup');
+    const epsilon = 1e-6;
+    for (const [N, C] of [
+      [1, 3],
+      [5, 16],
+      [7, 130],
+      [33, 256],
+    ]) {
+      const x = uniform(N * C, 1);
+      const weight = uniform(C, 2, 0.5, 1.5);
+      const dOut = uniform(N * C, 3);
+      const tensors = {
+        x: keep(uploadValues(gpu, 'x', [N, C], x)),
+        weight: keep(uploadValues(gpu, 'weight', [C], weight)),
+        dOut: keep(uploadValues(gpu, 'dOut', [N, C], dOut)),
+      };
+      const [out, dX] = await runPlan(gpu, (plan) => {
+        const forward = rmsNormForward(plan, { label: '/norm', ...tensors, epsilon });
+        const dX = rmsNormBackward(plan, { label: '/norm', ...tensors, rstd: forward.rstd });
+        return [forward.out, dX];
+      });
+      const expected = rmsNormGradients(dOut, x, weight, epsilon);
+      expect(relativeError(out, rmsNorm(x, weight, epsilon).out), `${[N, C]}`).toBeLessThan(1e-5);
+      expect(relativeError(dX, expected.dX), `${[N, C]}`).toBeLessThan(1e-5);
+      free();
+    }
   });
 });
