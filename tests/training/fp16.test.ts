@@ -57,7 +57,8 @@ describe('fp16', () => {
         args: readTrainingArguments({ ...settings, fp16 }, 'config.json'),
         trained: { count: 4, longest: 16 },
         gpu: {
-          device: { limits, features: new Set(features), adapterInfo },
+          device: { limits, adapterInfo },
+          granted: new Set(features),
           adapterName: 'an old card',
         } as unknown as Gpu,
       });
