@@ -81,8 +81,8 @@ describe('attention', () => {
   }
 
   /**
-   * The register kernels take lavapipe's compiler seconds for each head width. Where that driver runs the
-   * subgroup kernels, one width of each shape of tile stands for the others; elsewhere all widths run.
+   * The fastest variant runs every head width; of the others, which take lavapipe's compiler seconds for each,
+   * one width of each shape of tile stands for the rest.
    */
   const variantsFor = (headDim: number) =>
     attentionVariants(gpu).filter((_, i) => i === 0 || [24, 32, 96, 128].includes(headDim));

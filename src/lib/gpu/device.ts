@@ -128,7 +128,7 @@ export class Gpu {
     });
     const name = nameAdapter(adapter.info) || 'unnamed adapter';
     const gpu = new Gpu(device, name, isSoftware);
-    if (!areTrusted) hideFeature(device, 'subgroups');
+    if (!areTrusted && gpu.features.subgroups) hideFeature(device, 'subgroups');
     return gpu;
   }
 

@@ -3,18 +3,21 @@
 @group(0) @binding(0) var<storage, read> aQuads: array<vec4<f32>>;
 
 // Where the four rows at `row` start. M is a multiple of 4, so they are whole or outside.
-fn fourPlace(row: u32, rows: u32, lane: u32) -> u32 {
+fn lanePlace(row: u32, rows: u32, lane: u32) -> u32 {
   return (sizes.aOffset + min(row, rows - 4u)) / 4u;
 }
 
-fn fourStep() -> u32 {
+fn laneStep() -> u32 {
   return sizes.aColumnStride / 4u;
 }
 
-// Column i of the result: row i at the four steps.
-fn loadFour(place: u32, step: u32, k: u32, end: u32, lane: u32) -> mat4x4<f32> {
+fn loadLane(place: u32, step: u32, k: u32, end: u32, lane: u32) -> vec4<f32> {
   let kHere = k + lane;
-  let own = select(vec4<f32>(), aQuads[place + min(kHere, end - 1u) * step], kHere < end);
+  return select(vec4<f32>(), aQuads[place + min(kHere, end - 1u) * step], kHere < end);
+}
+
+// Column i of the result: row i at the four steps.
+fn fourRows(own: vec4<f32>) -> mat4x4<f32> {
   return transpose(mat4x4<f32>(
     quadBroadcast(own, 0u),
     quadBroadcast(own, 1u),

@@ -2,15 +2,15 @@
  * How a matrix kernel loads its operands and stores its results: four elements at a time where they lie together and start at a
  * multiple of four, else one by one with strides. Knows layouts, not kernels.
  */
-import FOUR_ALONG_K from './matmul-four-along-k.wgsl?raw';
 import FOUR_ALONG_ROWS from './matmul-four-along-rows.wgsl?raw';
-import FOUR_ANY from './matmul-four-any.wgsl?raw';
+import FOUR_ROWS from './matmul-four-rows.wgsl?raw';
+import LANE_ALONG_K from './matmul-lane-along-k.wgsl?raw';
+import LANE_ANY from './matmul-lane-any.wgsl?raw';
 import LEFT_ALONG_K from './matmul-left-along-k.wgsl?raw';
 import LEFT_ALONG_ROWS from './matmul-left-along-rows.wgsl?raw';
 import LEFT_ANY from './matmul-left-any.wgsl?raw';
-import OCTET_ALONG_K from './matmul-octet-along-k.wgsl?raw';
 import OCTET_ALONG_ROWS from './matmul-octet-along-rows.wgsl?raw';
-import OCTET_ANY from './matmul-octet-any.wgsl?raw';
+import OCTET_ROWS from './matmul-octet-rows.wgsl?raw';
 import RIGHT_ALONG_COLUMNS from './matmul-right-along-columns.wgsl?raw';
 import RIGHT_ALONG_K from './matmul-right-along-k.wgsl?raw';
 import RIGHT_ANY from './matmul-right-any.wgsl?raw';
@@ -40,8 +40,8 @@ export interface Loads {
 /** By how many invocations share what each loads of the left matrix. */
 const LEFT = {
   1: { k: LEFT_ALONG_K, rows: LEFT_ALONG_ROWS, any: LEFT_ANY },
-  4: { k: FOUR_ALONG_K, rows: FOUR_ALONG_ROWS, any: FOUR_ANY },
-  8: { k: OCTET_ALONG_K, rows: OCTET_ALONG_ROWS, any: OCTET_ANY },
+  4: { k: LANE_ALONG_K + FOUR_ROWS, rows: FOUR_ALONG_ROWS, any: LANE_ANY + FOUR_ROWS },
+  8: { k: LANE_ALONG_K + OCTET_ROWS, rows: OCTET_ALONG_ROWS, any: LANE_ANY + OCTET_ROWS },
 } as const;
 const RIGHT = { k: RIGHT_ALONG_K, columns: RIGHT_ALONG_COLUMNS, any: RIGHT_ANY };
 

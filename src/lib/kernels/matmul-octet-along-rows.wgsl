@@ -4,15 +4,15 @@
 @group(0) @binding(0) var<storage, read> aQuads: array<vec4<f32>>;
 
 // Where this lane's part of the octet at `row` starts. M is a multiple of 4, so a quad is whole or outside.
-fn octetPlace(row: u32, rows: u32, lane: u32) -> u32 {
+fn lanePlace(row: u32, rows: u32, lane: u32) -> u32 {
   return (sizes.aOffset + min(row + (lane & 1u) * 4u, rows - 4u)) / 4u;
 }
 
-fn octetStep() -> u32 {
+fn laneStep() -> u32 {
   return sizes.aColumnStride / 4u;
 }
 
-fn loadOctet(place: u32, step: u32, k: u32, end: u32, lane: u32) -> vec4<f32> {
+fn loadLane(place: u32, step: u32, k: u32, end: u32, lane: u32) -> vec4<f32> {
   let kHere = k + (lane >> 1u);
   return select(vec4<f32>(), aQuads[place + min(kHere, end - 1u) * step], kHere < end);
 }

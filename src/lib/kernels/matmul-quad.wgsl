@@ -1,6 +1,6 @@
 // Matrix product in one subgroup of 4 lanes: 8 rows by 16 columns of `out` a workgroup, 4 steps of k a turn.
 // Each lane loads four columns of `b` and a quarter of each four rows of `a`, which go round by quad broadcasts.
-// Before this text: a four text and a right text, which know the layouts.
+// Before this text: the left texts and a right text, which know the layouts.
 //
 // For CPU adapters with subgroups of 4 (SwiftShader). What decides there, seen in the code that it makes:
 // - a load is done lane by lane at some 75 instructions an element, and sharing the rows of `a` halves the loads;
@@ -34,9 +34,9 @@ fn main(
   }
   let columns = rightPlace(n);
   let rightStep = rightStep();
-  let rows0 = fourPlace(m, rows, lane);
-  let rows1 = fourPlace(m + 4u, rows, lane);
-  let fourStep = fourStep();
+  let rows0 = lanePlace(m, rows, lane);
+  let rows1 = lanePlace(m + 4u, rows, lane);
+  let laneStep = laneStep();
   var sum0 = vec4<f32>();
   var sum1 = vec4<f32>();
   var sum2 = vec4<f32>();
@@ -48,12 +48,12 @@ fn main(
   let end = min(sizes.K, (group.z + 1u) * sizes.splitLength);
   for (var k = group.z * sizes.splitLength; k < end; k += 4u) {
     let right = loadRight(columns, rightStep, k, end);
-    let left0 = loadFour(rows0, fourStep, k, end, lane);
+    let left0 = fourRows(loadLane(rows0, laneStep, k, end, lane));
     sum0 = addRow(sum0, left0[0], right);
     sum1 = addRow(sum1, left0[1], right);
     sum2 = addRow(sum2, left0[2], right);
     sum3 = addRow(sum3, left0[3], right);
-    let left1 = loadFour(rows1, fourStep, k, end, lane);
+    let left1 = fourRows(loadLane(rows1, laneStep, k, end, lane));
     sum4 = addRow(sum4, left1[0], right);
     sum5 = addRow(sum5, left1[1], right);
     sum6 = addRow(sum6, left1[2], right);
