@@ -14,6 +14,8 @@ import { prepareFixture, startServer, type Fixture, type Server } from './build-
 
 interface Handles {
   app: App;
+  /** From the registration until it was known whether a worker is in control. */
+  msToSettle: Promise<number>;
   update?: { apply(): Promise<boolean> };
   holdRun(): Promise<void>;
   endRun(): void;
@@ -27,6 +29,8 @@ interface Handles {
 declare const handles: Handles;
 
 const MODEL = '/models/nano-lm/model.safetensors';
+/** Well before the page gives up waiting for a worker, which is after 3 s. */
+const SOON_MS = 2000;
 const HUB = 'https://huggingface.co/api/models/some/model?token=secret';
 
 describe.skipIf(!findChromium())('the service worker', () => {
@@ -102,6 +106,37 @@ describe.skipIf(!findChromium())('the service worker', () => {
     expect(await page.evaluate(() => handles.app.version())).toMatch(/^\d+$/);
     expect(asked.filter((url) => !url.startsWith(server.origin))).toEqual([]);
     expect(asked.filter((url) => /models|samples|wasm/.test(url))).toEqual([]);
+  });
+
+  const settled = (on: Page) =>
+    on.evaluate(async () => ({
+      isControlled: await handles.app.controlled,
+      ms: await handles.msToSettle,
+    }));
+
+  it('a page that was loaded past the worker knows at once that none is in control', async () => {
+    const protocol = await context.newCDPSession(page);
+    await protocol.send('Network.enable');
+    await protocol.send('Network.setBypassServiceWorker', { bypass: true });
+    await page.reload();
+    await page.waitForFunction(() => 'handles' in globalThis);
+    const { isControlled, ms } = await settled(page);
+    expect(isControlled).toBe(false);
+    expect(ms).toBeLessThan(SOON_MS);
+  });
+
+  it('so does a page where no worker can be registered', async () => {
+    const closed = await browser.newContext({ serviceWorkers: 'block' });
+    try {
+      const opened = await closed.newPage();
+      await opened.goto(server.origin);
+      await opened.waitForFunction(() => 'handles' in globalThis);
+      const { isControlled, ms } = await settled(opened);
+      expect(isControlled).toBe(false);
+      expect(ms).toBeLessThan(SOON_MS);
+    } finally {
+      await closed.close();
+    }
   });
 
   it('opens every page without the server: prerendered, routed, with a slash, by a new tab', async () => {

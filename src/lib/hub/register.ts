@@ -26,7 +26,10 @@ export interface RegisterOptions {
 }
 
 export interface App {
-  /** True once requests pass the service worker; false after 3 s, in development, or without one. */
+  /**
+   * True once requests pass the service worker; false in development, without one, where none could be registered,
+   * for a page that was loaded past it, and after 3 s.
+   */
   readonly controlled: Promise<boolean>;
   readLedger(): Promise<LedgerEntry[]>;
   isSealed(): Promise<boolean>;
@@ -44,8 +47,9 @@ const UPDATE_CHECK_MS = 60 * 60_000;
 
 export function registerServiceWorker(options: RegisterOptions = {}): App {
   const workers = supportedWorkers();
-  if (workers) void start(workers, options).catch(() => undefined);
-  const controlled = workers ? whenControlled(workers) : Promise.resolve(false);
+  const controlled = workers
+    ? whenControlled(workers, start(workers, options))
+    : Promise.resolve(false);
 
   return {
     controlled,
@@ -65,7 +69,10 @@ export function registerServiceWorker(options: RegisterOptions = {}): App {
   };
 }
 
-async function start(workers: ServiceWorkerContainer, options: RegisterOptions): Promise<void> {
+async function start(
+  workers: ServiceWorkerContainer,
+  options: RegisterOptions,
+): Promise<ServiceWorkerRegistration> {
   const { base = '', onUpdateReady } = options;
   reloadForIsolation(workers);
   const registration = await workers.register(`${base}/service-worker.js`, {
@@ -82,6 +89,7 @@ async function start(workers: ServiceWorkerContainer, options: RegisterOptions):
     registration.installing?.addEventListener('statechange', offer);
   });
   setInterval(() => void registration.update().catch(() => undefined), UPDATE_CHECK_MS);
+  return registration;
 }
 
 async function apply(workers: ServiceWorkerContainer, waiting: ServiceWorker): Promise<boolean> {
@@ -106,11 +114,17 @@ function reloadForIsolation(workers: ServiceWorkerContainer): void {
   });
 }
 
-function whenControlled(workers: ServiceWorkerContainer): Promise<boolean> {
+function whenControlled(
+  workers: ServiceWorkerContainer,
+  started: Promise<ServiceWorkerRegistration>,
+): Promise<boolean> {
   return new Promise((done) => {
-    if (workers.controller) return done(true);
+    const settle = (): void => done(workers.controller !== null);
     workers.addEventListener('controllerchange', () => done(true), { once: true });
-    setTimeout(() => done(workers.controller !== null), CONTROL_TIMEOUT_MS);
+    setTimeout(settle, CONTROL_TIMEOUT_MS);
+    // A worker that is active has taken the pages that it takes; one that is new takes them when it becomes so.
+    started.then(({ active }) => (active?.state === 'activated' ? settle() : undefined), settle);
+    if (workers.controller) done(true);
   });
 }
 
