@@ -1,10 +1,16 @@
 // Loads the TypeScript of src/ on Node as Vite sees it (aliases, `?raw` shaders) with no build step.
-// Shared by the command line and the bench.
+// For the bench; the command line is bundled (program-bundle.mjs).
 import { fileURLToPath } from 'node:url';
 import { createServer } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
+
+export const sourceAliases = {
+  $lib: at('src/lib'),
+  $workers: at('workers'),
+  $models: at('models'),
+};
 
 /**
  * @param {{transformed?: (string | RegExp)[]}} [options] packages to read from their sources for bundlers,
@@ -23,7 +29,7 @@ export async function openSourceLoader({ transformed = [] } = {}) {
     oxc: { tsconfig: false },
     optimizeDeps: { noDiscovery: true, include: [] },
     ssr: { noExternal: transformed },
-    resolve: { alias: { $lib: at('src/lib'), $workers: at('workers'), $models: at('models') } },
+    resolve: { alias: sourceAliases },
   });
   return {
     load: (path) => server.ssrLoadModule(path),

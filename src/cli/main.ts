@@ -6,6 +6,9 @@ import { merge } from './commands/merge';
 import { train } from './commands/train';
 import { CliError } from './errors';
 
+/** What `main` throws for what the person can mend, for whoever runs it. */
+export { InkstoneError } from '$lib/config';
+
 interface Command {
   readonly required: readonly string[];
   readonly optional: readonly string[];
