@@ -2,10 +2,11 @@
  * Plan: on a device whose subgroups have 4 lanes the products of training are those of `quad`; they have the bits of
  * `register`, which matmul.test.ts holds against float64: all transpositions, sizes around the tile and far from it,
  * split and whole, `b` in 16 bits, with bias, factor and accumulation, and with rows whose number only the GPU
- * knows. RMSNorm by such a subgroup equals the oracle. ONNX Runtime, which is given the same device, sees no subgroups.
+ * knows. RMSNorm by such a subgroup equals the oracle; attention is held by attention-four-lanes.test.ts. ONNX Runtime, which is given the same device, sees no subgroups.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { DType, Gpu, Tensor } from '$lib/gpu';
+import { attentionVariants } from '$lib/kernels/attention';
 import { matmul, type MatmulArgs } from '$lib/kernels/matmul';
 import {
   availableMatmulVariants,
@@ -132,6 +133,10 @@ describe('in subgroups of 4 lanes', () => {
       expect(await run('quad'), `${live} live`).toEqual(await run('register'));
     }
     free();
+  });
+
+  it('attention is that of quad', () => {
+    expect(attentionVariants(gpu)[0]).toBe('quad');
   });
 
   it('RMSNorm and its gradient equal the oracle', async () => {

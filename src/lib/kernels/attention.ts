@@ -8,6 +8,10 @@ import { GpuError, read, write, type Gpu, type PlanBuilder, type Tensor } from '
 import { floatBits, foldGrid, requireCount, requireTensor } from './add-elementwise';
 import DELTA_WGSL from './attention-delta.wgsl?raw';
 import KEYS_WGSL from './attention-keys.wgsl?raw';
+import QUAD_KEYS_WGSL from './attention-quad-keys.wgsl?raw';
+import QUAD_QUERIES_WGSL from './attention-quad-queries.wgsl?raw';
+import QUAD_SHAPE_WGSL from './attention-quad-shape.wgsl?raw';
+import QUAD_FORWARD_WGSL from './attention-quad.wgsl?raw';
 import QUERIES_WGSL from './attention-queries.wgsl?raw';
 import SEGMENTS_WGSL from './attention-segments.wgsl?raw';
 import SHAPE_WGSL from './attention-shape.wgsl?raw';
@@ -18,7 +22,7 @@ import SUBGROUP_FORWARD_WGSL from './attention-subgroup.wgsl?raw';
 import WHOLE_WGSL from './attention-whole.wgsl?raw';
 import FORWARD_WGSL from './attention.wgsl?raw';
 import { KernelError } from './errors';
-import { hasEightLanes } from './subgroup-lanes';
+import { subgroupLanes } from './subgroup-lanes';
 
 const MIN_HEAD_DIM = 8;
 const MAX_HEAD_DIM = 256;
@@ -43,11 +47,15 @@ const SUBGROUP_DIMENSIONS = 32;
 /** Quads of dimensions that a lane holds of heads wider than 32: two need no scores anew up to 64. */
 const MOST_SUBGROUP_COLUMNS = 2;
 
+/** The same of the quad variant. */
+const QUAD_ROWS = 4;
+const QUAD_DIMENSIONS = 32;
+
 /**
  * Ways to the same numbers up to rounding: `register` for real GPUs; `narrow`, the same in tiles of 4 rows, for CPUs;
- * `subgroup` for those whose subgroups have exactly 8 lanes (lavapipe), four times faster there.
+ * `quad` and `subgroup` for those whose subgroups have exactly 4 (SwiftShader) and 8 lanes (lavapipe).
  */
-export type AttentionVariant = 'register' | 'narrow' | 'subgroup';
+export type AttentionVariant = 'register' | 'narrow' | 'quad' | 'subgroup';
 
 export interface AttentionShape {
   label: string;
@@ -83,7 +91,9 @@ export interface AttentionOptions extends AttentionShape {
 
 /** Variants that this device can run, the fastest first. */
 export function attentionVariants(gpu: Gpu): AttentionVariant[] {
-  if (hasEightLanes(gpu)) return ['subgroup', 'narrow', 'register'];
+  const lanes = subgroupLanes(gpu);
+  if (lanes === 4) return ['quad', 'narrow', 'register'];
+  if (lanes === 8) return ['subgroup', 'narrow', 'register'];
   return gpu.isSoftware ? ['narrow', 'register'] : ['register', 'narrow'];
 }
 
@@ -230,6 +240,20 @@ function variantOf(plan: PlanBuilder, { T, headDim, variant, firstKeys }: Attent
         keys: kernel('keys', 'attention-subgroup-keys', SUBGROUP_KEYS_WGSL),
       },
       tiles: Math.ceil(T / SUBGROUP_ROWS) * Math.ceil(headDim / (SUBGROUP_DIMENSIONS * columns)),
+    };
+  }
+  if (chosen === 'quad') {
+    const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
+      name: name + packed,
+      wgsl: `enable subgroups;\n${shape(BINDINGS[part])}${QUAD_SHAPE_WGSL}${wgsl}`,
+    });
+    return {
+      kernels: {
+        forward: kernel('forward', 'attention-quad', QUAD_FORWARD_WGSL),
+        queries: kernel('queries', 'attention-quad-queries', QUAD_QUERIES_WGSL),
+        keys: kernel('keys', 'attention-quad-keys', QUAD_KEYS_WGSL),
+      },
+      tiles: Math.ceil(T / QUAD_ROWS) * Math.ceil(headDim / QUAD_DIMENSIONS),
     };
   }
   const rows =

@@ -22,7 +22,8 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read_write> logits: array<Pack>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
 
-const THREADS = 128u;
+// Threads of a row.
+override THREADS: u32;
 const LOWEST = -3.4028234e38;
 const NAN_BITS = 0x7fc00000u;
 

@@ -30,6 +30,8 @@ const FEWEST_CHUNK_ROWS = 16;
 const MOST_CHUNK_ROWS = 256;
 /** Workgroup sizes of cross-entropy-softmax.wgsl and cross-entropy-sum.wgsl. */
 const SOFTMAX_THREADS = 128;
+/** On CPUs, which go from one subgroup to the next at each barrier: 128 threads are 32 subgroups of SwiftShader. */
+const SOFTMAX_THREADS_ON_CPU = 16;
 const SUM_THREADS = 64;
 /** Word of StepState that holds targetCount. */
 const TARGET_COUNT_WORD = 1;
@@ -106,6 +108,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       `${label}: chunkRows is ${args.chunkRows}, a whole number from 1 is needed.`,
     );
 
+  const threads = plan.gpu.isSoftware ? SOFTMAX_THREADS_ON_CPU : SOFTMAX_THREADS;
   const rows = plan.tensor(`${label}/rows`, [N, C]);
   const gather = (into: Tensor, first: number, count: number, access: typeof write) =>
     plan.dispatch({
@@ -138,6 +141,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       kernel: {
         name: 'cross-entropy-softmax',
         wgsl: softmaxText(correct !== undefined, packWidth(V)),
+        constants: { THREADS: threads },
       },
       bindings: [
         read(targets),
@@ -146,7 +150,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
         write(loss),
         ...(correct ? [write(correct)] : []),
       ],
-      uniforms: [V, first, dHidden ? 1 : 0, SOFTMAX_THREADS / 2, floatBits(labelSmoothing)],
+      uniforms: [V, first, dHidden ? 1 : 0, threads / 2, floatBits(labelSmoothing)],
       grid: [total],
     });
     if (dRows)

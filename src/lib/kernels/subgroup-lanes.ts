@@ -1,13 +1,8 @@
 /** Which adapters run the kernels that are written for subgroups of one size: CPUs, of 4 lanes or of 8. */
 import type { Gpu } from '../gpu';
 
-/** Lanes of a subgroup in the kernels for lavapipe. */
-export const SUBGROUP_LANES = 8;
-
 /** Lanes of every subgroup on this device; undefined where there are none, or of more than one size. */
 export function subgroupLanes({ features, device }: Gpu): number | undefined {
   const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo;
   return features.subgroups && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
 }
-
-export const hasEightLanes = (gpu: Gpu): boolean => subgroupLanes(gpu) === SUBGROUP_LANES;
