@@ -210,11 +210,60 @@ function segmentsOf({ firstKeys }: AttentionShape) {
 }
 
 /** Tensors of each kernel before `firstKeys`, as their texts number them. */
-const BINDINGS = { forward: 5, queries: 7, keys: 8 };
+const BINDINGS = { forward: 5, queries: 7, keys: 8 } as const;
+type Part = keyof typeof BINDINGS;
 
-/** The three kernels of a variant, and the workgroups that the rows of one head and sequence take. */
-function variantOf(plan: PlanBuilder, { T, headDim, variant, firstKeys }: AttentionShape) {
-  const packed = firstKeys ? '-segments' : '';
+/** One way of computing, as three texts, and the workgroups that the rows of one head and sequence take. */
+interface Way {
+  readonly name: string;
+  /** What goes before the common text, and what after it. */
+  readonly head?: string;
+  readonly shape?: string;
+  readonly texts: Readonly<Record<Part, string>>;
+  readonly constants?: Readonly<Record<string, number>>;
+  readonly tiles: number;
+}
+
+function wayOf(variant: AttentionVariant, { T, headDim }: AttentionShape): Way {
+  switch (variant) {
+    case 'subgroup': {
+      const columns = Math.min(MOST_SUBGROUP_COLUMNS, Math.ceil(headDim / SUBGROUP_DIMENSIONS));
+      return {
+        name: `attention-subgroup-${columns}`,
+        head: `enable subgroups;\nconst COLUMNS = ${columns}u;\n`,
+        shape: SUBGROUP_SHAPE_WGSL,
+        texts: {
+          forward: SUBGROUP_FORWARD_WGSL,
+          queries: SUBGROUP_QUERIES_WGSL,
+          keys: SUBGROUP_KEYS_WGSL,
+        },
+        tiles: Math.ceil(T / SUBGROUP_ROWS) * Math.ceil(headDim / (SUBGROUP_DIMENSIONS * columns)),
+      };
+    }
+    case 'quad':
+      return {
+        name: 'attention-quad',
+        head: 'enable subgroups;\n',
+        shape: QUAD_SHAPE_WGSL,
+        texts: { forward: QUAD_FORWARD_WGSL, queries: QUAD_QUERIES_WGSL, keys: QUAD_KEYS_WGSL },
+        tiles: Math.ceil(T / QUAD_ROWS) * Math.ceil(headDim / QUAD_DIMENSIONS),
+      };
+    case 'narrow':
+    case 'register': {
+      const most = Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
+      const rows = variant === 'narrow' ? NARROW_ROWS : most;
+      return {
+        name: 'attention',
+        texts: { forward: FORWARD_WGSL, queries: QUERIES_WGSL, keys: KEYS_WGSL },
+        constants: { D: headDim, ROWS: rows },
+        tiles: Math.ceil(T / rows),
+      };
+    }
+  }
+}
+
+function variantOf(plan: PlanBuilder, shape: AttentionShape) {
+  const { firstKeys, variant = attentionVariants(plan.gpu)[0] } = shape;
   const allowed = plan.gpu.device.limits.maxStorageBuffersPerShaderStage;
   if (firstKeys && allowed <= BINDINGS.keys)
     throw new GpuError(
@@ -222,56 +271,22 @@ function variantOf(plan: PlanBuilder, { T, headDim, variant, firstKeys }: Attent
       `Packed rows need ${BINDINGS.keys + 1} buffers in one shader, this GPU binds ${allowed}. Train without packing.`,
       { details: { found: BINDINGS.keys + 1, allowed } },
     );
-  const shape = (bindings: number) =>
+  const common = (bindings: number) =>
     firstKeys
       ? `const FIRST_KEYS = ${bindings}u;\nconst SIZES = ${bindings + 1}u;\n${SHAPE_WGSL}${SEGMENTS_WGSL}`
       : `const SIZES = ${bindings}u;\n${SHAPE_WGSL}${WHOLE_WGSL}`;
-  const chosen = variant ?? attentionVariants(plan.gpu)[0];
-  if (chosen === 'subgroup') {
-    const columns = Math.min(MOST_SUBGROUP_COLUMNS, Math.ceil(headDim / SUBGROUP_DIMENSIONS));
-    const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
-      name: `${name}-${columns}${packed}`,
-      wgsl: `enable subgroups;\nconst COLUMNS = ${columns}u;\n${shape(BINDINGS[part])}${SUBGROUP_SHAPE_WGSL}${wgsl}`,
-    });
-    return {
-      kernels: {
-        forward: kernel('forward', 'attention-subgroup', SUBGROUP_FORWARD_WGSL),
-        queries: kernel('queries', 'attention-subgroup-queries', SUBGROUP_QUERIES_WGSL),
-        keys: kernel('keys', 'attention-subgroup-keys', SUBGROUP_KEYS_WGSL),
-      },
-      tiles: Math.ceil(T / SUBGROUP_ROWS) * Math.ceil(headDim / (SUBGROUP_DIMENSIONS * columns)),
-    };
-  }
-  if (chosen === 'quad') {
-    const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
-      name: name + packed,
-      wgsl: `enable subgroups;\n${shape(BINDINGS[part])}${QUAD_SHAPE_WGSL}${wgsl}`,
-    });
-    return {
-      kernels: {
-        forward: kernel('forward', 'attention-quad', QUAD_FORWARD_WGSL),
-        queries: kernel('queries', 'attention-quad-queries', QUAD_QUERIES_WGSL),
-        keys: kernel('keys', 'attention-quad-keys', QUAD_KEYS_WGSL),
-      },
-      tiles: Math.ceil(T / QUAD_ROWS) * Math.ceil(headDim / QUAD_DIMENSIONS),
-    };
-  }
-  const rows =
-    chosen === 'narrow'
-      ? NARROW_ROWS
-      : Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
-  const constants = { D: headDim, ROWS: rows };
-  const kernel = (part: keyof typeof BINDINGS, name: string, wgsl: string) => ({
-    name: name + packed,
-    wgsl: shape(BINDINGS[part]) + wgsl,
-    constants,
+  const way = wayOf(variant, shape);
+  const kernelOf = (part: Part) => ({
+    name: `${way.name}-${part}${firstKeys ? '-segments' : ''}`,
+    wgsl: (way.head ?? '') + common(BINDINGS[part]) + (way.shape ?? '') + way.texts[part],
+    constants: way.constants,
   });
   return {
     kernels: {
-      forward: kernel('forward', 'attention', FORWARD_WGSL),
-      queries: kernel('queries', 'attention-queries', QUERIES_WGSL),
-      keys: kernel('keys', 'attention-keys', KEYS_WGSL),
+      forward: kernelOf('forward'),
+      queries: kernelOf('queries'),
+      keys: kernelOf('keys'),
     },
-    tiles: Math.ceil(T / rows),
+    tiles: way.tiles,
   };
 }
