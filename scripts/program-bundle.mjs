@@ -81,4 +81,5 @@ async function bundle(entry, name) {
 }
 
 /** Another version of the same program. A process that runs it has read all of it. */
-const isOlder = (old, name) => old.endsWith('.mjs') && old.slice(0, -20) === name.slice(0, -20);
+const isOlder = (old, name) =>
+  old !== name && old.endsWith('.mjs') && old.slice(0, -20) === name.slice(0, -20);
