@@ -2,7 +2,7 @@
  * Plan: every checkpoint of a run is an adapter of its own, up to `save_total_limit`; `adapter-X` is the
  * newest; deleting one, a run, a run but for its newest adapter; what older versions stored still opens,
  * once; a crash after the last checkpoint is a finished run; a full device: the run goes on, its last
- * checkpoint waits for room, giving up leaves an interrupted run, and after space is freed both end in the
+ * checkpoint waits for room, also where it was stopped in a pause, giving up leaves an interrupted run, and after space is freed both end in the
  * bytes of a run that was never disturbed; what can be freed is measured and freed, and nothing else.
  */
 import type { Server } from 'node:http';
@@ -246,6 +246,24 @@ describe('checkpoints of a run', () => {
       const resumed = await train({ save_steps: 2 }, { datasetId, resumeRunId: runId });
       expect(resumed).toMatchObject({ id: runId, status: 'finished' });
       expect(resumed.error).toBeUndefined();
+      expect(await weightsOf(resumed.adapterId!)).toEqual(expected);
+    });
+
+    it('a run that is stopped in a pause waits for room too, and keeps what it has learned', async () => {
+      await fill();
+      const seen: string[] = [];
+      const run = await train({ save_steps: 1 }, {}, (event) => {
+        if (event.kind === 'step' && event.step === 3)
+          void engine.pauseTraining(undefined, silent());
+        if (event.kind === 'paused') void engine.stopTraining({ keep: true }, silent());
+        if (event.kind !== 'storage-full' || !event.waiting) return;
+        seen.push(`waits at ${event.step}`);
+        void files.remove(FILLER).then(() => engine.resumeTraining(undefined, silent()));
+      });
+      expect(seen).toEqual(['waits at 3']);
+      expect(run).toMatchObject({ status: 'stopped', step: 3 });
+      expect(run.checkpoints.map(({ step }) => step)).toEqual([1, 3]);
+      const resumed = await train({ save_steps: 1 }, { resumeRunId: run.id });
       expect(await weightsOf(resumed.adapterId!)).toEqual(expected);
     });
 

@@ -3,6 +3,7 @@
  * code and one sentence, or made anew; what is left can be used, and deleted.
  */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { goesOnFrom } from '$lib/state/ways-on';
 import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { findRun, refusalOf, startEngine, takeAdapter } from './engines';
 import { FailingGpu } from './failing-gpu';
@@ -31,12 +32,12 @@ const evict = async (pattern: RegExp) => {
   for (const { path } of gone) await disk.files.remove(path);
 };
 
-async function interruptedRun(): Promise<RunSummary> {
+async function interruptedRun(name = request.name): Promise<RunSummary> {
   const stop = new AbortController();
   const progress = (event: TrainEvent) => {
     if (event.kind === 'step' && event.step === 3) stop.abort();
   };
-  return engine.train(request, { signal: stop.signal, progress });
+  return engine.train({ ...request, name }, { signal: stop.signal, progress });
 }
 
 describe('cleared files', () => {
@@ -72,6 +73,18 @@ describe('cleared files', () => {
     expect(stages).toEqual(['read']);
   });
 
+  it('of a data set: imported again it takes its old place, and its run goes on', async () => {
+    const expected = await takeAdapter(disk, await engine.train(request, silent()));
+    const run = await interruptedRun();
+    await disk.tables.removeRows(request.datasetId);
+    const resume = () => engine.train({ ...request, resumeRunId: run.id }, silent());
+    expect(await refusalOf(resume())).toMatchObject({ code: 'evicted' });
+    expect(await importTokenRows(engine)).toBe(request.datasetId);
+    expect(await takeAdapter(disk, await resume())).toEqual(expected);
+    // The control: a whole one is not replaced.
+    expect(await importTokenRows(engine)).not.toBe(request.datasetId);
+  });
+
   it('of a data set: a run over fewer rows than it has is refused, not begun', async () => {
     const { datasetId } = request;
     await disk.tables.removeRows(datasetId);
@@ -103,18 +116,21 @@ describe('cleared files', () => {
     expect(await takeAdapter(disk, resumed)).toEqual(expected);
   });
 
-  it('of a part of a checkpoint: the run says what is missing, or begins anew; it can be deleted', async () => {
-    const run = await interruptedRun();
-    await evict(new RegExp(`^runs/${run.id}/.*/trainer_state.json$`));
-    reload();
-    const outcome = await engine
-      .train({ ...request, resumeRunId: run.id }, silent())
-      .catch((error: unknown) => error);
-    expect(outcome).toMatchObject(
-      outcome instanceof Error ? { code: 'not-found' } : { status: 'finished', step: 5 },
-    );
-    await engine.deleteRun({ runId: run.id }, silent());
-    expect(await findRun(disk, request.name)).toBeUndefined();
+  it('of a part of a checkpoint: no run goes on from it; it begins anew, and can be deleted', async () => {
+    const expected = await takeAdapter(disk, await engine.train(request, silent()));
+    const files = ['trainer_state.json', 'optimizer.safetensors', 'adapter_model.safetensors'];
+    for (const file of files) {
+      const name = `without ${file}`;
+      const run = await interruptedRun(name);
+      expect(goesOnFrom(run)).toBe(3);
+      await evict(new RegExp(`^runs/${run.id}/checkpoint-3/${file}$`));
+      reload();
+      expect(goesOnFrom((await findRun(disk, name))!), file).toBeUndefined();
+      const resumed = await engine.train({ ...request, name, resumeRunId: run.id }, silent());
+      expect(await takeAdapter(disk, resumed)).toEqual(expected);
+      await engine.deleteRun({ runId: run.id }, silent());
+      expect(await findRun(disk, name)).toBeUndefined();
+    }
   });
 
   it('of an adapter: taking it away says what is missing; the model and other adapters work', async () => {

@@ -11,7 +11,8 @@ import type { RunRecorder } from '$lib/engine/run-recorder';
 import { WorkClock } from '$lib/engine/work-clock';
 import { MemoryFiles } from '$lib/storage';
 import type { Checkpoint } from '$lib/training';
-import { learned, startEngine, takeAdapter } from './engines';
+import { canGoOn } from '$lib/state/ways-on';
+import { findRun, learned, startEngine, takeAdapter } from './engines';
 import { FailingGpu } from './failing-gpu';
 import { Disk, Life } from './mortal-storage';
 import { importSmallModel, importTokenRows, silent, smallRun } from './small-model';
@@ -57,6 +58,39 @@ function trainWithPause(
 }
 
 const steps = ({ checkpoints }: RunSummary) => checkpoints.map(({ step }) => step);
+
+describe('an error that ends a run', () => {
+  const failing = async (fail: (event: TrainEvent, gpu: FailingGpu) => void) => {
+    const { disk, request } = await begin();
+    const expected = await takeAdapter(disk, await startEngine(disk).train(request, silent()));
+    const gpu = new FailingGpu();
+    const progress = (event: TrainEvent) => fail(event, gpu);
+    const broken = { ...request, name: 'broken' };
+    const ended = startEngine(disk, { gpu }).train(broken, { ...silent(), progress });
+    await expect(ended).rejects.toThrow();
+    const run = (await findRun(disk, 'broken'))!;
+    const resumed = await startEngine(disk).train({ ...broken, resumeRunId: run.id }, silent());
+    return { run, resumed: await takeAdapter(disk, resumed), expected };
+  };
+
+  it('between two steps costs none of them, and the run goes on to the same bytes', async () => {
+    const { run, resumed, expected } = await failing((event) => {
+      if (event.kind === 'step' && event.step === 5) throw new Error('nobody thought of this');
+    });
+    expect(run).toMatchObject({ status: 'failed', step: 5 });
+    expect(steps(run)).toEqual([5]);
+    expect(canGoOn(run)).toBe(true);
+    expect(resumed).toEqual(expected);
+  });
+
+  it('in a step leaves no half of one behind', async () => {
+    const { run, resumed, expected } = await failing((event, gpu) => {
+      if (event.kind === 'step' && event.step === 5) gpu.loseDevice();
+    });
+    expect(run.checkpoints).toEqual([]);
+    expect(resumed).toEqual(expected);
+  });
+});
 
 describe('a resume point', () => {
   it('is made by a pause: an adapter like any other, until the next checkpoint, and no bit differs', async () => {

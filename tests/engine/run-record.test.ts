@@ -160,7 +160,7 @@ describe('a run that diverged', () => {
         gpu.loseDevice();
       }
     };
-    await expect(train(request, 5)).rejects.toThrow('gone');
+    await expect(train(request, 4)).rejects.toThrow('gone');
     const { id } = (await findRun(disk, request.name))!;
     const setRate = (learning_rate: number) =>
       disk.tables.update<{ id: string; schemaVersion: number }>('runs', id, (found) => {

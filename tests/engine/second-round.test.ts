@@ -15,7 +15,7 @@ import { requestTestGpu } from '../dawn';
 import { openGolden } from '../goldens';
 import { findRun, refusalOf, startEngine, takeAdapter } from './engines';
 import { FailingGpu } from './failing-gpu';
-import { Disk } from './mortal-storage';
+import { Disk, Life } from './mortal-storage';
 import { importSmallModel, importTokenRows, silent, smallRun } from './small-model';
 
 const lora = { ...DEFAULT_LORA_CONFIG, r: 2, lora_alpha: 4, lora_dropout: 0.1 };
@@ -53,13 +53,28 @@ describe('a second round', () => {
     disk: Disk,
     request: TrainRequest,
     progress: (event: TrainEvent) => void = () => {},
+    life = new Life(),
   ): Promise<RunSummary> {
     const entry = new FailingGpu();
     try {
-      return await startEngine(disk, { gpu: entry }).train(request, { ...silent(), progress });
+      return await startEngine(disk, { gpu: entry, life }).train(request, {
+        ...silent(),
+        progress,
+      });
     } finally {
       entry.loseDevice();
     }
+  }
+
+  /** Nothing reaches the disk any more once it is. */
+  function killedAfterAStep(disk: Disk, request: TrainRequest): Promise<RunSummary> {
+    const life = new Life();
+    const progress = (event: TrainEvent) => {
+      if (event.kind !== 'step') return;
+      life.end();
+      life.pass();
+    };
+    return train(disk, request, progress, life);
   }
 
   /** A model, a first run of this method on it, and what a second asks for. */
@@ -156,18 +171,14 @@ describe('a second round', () => {
 
   it('that was killed before its first checkpoint says which adapter is missing', async () => {
     const { disk, first, request } = await afterFirst(lora);
-    const dying = train(disk, request, (event) => {
-      if (event.kind === 'step') throw new Error('the tab is gone');
-    });
+    const dying = killedAfterAStep(disk, request);
     await expect(dying).rejects.toThrow('the tab is gone');
     const { id: resumeRunId } = (await findRun(disk, 'second'))!;
     // Control: as long as the adapter is there, the run starts again from it.
     const again = await train(disk, { ...request, resumeRunId });
     expect(again).toMatchObject({ status: 'finished', startedFrom: { name: 'first' } });
 
-    const dead = train(disk, { ...request, name: 'third' }, (event) => {
-      if (event.kind === 'step') throw new Error('the tab is gone');
-    });
+    const dead = killedAfterAStep(disk, { ...request, name: 'third' });
     await expect(dead).rejects.toThrow('the tab is gone');
     await startEngine(disk).deleteRun({ runId: first.id }, silent());
     const third = (await findRun(disk, 'third'))!;

@@ -6,7 +6,7 @@
 import { expect, test } from 'vitest';
 import { COMMON_RECIPE, readTrainingArguments, type JsonObject } from '../../src/lib/config';
 import type { RunSummary } from '../../src/lib/rpc/engine-api';
-import { slowerRequest, wayOn } from '../../src/lib/state/ways-on';
+import { canGoOn, slowerRequest, wayOn } from '../../src/lib/state/ways-on';
 import { checkpointsAt, RUNS } from './stand-in/fixtures';
 
 const broken: RunSummary = { ...RUNS[1], step: 90, checkpoints: checkpointsAt('run-2', 90) };
@@ -31,6 +31,22 @@ test('a run that cannot go on is offered nothing', () => {
     { ...broken, checkpoints: broken.checkpoints.map((one) => ({ ...one, resumeBytes: 0 })) },
   ])
     expect(wayOn(run)).toBeUndefined();
+});
+
+test('the same run goes on to its end, whatever broke it off, but not to diverge again', () => {
+  const failed = { ...broken, status: 'failed' as const, error: { code: 'session', message: '' } };
+  for (const status of ['interrupted', 'stopped', 'failed'] as const)
+    expect(canGoOn({ ...failed, status }), status).toBe(true);
+  // Before its first checkpoint it starts again, and what has failed would fail again.
+  const bare = { ...broken, checkpoints: [] };
+  expect(canGoOn({ ...bare, status: 'interrupted' })).toBe(true);
+  expect(canGoOn({ ...bare, status: 'failed' })).toBe(false);
+  // The last steps are done, and only their checkpoint is not saved.
+  expect(canGoOn({ ...failed, status: 'interrupted', step: failed.totalSteps })).toBe(true);
+  for (const run of [diverged, { ...diverged, status: 'interrupted' as const }])
+    expect(canGoOn(run)).toBe(false);
+  for (const status of ['running', 'paused', 'finished'] as const)
+    expect(canGoOn({ ...broken, status }), status).toBe(false);
 });
 
 test('a run that diverged goes on slower, also before its record says that it did', () => {

@@ -21,7 +21,10 @@ import {
 export interface StoredCheckpoint {
   readonly runId: string;
   readonly step: number;
-  /** Of the optimiser's state, which a run needs to go on from here; 0 where it is not kept. */
+  /**
+   * Of the optimiser's state, which a run needs to go on from here; 0 where it is not kept, and where another file
+   * that it needs is gone: the browser clears files one by one.
+   */
   readonly resumeBytes: number;
   /** Of all files. */
   readonly sizeBytes: number;
@@ -207,7 +210,9 @@ function toFolders(entries: readonly FileEntry[]): ScannedFolder[] {
         runId,
         step,
         isComplete: mark !== undefined,
-        resumeBytes: files.get(OPTIMIZER_FILE)?.sizeBytes ?? 0,
+        resumeBytes: CHECKPOINT_FILES.every((name) => files.has(name))
+          ? (files.get(OPTIMIZER_FILE)?.sizeBytes ?? 0)
+          : 0,
         sizeBytes,
         savedAt: mark?.modifiedMs ?? 0,
         isResumePoint: mark?.sizeBytes === MARKS['resume-point'],

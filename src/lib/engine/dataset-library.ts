@@ -43,11 +43,16 @@ export class DatasetLibrary {
   constructor(private readonly context: EngineContext) {}
 
   async list(): Promise<DatasetSummary[]> {
-    const stored = await this.context.tables.list<DatasetRecord>('datasets');
+    const stored = await this.listImported();
     const samples = await Promise.all(BUNDLED_SAMPLES.map((sample) => this.sample(sample)));
     return [...samples.map(({ summary }) => summary), ...stored.sort(byAge)];
   }
 
+  listImported(): Promise<DatasetSummary[]> {
+    return this.context.tables.list<DatasetRecord>('datasets');
+  }
+
+  /** @throws EngineError `not-found` */
   async get(id: string): Promise<DatasetSummary> {
     const bundled = BUNDLED_SAMPLES.find((sample) => sample.id === id);
     if (bundled) return (await this.sample(bundled)).summary;
@@ -87,19 +92,31 @@ export class DatasetLibrary {
       duplicateCount: countDuplicates(mapped.rows),
     };
     if (mapped.rows.length === 0) return report;
-    const id = newId('data');
-    const summary: DatasetSummary = {
-      id,
+    const hash = await hashRows(mapped.rows);
+    const summary: DatasetSummary = (await this.clearedTwin(hash)) ?? {
+      id: newId('data'),
       name: file.name.replace(/\.[^.]+$/, ''),
       schema: schemaOf(mapped),
       rowCount: mapped.rows.length,
-      hash: await hashRows(mapped.rows),
+      hash,
       createdAt: Date.now(),
       origin: 'imported',
     };
+    const { id } = summary;
+    await this.context.tables.removeRows(id);
     await this.context.tables.appendRows(id, mapped.rows);
     await this.context.tables.put<DatasetRecord>('datasets', { ...summary, schemaVersion: 1 });
     return { ...report, dataset: summary };
+  }
+
+  /** The record of these very rows where the browser has cleared some of them: they come back into their place. */
+  private async clearedTwin(hash: string): Promise<DatasetSummary | undefined> {
+    const { tables } = this.context;
+    for (const summary of (await this.listImported()).filter((each) => each.hash === hash)) {
+      const rows = await tables.readRows<DatasetRow>(summary.id, 0, summary.rowCount);
+      if (rows.length < summary.rowCount) return summary;
+    }
+    return undefined;
   }
 
   async delete(id: string): Promise<void> {

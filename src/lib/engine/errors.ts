@@ -1,4 +1,5 @@
 import { InkstoneError } from '../config';
+import type { ToldError } from '../rpc/engine-api';
 import { StorageError } from '../storage';
 
 export type EngineErrorCode =
@@ -14,6 +15,11 @@ export type EngineErrorCode =
   | 'nothing-held-back'
   /** A record is there, and what it describes is not: the browser cleared it. */
   | 'evicted'
+  /** What an unfinished run learns from was deleted. */
+  | 'data-gone'
+  /** It is there, and no longer what the run began with. */
+  | 'data-changed'
+  | 'model-changed'
   /** A file with everything in it that is none, is damaged, or says other than it holds. */
   | 'wrong-archive'
   /** A newer version wrote it. */
@@ -33,6 +39,15 @@ export function notFound(what: string, id: string): EngineError {
   return new EngineError('not-found', `There is no ${what} ${id} on this device.`, {
     details: { what, id },
   });
+}
+
+/** What names the kind of an error where it has no code of ours. */
+const OTHER = 'failed';
+
+export function describeError(error: unknown): ToldError {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof InkstoneError)) return { code: OTHER, message, details: {} };
+  return { code: error.code, message, details: error.details };
 }
 
 export const isStorageFull = (error: unknown): boolean =>

@@ -1,10 +1,10 @@
 /** Keeps a run's record on disk true while the run goes on. */
-import { DEFAULT_TRAINING_ARGUMENTS, InkstoneError } from '../config';
+import { DEFAULT_TRAINING_ARGUMENTS } from '../config';
 import type { Gpu } from '../gpu';
 import type { AdapterOrigin, RunProvenance, TrainRequest } from '../rpc/engine-api';
 import type { EvalReport, StepReport, Trainer } from '../training';
 import { newId } from './context';
-import { isStorageFull } from './errors';
+import { describeError, isStorageFull } from './errors';
 import type { RunFacts, RunLibrary } from './run-library';
 import { TimeToCome } from './time-to-come';
 import { WorkClock } from './work-clock';
@@ -120,8 +120,7 @@ export class RunRecorder {
 
   /** What may pass leaves a run that can go on from its last checkpoint; anything else is its end. */
   async fail(error: unknown): Promise<void> {
-    const code = error instanceof InkstoneError ? error.code : 'failed';
-    const message = error instanceof Error ? error.message : String(error);
+    const { code, message } = describeError(error);
     const status = PASSING.has(code) ? 'interrupted' : 'failed';
     await this.save({ status, error: { code, message } }).catch(() => undefined);
   }

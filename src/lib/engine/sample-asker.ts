@@ -1,7 +1,9 @@
-/** Sample answers while a model learns. */
+/** Sample answers while a model learns. No answer that fails ends a run: what the run learns does not depend on it. */
+import { InkstoneError } from '../config';
 import type { LoadedAdapter } from '../peft';
 import type { TrainEvent } from '../rpc/engine-api';
 import type { Trainer } from '../training';
+import { describeError } from './errors';
 import { GREEDY } from './greedy';
 import type { LoadedModel, Speaker } from './open-model';
 import type { RunRecorder } from './run-recorder';
@@ -25,6 +27,8 @@ export class SampleAsker {
   private readonly startedAt = performance.now();
   private spentMs = 0;
   private start: { step: number; adapter: LoadedAdapter } | undefined;
+  /** Questions that the model can never take in. */
+  private readonly tooLong = new Set<string>();
 
   constructor(private readonly options: SampleAskerOptions) {}
 
@@ -51,6 +55,8 @@ export class SampleAsker {
   private isDue(step: number): boolean {
     const { every, trainer } = this.options;
     const { totalSteps } = trainer.shape;
+    // Early stopping has a last step of its own.
+    if (trainer.finished) return true;
     if (!isSampleStep(step, totalSteps, every)) return false;
     const affordable = this.spentMs <= SAMPLE_TIME_SHARE * (performance.now() - this.startedAt);
     return every > 0 || affordable || step === totalSteps;
@@ -63,12 +69,30 @@ export class SampleAsker {
   }
 
   private async ask(step: number, speaker: () => Promise<Speaker>): Promise<void> {
-    const { prompts, signal, emit, record } = this.options;
-    if (prompts.length === 0 || signal.aborted) return;
+    const { prompts, signal, record } = this.options;
+    const asked = prompts.filter((prompt) => !this.tooLong.has(prompt));
+    if (asked.length === 0 || signal.aborted) return;
     const started = performance.now();
-    const { session, adapter } = await speaker();
-    for (const prompt of prompts) {
-      if (signal.aborted) break;
+    let answered = false;
+    try {
+      const speaking = await speaker();
+      for (const prompt of asked) {
+        if (signal.aborted) break;
+        answered = (await this.askOne(step, prompt, speaking)) || answered;
+      }
+    } catch (error) {
+      this.tell(step, error);
+    }
+    const elapsedMs = performance.now() - started;
+    this.spentMs += elapsedMs;
+    if (answered && !signal.aborted) record.toCome.answered(elapsedMs);
+  }
+
+  /** @returns whether there is an answer */
+  private async askOne(step: number, prompt: string, speaker: Speaker): Promise<boolean> {
+    const { signal, emit, record } = this.options;
+    const { session, adapter } = speaker;
+    try {
       const { text } = await session.generate({
         messages: [{ role: 'user', content: prompt }],
         generation: { ...GREEDY, max_new_tokens: MAX_NEW_TOKENS },
@@ -77,9 +101,20 @@ export class SampleAsker {
       });
       record.sample(step, prompt, text);
       emit({ kind: 'sample', step, prompt, text });
+      return true;
+    } catch (error) {
+      if (isTooLong(error)) this.tooLong.add(prompt);
+      this.tell(step, error, prompt);
+      return false;
     }
-    const elapsedMs = performance.now() - started;
-    this.spentMs += elapsedMs;
-    if (!signal.aborted) record.toCome.answered(elapsedMs);
+  }
+
+  /** A lost device is told of by the step that needs it next. */
+  private tell(step: number, error: unknown, prompt?: string): void {
+    const { signal, emit } = this.options;
+    if (!signal.aborted) emit({ kind: 'sample-failed', step, prompt, error: describeError(error) });
   }
 }
+
+const isTooLong = (error: unknown): boolean =>
+  error instanceof InkstoneError && error.code === 'prompt-too-long';

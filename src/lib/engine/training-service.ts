@@ -26,6 +26,7 @@ import type { LoadedModel } from './open-model';
 import type { RunLibrary } from './run-library';
 import { provenanceOf } from './run-provenance';
 import { RunRecorder } from './run-recorder';
+import { dataOfRun, refuseOtherModel } from './run-goes-on';
 import { rowsOfRun } from './run-rows';
 import { SampleAsker } from './sample-asker';
 import { startFromAdapter } from './starting-adapter';
@@ -135,12 +136,15 @@ export class TrainingService {
   private async run(asked: TrainRequest, current: Current): Promise<RunSummary> {
     const { runs, open } = this.parts;
     const before = asked.resumeRunId ? await runs.get(asked.resumeRunId) : undefined;
-    const settled = before ? { ...asked, ...settingsOf(before) } : asked;
+    const settled = before
+      ? { ...asked, ...settingsOf(before), ...(await dataOfRun(this.parts.datasets, before)) }
+      : asked;
     const gpu = await this.parts.context.device.requireGpu();
     // A record of an older version lacks what came later.
     const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...settled.training };
     const model = await open(settled.modelId, current.stop, args.load_in_4bit);
     current.holdsModel = true;
+    if (before) refuseOtherModel(model.summary, before);
     const { config, tokenizer } = model.folder;
     const { signal } = current.stop;
     const preparing = (part: PreparedPart) => (done: number, total: number) =>
@@ -256,6 +260,9 @@ export class TrainingService {
     } catch (error) {
       // It was told to discard while it waited for space.
       if (isStorageFull(error) && !current.keep) return await this.discard(record);
+      // What ended it may have left the parameters as they were: then nothing that it has learned is lost.
+      if (trainer.isWhole && !isStorageFull(error) && trainer.step > 0)
+        await saver.saveResumePoint(trainer).catch(() => undefined);
       await record.fail(error);
       throw await explained(error);
     } finally {
@@ -321,9 +328,11 @@ function newPause(): Pause {
   return { wait, end: finish };
 }
 
+/** A pause that begins after it, because there is no room for the last checkpoint, is another. */
 function end(current: Current): void {
   current.stop.abort();
   current.paused?.end('stop');
+  current.paused = undefined;
 }
 
 function stepEvent(report: StepReport, secondsLeft: number, gpuBytes: number): TrainEvent {

@@ -261,6 +261,8 @@ export type TrainEvent =
       gpuBytes: number;
     }
   | { kind: 'sample'; step: number; prompt: string; text: string }
+  /** The run goes on without this answer, or, where there is no prompt, without any after this step. */
+  | { kind: 'sample-failed'; step: number; prompt?: string; error: ToldError }
   | { kind: 'checkpoint'; step: number }
   /**
    * The device had no room for this step's checkpoint; earlier ones are untouched. The run goes on, or,
@@ -269,6 +271,13 @@ export type TrainEvent =
   | { kind: 'storage-full'; step: number; waiting: boolean }
   | { kind: 'paused'; step: number }
   | { kind: 'resumed'; step: number };
+
+/** An error that ends nothing: told of in an event. */
+export interface ToldError {
+  code: string;
+  message: string;
+  details: Readonly<Record<string, string | number>>;
+}
 
 /** What a run will take, told before it starts. */
 export interface TrainingPrediction {

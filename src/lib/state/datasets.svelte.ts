@@ -14,6 +14,11 @@ import { readSampleId } from './samples';
 
 type PreviewRequest = Parameters<EngineApi['previewRow']>[0];
 
+/** Characters of a question that any model can read, and a person at a glance. */
+const LONGEST_QUESTION = 200;
+/** Rows that are looked through for one. */
+const MOST_LOOKED_AT = 20;
+
 class Datasets extends Collection<DatasetSummary> {
   reading = $state<string>();
   /** Of the last import: how it was read, what was wrong in it, which columns still need a meaning. */
@@ -68,17 +73,20 @@ class Datasets extends Collection<DatasetSummary> {
     return engine.call((api) => api.readRows({ datasetId, start, count }));
   }
 
-  /** A few rows from all over the data, as a person would ask them. */
+  /** A few short questions from all over the data, as a person would ask them; fewer where all are long. */
   async pickQuestions(dataset: DatasetSummary, count: number): Promise<string[]> {
     const stride = Math.max(1, Math.floor(dataset.rowCount / count));
-    const picked = await Promise.all(
+    const neighbours = await Promise.all(
       Array.from({ length: Math.min(count, dataset.rowCount) }, (_, place) =>
-        this.readRows(dataset.id, place * stride, 1),
+        this.readRows(dataset.id, place * stride, Math.min(stride, MOST_LOOKED_AT)),
       ),
     );
-    return picked
-      .flat()
-      .map(({ instruction, input }) => (input ? `${instruction}\n${input}` : instruction));
+    return neighbours.flatMap(
+      (rows) =>
+        rows
+          .map(({ instruction, input }) => (input ? `${instruction}\n${input}` : instruction))
+          .find((text) => text.length <= LONGEST_QUESTION) ?? [],
+    );
   }
 
   /** These rows, wherever in the data they lie. */

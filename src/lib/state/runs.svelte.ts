@@ -9,7 +9,7 @@ import { engine } from './engine.svelte';
 import { models } from './models.svelte';
 import { cardFileName, makeRunCard } from './run-card';
 import { saveText } from './save-file';
-import { goesOnFrom } from './ways-on';
+import { canGoOn, goesOnFrom } from './ways-on';
 
 class Runs extends Collection<RunSummary> {
   constructor() {
@@ -57,6 +57,17 @@ class Runs extends Collection<RunSummary> {
     return run !== undefined && canGoOn(run) && goesOnFrom(run) === step;
   }
 
+  /** Unfinished runs that could not go on without this data or model. */
+  unfinishedWith(what: { datasetId?: string; modelId?: string }): RunSummary[] {
+    return this.newestFirst.filter(
+      (run) =>
+        canGoOn(run) &&
+        (run.modelId === what.modelId ||
+          (what.datasetId !== undefined &&
+            [run.datasetId, run.evalDatasetId].includes(what.datasetId))),
+    );
+  }
+
   async rename(runId: string, name: string): Promise<void> {
     await engine.call((api) => api.renameRun({ runId, name }));
     await this.#refreshAll();
@@ -78,8 +89,5 @@ class Runs extends Collection<RunSummary> {
     void engine.refreshDevice();
   }
 }
-
-export const canGoOn = ({ status, step, totalSteps }: RunSummary): boolean =>
-  (status === 'interrupted' || status === 'stopped') && step < totalSteps;
 
 export const runs = new Runs();

@@ -8,6 +8,7 @@ import type {
   TrainRequest,
   TrainSettings,
 } from '../rpc/engine-api';
+import { InkstoneError } from '../config';
 import { adapters } from './adapters.svelte';
 import { chat } from './chat.svelte';
 import { datasets } from './datasets.svelte';
@@ -314,7 +315,9 @@ class TrainForm {
   async #run(request: TrainRequest): Promise<RunSummary> {
     const run = await training.start(request, (signal) => {
       signal.addEventListener('abort', () => models.cancel(), { once: true });
-      return models.open(request.modelId);
+      return models.open(request.modelId).catch((error: unknown) => {
+        throw modelMissing(error, request);
+      });
     });
     if (run.adapterId) {
       chat.modelId = run.modelId;
@@ -338,6 +341,18 @@ class TrainForm {
       // The rows browser says what is wrong with the data.
     }
   }
+}
+
+/** The same error or, where an unfinished run's model is gone, its name and what to do. */
+function modelMissing(error: unknown, { modelId, resumeRunId }: TrainRequest): unknown {
+  const { code, details } = error as { code?: string; details?: { id?: string } };
+  if (resumeRunId === undefined || code !== 'not-found' || details?.id !== modelId) return error;
+  const name = runs.byId(resumeRunId)?.provenance?.model.name ?? modelId;
+  return new InkstoneError(
+    'model-gone',
+    `${name}, which this run trains, is no longer on this device. Import the same files again, then go on.`,
+    { details: { name } },
+  );
 }
 
 /** What a run was asked while it learned. */

@@ -13,6 +13,7 @@ export type Prepared = Extract<TrainEvent, { kind: 'prepared' }>;
 export type Preparing = Extract<TrainEvent, { kind: 'preparing' }>;
 export type StorageFull = Extract<TrainEvent, { kind: 'storage-full' }>;
 export type StepEvent = Extract<TrainEvent, { kind: 'step' }>;
+export type SampleFailure = Extract<TrainEvent, { kind: 'sample-failed' }>;
 export type Sample = { step: number; prompt: string; text: string };
 export type Announcement =
   | { kind: 'start'; steps: number }
@@ -37,6 +38,8 @@ class Training {
   /** Losses over the rows held back, where the run evaluates itself. */
   evals = $state.raw<readonly EvalPoint[]>([]);
   samples = $state.raw<readonly Sample[]>([]);
+  /** The newest question that got no answer; the run goes on without. */
+  sampleFailure = $state.raw<SampleFailure>();
   checkpointStep = $state<number>();
   /** The device had no room for the last checkpoint. */
   storageFull = $state.raw<StorageFull>();
@@ -147,6 +150,7 @@ class Training {
     this.evals = [];
     this.#latest = undefined;
     this.samples = [];
+    this.sampleFailure = undefined;
     this.#spoken = 0;
   }
 
@@ -172,6 +176,9 @@ class Training {
         break;
       case 'sample':
         this.samples = [...this.samples, event];
+        break;
+      case 'sample-failed':
+        this.sampleFailure = event;
         break;
       case 'checkpoint':
         this.checkpointStep = event.step;

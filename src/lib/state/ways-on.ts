@@ -29,6 +29,16 @@ export function wayOn(run: RunSummary, code = run.error?.code): WayOn | undefine
   return step !== undefined && step < run.totalSteps ? { kind, step } : undefined;
 }
 
+/**
+ * The same run, to its end: from a checkpoint, or from the start where it was broken off before the first. One that failed
+ * without a checkpoint would fail again.
+ */
+export function canGoOn(run: RunSummary): boolean {
+  if (wayOn(run)?.kind === 'resume') return run.status !== 'running' && run.status !== 'paused';
+  const brokenOff = run.status === 'interrupted' || run.status === 'stopped';
+  return brokenOff && run.error?.code !== 'diverged' && run.step < run.totalSteps;
+}
+
 /** Takes the steps that were left, with the same rows held back; the schedule is laid over these steps. */
 export function slowerRequest(
   run: RunSummary,

@@ -44,6 +44,7 @@ export class Trainer {
   readonly allParams: number;
   private readonly record: RunState;
   private epoch: { number: number; steps: number[][][] } | undefined;
+  private inStep = false;
 
   private constructor(
     private readonly options: TrainerOptions,
@@ -146,6 +147,11 @@ export class Trainer {
     return this.record.step;
   }
 
+  /** Parameters, moments and record are those of one step: false once an error has broken a step off. */
+  get isWhole(): boolean {
+    return !this.inStep;
+  }
+
   /** GPU memory by part; weights, inputs and what the optimiser's own kernels need are not in it. */
   get memory(): { adapter: number; optimizer: number; activations: number } {
     return {
@@ -178,10 +184,12 @@ export class Trainer {
     while (!this.record.ended && !signal?.aborted) {
       await gate?.();
       if (signal?.aborted) break;
+      this.inStep = true;
       const report = await this.runStep();
+      this.inStep = false;
       onStep?.(report);
-      await afterStep?.(this.step);
       await this.settle(options);
+      await afterStep?.(this.step);
     }
     if (this.finished && load_best_model_at_end) await this.loadBest(options);
   }

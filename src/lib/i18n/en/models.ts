@@ -38,6 +38,8 @@ export const models: typeof zh = {
   deleteTitle: 'Delete this model?',
   deleteBody: (name, size) =>
     `${name} (${size}) will be removed from this device. Adapters trained on it are kept, but cannot be used without it.`,
+  deleteNeeded: (runs) =>
+    `These runs are not finished and train it: ${runs}. They can go on only once the same model is here again.`,
   deleted: (name) => `${name} was deleted`,
   importTitle: 'Import a model',
   importBody:

@@ -114,6 +114,8 @@ export const train: typeof zh = {
   deleteDataTitle: 'Delete this data?',
   deleteDataBody: (name) =>
     `${name} will be removed from Inkstone. The file on your disk is not touched.`,
+  deleteDataNeeded: (runs) =>
+    `These runs are not finished and learn from it: ${runs}. They can go on only after the same file is imported again.`,
   heldBack: 'Share held back for evaluation',
   heldBackHint:
     'These rows are kept out of training: while it trains, and on the Evaluate page, they show how well it learned.',
@@ -187,6 +189,10 @@ export const train: typeof zh = {
   curveWaiting: 'The curve appears here with the first logged step.',
   samplesTitle: 'The same question, a changing answer',
   samplesEmpty: 'As it learns, the model answers these questions.',
+  sampleTooLong: (question) =>
+    `“${question}” is longer than this model can read, so it is not asked. Training goes on; ask shorter questions next time.`,
+  sampleFailed: (step, reason) =>
+    `There is no answer for step ${n(step)}: ${reason} Training goes on without it.`,
   samplesBefore: 'before',
   sampleAtStep: (step) => `step ${n(step)}`,
   samplePrompts: 'Questions it is asked as it learns',

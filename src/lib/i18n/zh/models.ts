@@ -31,6 +31,8 @@ export const models = {
   deleteTitle: '删除这个模型？',
   deleteBody: (name: string, size: string) =>
     `将从本机删除 ${name}（${size}）。用它训练出的适配器会保留，但没有原模型就不能使用。`,
+  deleteNeeded: (runs: string) =>
+    `这些训练还没有完成，要用到它：${runs}。只有重新放回同一个模型，才能接着训练。`,
   deleted: (name: string) => `已删除 ${name}`,
   importTitle: '导入模型',
   importBody:

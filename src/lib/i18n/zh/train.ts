@@ -108,6 +108,8 @@ export const train = {
   previewMask: { start: '计入损失开始', end: '计入损失结束' },
   deleteDataTitle: '删除这份数据？',
   deleteDataBody: (name: string) => `将从本机删除 ${name}。你磁盘上的原文件不受影响。`,
+  deleteDataNeeded: (runs: string) =>
+    `这些训练还没有完成，要用到它：${runs}。只有重新导入同一个文件，才能接着训练。`,
   heldBack: '留作评测的比例',
   heldBackHint: '这部分不参与训练，训练中和“评测”页上都用它检验学得怎样。',
   evalSetTip: '另有评测数据？先在“数据”里导入，再选回训练用的那份，这里就能选到它。',
@@ -179,6 +181,10 @@ export const train = {
   curveWaiting: '记录到第一步后，曲线会出现在这里。',
   samplesTitle: '同一道题，回答在变',
   samplesEmpty: '训练过程中，模型会反复回答这些问题。',
+  sampleTooLong: (question: string) =>
+    `“${question}”太长，这个模型读不下，所以不会问它。训练照常进行；下次请换短一些的题目。`,
+  sampleFailed: (step: number, reason: string) =>
+    `第 ${n(step)} 步没有得到回答：${reason}训练照常进行，不受影响。`,
   samplesBefore: '训练前',
   sampleAtStep: (step: number) => `第 ${n(step)} 步`,
   samplePrompts: '训练时反复提问的题目',
