@@ -19,6 +19,8 @@ export type Scenario =
   | 'disk-full'
   /** Runs of more than two rows a batch find no GPU memory. */
   | 'no-memory'
+  /** The model being trained cannot be talked to. */
+  | 'mute'
   /** A run's loss stops being a number at step 50, after its first checkpoint. */
   | 'diverges';
 

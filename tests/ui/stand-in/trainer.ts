@@ -10,6 +10,9 @@ const FAILS_AT = 30;
 const DIVERGES_AT = 50;
 const MB = 1024 ** 2;
 
+const MUTE = { code: 'session', message: 'The session ended.', details: {} };
+const TOO_LONG = { code: 'prompt-too-long', message: 'Too long.', details: {} };
+
 type Progress = CallContext<TrainEvent>['progress'];
 
 export class ScriptedTrainer {
@@ -52,7 +55,11 @@ export class ScriptedTrainer {
     const log: RunSummary['log'][number][] = [];
     const samples: RunSummary['samples'][number][] = [];
     const say = (step: number): void => {
-      for (const prompt of request.samplePrompts) {
+      for (const [index, prompt] of request.samplePrompts.entries()) {
+        if (scenario === 'mute') {
+          progress({ kind: 'sample-failed', step, prompt, error: index === 0 ? MUTE : TOO_LONG });
+          continue;
+        }
         const text = answerAfter(prompt, step);
         samples.push({ step, prompt, text });
         progress({ kind: 'sample', step, prompt, text });

@@ -1,0 +1,45 @@
+/**
+ * Plan: questions that get no answer are told of while the run goes on; data that an unfinished run learns from is not
+ * deleted without a word; both languages.
+ */
+import { expect, test } from '@playwright/test';
+import { expectAccessible } from './expect-accessible';
+import { openPage } from './open-page';
+
+for (const [locale, width] of [
+  ['en', 1280],
+  ['zh-CN', 390],
+] as const)
+  test(`an answer that fails ends nothing, and says so: ${locale}, ${width} px`, async ({
+    page,
+  }) => {
+    const zh = locale === 'zh-CN';
+    await openPage(page, '/train', { scenario: 'mute', locale, width });
+    const long = '很长的题目'.repeat(40);
+    await page.getByRole('radio', { name: /门诊问答/ }).check();
+    await page
+      .getByLabel(zh ? '训练时反复提问的题目' : /^Questions it is asked/)
+      .fill(`short\n${long}`);
+    await page.getByRole('button', { name: zh ? '开始训练' : 'Start training' }).click();
+    const told = page
+      .locator('#run')
+      .getByText(zh ? /太长，这个模型读不下/ : /longer than this model/);
+    await expect(told).toBeVisible();
+    await expect(told).toContainText('很长的题目很长的题目');
+    await expect(told).not.toContainText(long);
+    await expectAccessible(page);
+    await expect(
+      page.locator('#run').getByText(zh ? '训练完成' : 'Training is finished'),
+    ).toBeVisible();
+  });
+
+test('data that an unfinished run learns from is not deleted without a word', async ({ page }) => {
+  await openPage(page, '/train');
+  await page
+    .getByRole('button', { name: /^Delete: 门诊问答/ })
+    .first()
+    .click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog).toContainText('These runs are not finished and learn from it: 门诊问答');
+  await expectAccessible(page);
+});
