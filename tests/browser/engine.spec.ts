@@ -25,6 +25,8 @@ test('trains on WebGPU, talks on the processor, with the answers of the shared w
   expect(own.samples[0]).toEqual({ step: 0, text: own.base.text });
   expect(own.tuned.text).not.toBe(own.base.text);
   expect(own.again.text).toBe(own.base.text);
+  // What the model can never take in is told of once, and not asked again.
+  expect(own.unanswered).toEqual([{ step: 0, code: 'prompt-too-long' }]);
 
   const shared = await run(page, 'engineTrainsAndTalks', 'webgpu');
   expect(shared.device).toMatchObject({ backend: 'webgpu', talksOn: 'webgpu' });

@@ -8,6 +8,8 @@ import { GREEDY } from './comparison';
 
 const MODEL = 'nano-lm';
 const QUESTION = 'Which department should I go to if my knee hurts?';
+/** More tokens than the bundled model has positions. */
+const TOO_LONG = `${QUESTION} `.repeat(200);
 /** As many as a sample answer may have. */
 const GENERATION = { ...GREEDY, max_new_tokens: 48 };
 
@@ -55,7 +57,7 @@ async function engineTrainsAndTalks(talkOn: TalkOn) {
         per_device_train_batch_size: 4,
         gradient_accumulation_steps: 1,
       },
-      samplePrompts: [QUESTION],
+      samplePrompts: [QUESTION, TOO_LONG],
       name: 'a run',
     },
     { ...silent(), progress: (event) => events.push(event) },
@@ -72,6 +74,9 @@ async function engineTrainsAndTalks(talkOn: TalkOn) {
     status: run.status,
     samples: events.flatMap((event) =>
       event.kind === 'sample' ? [{ step: event.step, text: event.text }] : [],
+    ),
+    unanswered: events.flatMap((event) =>
+      event.kind === 'sample-failed' ? [{ step: event.step, code: event.error.code }] : [],
     ),
   };
 }
