@@ -44,7 +44,7 @@ test('a run that diverged goes on slower, also before its record says that it di
 
 test('slower is a run of its own over the steps that were left, with the same rows', () => {
   const run = { ...diverged, leaveOut: ['cut'] as const };
-  const words = { name: 'slower', samplePrompts: ['a question'] };
+  const words = { name: 'slower', samplePrompts: ['a question'], sampleEvery: 7 };
   const request = slowerRequest(run, run.checkpoints.at(-1)!, words);
   expect(request).toMatchObject({
     ...words,
