@@ -292,8 +292,15 @@ export interface TrainingPrediction {
     suggestion?: string;
   };
   totalSteps: number;
-  /** Of the checkpoints that `save_total_limit` lets the run keep. */
-  storageBytes: number;
+  /** Bytes on the device for checkpoints. */
+  storage: {
+    /** Of those that `save_total_limit` lets the run keep. */
+    kept: number;
+    /** While one is being saved: a new one is complete before an old one goes. */
+    peak: number;
+    /** The same where the run was also saved between them, as after a pause. */
+    peakWithResumePoint: number;
+  };
   trainRows: number;
   /** Rows whose answer is cut by `max_length`. */
   cutRows: number;
@@ -308,6 +315,8 @@ export interface TimePrediction {
   secondsPerEvaluation: number;
   /** Of all steps and evaluations; sample answers come on top. */
   totalSeconds: number;
+  /** There is so much work between two checkpoints that the run is saved there too. */
+  savedBetween: boolean;
 }
 
 export type RunStatus = 'running' | 'paused' | 'finished' | 'stopped' | 'interrupted' | 'failed';
