@@ -16,6 +16,7 @@ import {
   StoredFolder,
   type ModelFolder,
 } from './model-folder';
+import { WeightsHash } from './weights-hash';
 
 interface ModelRecord extends ModelSummary {
   schemaVersion: 1;
@@ -79,18 +80,25 @@ export class ModelLibrary {
     let summary = await this.get(id);
     if (!summary.present) summary = await download(summary);
     try {
-      return { summary, folder: await read(summary) };
+      return await read(summary);
     } catch (error) {
       const isEvicted = error instanceof EngineError && error.code === 'evicted';
       if (!isEvicted || !findInCatalogue(id)?.repo) throw error;
       summary = await download(summary);
-      return { summary, folder: await read(summary) };
+      return read(summary);
     }
   }
 
-  private async read(model: ModelSummary, signal: AbortSignal): Promise<ModelFolder> {
+  private async read(
+    model: ModelSummary,
+    signal: AbortSignal,
+  ): Promise<{ summary: ModelSummary; folder: ModelFolder }> {
+    const access = this.folder(model, signal);
     try {
-      return await readModelFolder(this.folder(model, signal));
+      const folder = await readModelFolder(access);
+      const weightsHash =
+        access instanceof BundledFolder ? await access.weightsHash() : model.weightsHash;
+      return { summary: { ...model, weightsHash }, folder };
     } catch (error) {
       const isGone = error instanceof InkstoneError && MISSING.has(error.code);
       throw isGone && model.origin !== 'bundled' ? evicted(model.name) : error;
@@ -134,6 +142,7 @@ export class ModelLibrary {
     const names = await dropped.list();
     let done = 0;
     let total = 0;
+    const weights = new WeightsHash();
     for (const file of names) total += await dropped.sizeBytes(file);
     try {
       for (const file of names) {
@@ -142,7 +151,7 @@ export class ModelLibrary {
           done += bytes;
           options.onProgress(done, total);
         });
-        await this.context.files.writeFile(`${folderOf(id)}/${file}`, chunks);
+        await this.context.files.writeFile(`${folderOf(id)}/${file}`, weights.over(file, chunks));
       }
       return await this.add({
         id,
@@ -154,6 +163,7 @@ export class ModelLibrary {
         sizeBytes: total,
         licence: '',
         languages: [],
+        weightsHash: weights.digest(),
       });
     } catch (error) {
       await this.context.files.remove(folderOf(id));

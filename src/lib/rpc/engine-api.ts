@@ -51,6 +51,8 @@ export interface ModelSummary {
   languages: readonly string[];
   /** The repository's commit, of a model that was downloaded. */
   revision?: string;
+  /** Of any other: SHA-256 of its weights, hexadecimal; undefined where an older version took it in. */
+  weightsHash?: string;
 }
 
 export interface OpenModel extends ModelSummary {
@@ -362,7 +364,10 @@ export type RunDevice = Pick<
 export interface RunProvenance {
   /** The one it began on, then others that it went on with, each once. */
   devices: readonly RunDevice[];
-  model: Pick<ModelSummary, 'name' | 'architecture' | 'parameterCount' | 'licence' | 'revision'>;
+  model: Pick<
+    ModelSummary,
+    'name' | 'architecture' | 'parameterCount' | 'licence' | 'revision' | 'weightsHash'
+  >;
   dataset: RunDataset;
   /** Where a data set of its own is held back. */
   evalDataset?: RunDataset;
