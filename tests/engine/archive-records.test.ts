@@ -24,7 +24,7 @@ const provenance: Required<RunProvenance> = {
   ],
   model: {
     ...{ name: 'm', architecture: 'Qwen3ForCausalLM', parameterCount: 9, licence: 'MIT' },
-    revision: 'abc',
+    ...{ revision: 'abc', weightsHash: 'def' },
   } satisfies Required<RunProvenance['model']>,
   dataset: { name: 'd', schema: 'alpaca', rowCount: 3, hash: 'a' },
   evalDataset: { name: 'e', schema: 'text', rowCount: 1, hash: 'b' },
@@ -36,7 +36,7 @@ const RECORDS: Omit<Whole, 'runs'> & { runs: Omit<Whole['runs'], 'adapterId'> } 
   models: {
     ...{ id: 'model-1', name: 'm', origin: 'merged', present: true, schemaVersion: 1 },
     ...{ architecture: 'Qwen3ForCausalLM', parameterCount: 9, sizeBytes: 2, licence: 'MIT' },
-    ...{ languages: ['zh', 'en'], revision: 'abc' },
+    ...{ languages: ['zh', 'en'], revision: 'abc', weightsHash: 'def' },
   },
   datasets: {
     ...{ id: 'data-1', name: 'd', schema: 'alpaca', rowCount: 3, hash: 'a', createdAt: 1 },

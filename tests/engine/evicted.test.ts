@@ -58,6 +58,22 @@ describe('cleared files', () => {
     });
   });
 
+  it('of an imported model: imported again it takes its old place, and its run goes on', async () => {
+    const expected = await takeAdapter(disk, await engine.train(request, silent()));
+    const run = await interruptedRun();
+    await evict(new RegExp(`^models/${run.modelId}/.*safetensors$`));
+    reload();
+    const resume = () => engine.train({ ...request, resumeRunId: run.id }, silent());
+    expect(await refusalOf(resume())).toMatchObject({ code: 'evicted' });
+    expect(await importSmallModel(engine)).toBe(run.modelId);
+    expect((await disk.files.list('models')).map(({ path }) => path.split('/')[1])).toEqual(
+      expect.arrayContaining([run.modelId]),
+    );
+    expect(await takeAdapter(disk, await resume())).toEqual(expected);
+    // The control: a whole one is not replaced.
+    expect(await importSmallModel(engine)).not.toBe(run.modelId);
+  });
+
   it('of a catalogue model: it is downloaded again', async () => {
     const { id } = (await engine.listModels(undefined, silent())).find(
       ({ origin }) => origin === 'catalogue',

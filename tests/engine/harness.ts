@@ -1,4 +1,5 @@
 /** What the engine's tests share: the bundled model over HTTP, rows, a short run, an adapter taken away. */
+import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -19,10 +20,11 @@ export function serveBundled(): Promise<Server> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '').replace(/^\/models\//, '').replace(/^\//, '');
     if (path === 'nano-lm/files.json') {
-      const files = nano.map((name) => ({
-        path: name,
-        sizeBytes: readFileSync(new URL(`nano-lm/${name}`, root)).length,
-      }));
+      const files = nano.map((path) => {
+        const bytes = readFileSync(new URL(`nano-lm/${path}`, root));
+        const sha256 = createHash('sha256').update(bytes).digest('hex');
+        return { path, sizeBytes: bytes.length, sha256 };
+      });
       return void response.end(JSON.stringify({ files }));
     }
     try {

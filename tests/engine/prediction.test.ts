@@ -1,6 +1,6 @@
 /**
- * Plan: what is predicted before a run is what the run then has: GPU memory to the byte, steps, cut rows,
- * disk space within a few per cent, for several recipes; a run that meets a limit of the device, and one that
+ * Plan: what is predicted before a run is what the run then has: GPU memory to the byte, steps, cut rows, disk space
+ * at the end and at the fullest moment within a few per cent, for several recipes, and paused between checkpoints; a run that meets a limit of the device, and one that
  * finds no memory, name a change in `details.suggestion`, and with it they run; the prediction names the same.
  */
 import type { Server } from 'node:http';
@@ -8,7 +8,7 @@ import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine } from '$lib/engine';
 import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
-import { MemoryFiles, MemoryTables } from '$lib/storage';
+import { MemoryFiles, MemoryTables, type FileSource } from '$lib/storage';
 import { scarceEntry } from '../gpu/scarce-memory';
 import { alpaca, baseUrlOf, requestOf, serveBundled, silent } from './harness';
 
@@ -21,6 +21,27 @@ const ROWS = Array.from({ length: 20 }, (_, i) => ({
   output: `答案${i}`.repeat(3 + i),
 }));
 
+/** Knows how much of runs it has held at most. */
+class WatchedFiles extends MemoryFiles {
+  mostBytes = 0;
+
+  async runBytes(): Promise<number> {
+    return (await this.list('runs')).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  override async writeFile(path: string, source: FileSource): Promise<void> {
+    await super.writeFile(path, source);
+    this.mostBytes = Math.max(this.mostBytes, await this.runBytes());
+  }
+}
+
+/** The loss falls, so that the first evaluation is the best where greater is better. */
+const BEST: Partial<TrainRequest['training']> = {
+  ...{ load_best_model_at_end: true, eval_strategy: 'steps', eval_steps: 1 },
+  ...{ metric_for_best_model: 'loss', greater_is_better: true, warmup_ratio: 0 },
+  ...{ save_steps: 1, save_total_limit: 1 },
+};
+
 type Prepared = Extract<TrainEvent, { kind: 'prepared' }>;
 
 describe('before a run', () => {
@@ -31,7 +52,7 @@ describe('before a run', () => {
   afterAll(() => void server.close());
 
   async function startOn(entry: GPU) {
-    const files = new MemoryFiles();
+    const files = new WatchedFiles();
     const baseUrl = baseUrlOf(server);
     const engine = createEngine({ files, tables: new MemoryTables(), gpu: entry, baseUrl });
     const { dataset } = await engine.importDataset({ file: alpaca(ROWS) }, silent());
@@ -60,6 +81,7 @@ describe('before a run', () => {
 
   it.each([
     ['a short run', { max_steps: 3, save_steps: 1, save_total_limit: 2 }, {}],
+    ['the best is kept too', { ...BEST, max_steps: 4 }, { evalShare: 0.25 }],
     ['an epoch, rows held back', { max_steps: -1, num_train_epochs: 1 }, { evalShare: 0.25 }],
     ['a base in 4 bits', { max_steps: 1, load_in_4bit: true }, {}],
     ['rows that are cut', { max_steps: 2, max_length: 48, per_device_train_batch_size: 8 }, {}],
@@ -76,8 +98,26 @@ describe('before a run', () => {
     });
     expect(predicted.exceeds).toBeUndefined();
     expect(predicted.longestRow).toBeLessThanOrEqual(request.training.max_length);
-    const stored = (await files.list('runs')).reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    expect(Math.abs(predicted.storageBytes / stored - 1)).toBeLessThan(0.05);
+    expect(predicted.storage.kept / (await files.runBytes())).toBeCloseTo(1, 1);
+    expect(predicted.storage.peak / files.mostBytes).toBeCloseTo(1, 1);
+  });
+
+  it('a run that is saved between its checkpoints has one more at its fullest moment', async () => {
+    const { engine, files, datasetId } = await startOn(gpu);
+    const request = withTraining(datasetId, { max_steps: 4, save_steps: 2, save_total_limit: 1 });
+    const { storage } = await engine.predictTraining(request, silent());
+    await engine.train(request, {
+      ...silent(),
+      progress: (event) => {
+        if (event.kind === 'step' && event.step === 3)
+          void engine.pauseTraining(undefined, silent());
+        // Saved by then.
+        if (event.kind === 'checkpoint' && event.step === 3)
+          void engine.resumeTraining(undefined, silent());
+      },
+    });
+    expect(storage.peakWithResumePoint / files.mostBytes).toBeCloseTo(1, 1);
+    expect(storage.peakWithResumePoint).toBeGreaterThan(1.1 * storage.peak);
   });
 
   it('the time is measured once and told for as many rows, and not while a run is going on', async () => {

@@ -3,7 +3,13 @@
  * imported again are the same data; other rows, and another revision of the model, are refused by name.
  */
 import { beforeEach, expect, it } from 'vitest';
-import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
+import type {
+  EngineApi,
+  ModelSummary,
+  RunSummary,
+  TrainEvent,
+  TrainRequest,
+} from '$lib/rpc/engine-api';
 import type { TableRecord } from '$lib/storage';
 import { findRun, refusalOf, startEngine, takeAdapter } from './engines';
 import { FailingGpu } from './failing-gpu';
@@ -48,6 +54,21 @@ it('with data that was deleted and imported again, to the same bytes', async () 
   expect(await takeAdapter(disk, resumed)).toEqual(expected);
 });
 
+it('with a model that was deleted and imported again, and its adapter can be taken away', async () => {
+  const expected = await takeAdapter(disk, await engine.train(request, silent()));
+  await engine.closeModel(undefined, silent());
+  await engine.deleteModel({ modelId: request.modelId }, silent());
+  expect(await refusalOf(goOn())).toMatchObject({
+    code: 'not-found',
+    details: { id: request.modelId },
+  });
+  expect(await importSmallModel(engine)).toBe(request.modelId);
+  expect(new Set((await disk.files.list('models')).map(({ path }) => path.split('/')[1]))).toEqual(
+    new Set([request.modelId]),
+  );
+  expect(await takeAdapter(disk, await goOn())).toEqual(expected);
+});
+
 it('not with other rows under the same name', async () => {
   const { provenance } = (await findRun(disk, 'broken off'))!;
   const dataset = { ...provenance!.dataset, hash: 'of other rows' };
@@ -63,21 +84,25 @@ it('not with other rows under the same name', async () => {
   expect(await goOn()).toMatchObject({ status: 'finished' });
 });
 
-it('not with another revision of its model', async () => {
+it('not with other weights, or another revision, of its model', async () => {
   const { provenance } = (await findRun(disk, 'broken off'))!;
-  const setRevisions = async (begunWith: string, here: string) => {
-    const model = { ...provenance!.model, revision: begunWith };
+  expect(provenance!.model.weightsHash).toMatch(/^[0-9a-f]{64}$/);
+  let { model } = provenance!;
+  const set = async (key: 'revision' | 'weightsHash', begunWith: string, here: string) => {
+    model = { ...model, [key]: begunWith };
     await change<TableRecord & RunSummary>('runs', run.id, {
       provenance: { ...provenance!, model },
     });
-    await change<TableRecord & { revision: string }>('models', request.modelId, { revision: here });
+    await change<TableRecord & ModelSummary>('models', request.modelId, { [key]: here });
     engine = startEngine(disk);
   };
-  await setRevisions('one', 'two');
-  expect(await refusalOf(goOn())).toMatchObject({
-    code: 'model-changed',
-    details: { name: 'small' },
-  });
-  await setRevisions('one', 'one');
+  for (const key of ['weightsHash', 'revision'] as const) {
+    await set(key, 'one', 'two');
+    expect(await refusalOf(goOn()), key).toMatchObject({
+      code: 'model-changed',
+      details: { name: 'small' },
+    });
+    await set(key, 'one', 'one');
+  }
   expect(await goOn()).toMatchObject({ status: 'finished' });
 });

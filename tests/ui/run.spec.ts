@@ -34,6 +34,9 @@ for (const [locale, theme, width] of [
     await page
       .getByRole('radio', { name: zh ? /医学问答（中文）/ : /Medical questions \(English\)/ })
       .check();
+    await page
+      .getByRole('textbox', { name: zh ? /^每隔几步提问/ : /^Ask every so many steps/ })
+      .fill('30');
     await page.getByRole('button', { name: zh ? '开始训练' : 'Start training' }).click();
     const run = page.locator('#run');
     const onward = run.getByRole('button', {
@@ -43,6 +46,11 @@ for (const [locale, theme, width] of [
     await expectAccessible(page);
     await onward.click();
     await expect(run.getByText(zh ? '训练完成' : 'Training is finished')).toBeVisible();
+    // It is asked as often as before.
+    const answeredAt = (step: number) =>
+      run.locator('figure').getByText(zh ? `第 ${step} 步` : `step ${step}`, { exact: true });
+    await expect(answeredAt(90).first()).toBeVisible();
+    await expect(answeredAt(80)).toHaveCount(0);
     // A run of its own: the one that diverged stays as it was.
     await expect(
       page

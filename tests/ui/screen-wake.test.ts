@@ -1,13 +1,20 @@
 /**
  * The screen stays on while a run goes. Plan: asked for at the start and given back at the end; lost with a hidden tab
- * and asked for again when it is seen; a refusal, and a browser that has no such thing, change nothing but what is said.
+ * and asked for again when it is seen; taken by the system while the page is seen, it is no longer said to be there; a
+ * refusal, and a browser that has no such thing, change nothing but what is said.
  */
 import { afterEach, expect, test, vi } from 'vitest';
 import { ScreenWake } from '../../src/lib/state/screen-wake';
 
-interface FakeLock {
-  released: boolean;
-  release: () => Promise<void>;
+/** As the platform's: told to go or taken away, it says so once. */
+class FakeLock extends EventTarget {
+  released = false;
+
+  async release(): Promise<void> {
+    if (this.released) return;
+    this.released = true;
+    this.dispatchEvent(new Event('release'));
+  }
 }
 
 function browser(request?: () => Promise<FakeLock>) {
@@ -26,10 +33,7 @@ function browser(request?: () => Promise<FakeLock>) {
 
 function granting(locks: FakeLock[]) {
   return async () => {
-    const lock: FakeLock = {
-      released: false,
-      release: async () => void (lock.released = true),
-    };
+    const lock = new FakeLock();
     locks.push(lock);
     return lock;
   };
@@ -53,14 +57,32 @@ test('is asked for at the start, and given back at the end', async () => {
 
 test('is asked for again when a hidden tab is seen', async () => {
   const locks: FakeLock[] = [];
-  const { wake, show } = browser(granting(locks));
+  const { wake, said, show } = browser(granting(locks));
   await wake.hold();
+  // The browser takes it from a tab that nobody sees.
+  await locks[0].release();
   await show('hidden');
   expect(locks).toHaveLength(1);
   await show('visible');
   expect(locks).toHaveLength(2);
+  expect(said).toEqual([true, false, true]);
   await wake.release();
   expect(locks[1].released).toBe(true);
+});
+
+test('that the system takes while the page is seen is said to be gone, and asked for again', async () => {
+  const locks: FakeLock[] = [];
+  const { wake, said, show } = browser(granting(locks));
+  await wake.hold();
+  await locks[0].release();
+  expect(said).toEqual([true, false]);
+  await show('visible');
+  expect(said).toEqual([true, false, true]);
+  // One that is held is not asked for twice.
+  await show('visible');
+  expect(locks).toHaveLength(2);
+  await wake.release();
+  expect(said).toEqual([true, false, true, false]);
 });
 
 test('that comes when nobody wants it any more is given back at once', async () => {

@@ -207,7 +207,7 @@ for (const [locale, theme, width] of [
     const card = JSON.parse(await readFile(await (await saved).path(), 'utf8'));
     expect(card).toMatchObject({
       kind: 'inkstone-run-card',
-      model: { id: 'nano-lm' },
+      model: { id: 'nano-lm', sha256: 'b'.repeat(64) },
       data: { sha256: 'a'.repeat(64) },
       device: { adapterName: 'Apple M2' },
     });

@@ -9,7 +9,10 @@ import type { RunSummary } from '../../src/lib/rpc/engine-api';
 import { canGoOn, slowerRequest, wayOn } from '../../src/lib/state/ways-on';
 import { checkpointsAt, RUNS } from './stand-in/fixtures';
 
-const broken: RunSummary = { ...RUNS[1], step: 90, checkpoints: checkpointsAt('run-2', 90) };
+const broken: RunSummary = {
+  ...{ ...RUNS[1], step: 90, checkpoints: checkpointsAt('run-2', 90) },
+  ...{ evalShare: 0, evalDatasetId: 'medical-zh-eval' },
+};
 const diverged: RunSummary = {
   ...broken,
   status: 'failed',
@@ -60,7 +63,7 @@ test('a run that diverged goes on slower, also before its record says that it di
 
 test('slower is a run of its own over the steps that were left, with the same rows', () => {
   const run = { ...diverged, leaveOut: ['cut'] as const };
-  const words = { name: 'slower', samplePrompts: ['a question'] };
+  const words = { name: 'slower', samplePrompts: ['a question'], sampleEvery: 7 };
   const request = slowerRequest(run, run.checkpoints.at(-1)!, words);
   expect(request).toMatchObject({
     ...words,

@@ -13,6 +13,7 @@ import type { AnyRecord, RecordOf } from './archive-records';
 import { readRowLines, RowsHash } from './archive-rows';
 import { COMPLETE } from './checkpoint-store';
 import type { EngineContext } from './context';
+import { weightsHashOf } from './weights-hash';
 
 /** Copied files lie here until all of them are whole. */
 export const STAGE = 'importing';
@@ -52,6 +53,7 @@ export class ArchiveImporter {
   private async stage(item: ArchivedItem): Promise<void> {
     for (const [name, entry] of item.files)
       await this.context.files.writeFile(stagePath(item, name), this.counted(entry));
+    if (item.kind === 'models') this.checkWeights(item);
     if (!item.rows) return;
     const { hash, rowCount } = item.record as RecordOf['datasets'];
     const found = new RowsHash();
@@ -67,6 +69,14 @@ export class ArchiveImporter {
         this.fileName,
         `the rows of ${item.rows.path} are not those of its record`,
       );
+  }
+
+  /** Each file has just been held against the manifest. */
+  private checkWeights({ id, record, files }: ArchivedItem): void {
+    const { weightsHash } = record as RecordOf['models'];
+    const found = weightsHashOf(new Map([...files].map(([name, { sha256 }]) => [name, sha256])));
+    if (weightsHash !== undefined && weightsHash !== found)
+      throw wrongArchive(this.fileName, `the weights of models/${id} are not those of its record`);
   }
 
   private async *counted(entry: ArchiveEntry): AsyncGenerator<Uint8Array> {

@@ -80,6 +80,7 @@ const READERS: { readonly [Kind in ArchiveKind]: (fields: Fields, id: string) =>
         return value;
       }),
       ...(fields.has('revision') && { revision: name(fields, 'revision') }),
+      ...(fields.has('weightsHash') && { weightsHash: name(fields, 'weightsHash') }),
       schemaVersion: 1,
     }),
     datasets: (fields, id) => ({
@@ -171,6 +172,7 @@ function readProvenance(fields: Fields): RunProvenance {
       parameterCount: model.integer('parameterCount', undefined, COUNT),
       licence: name(model, 'licence'),
       ...(model.has('revision') && { revision: name(model, 'revision') }),
+      ...(model.has('weightsHash') && { weightsHash: name(model, 'weightsHash') }),
     },
     dataset: readRunDataset(nested(fields, 'dataset')),
     ...(evalDataset && { evalDataset: readRunDataset(evalDataset) }),

@@ -1,10 +1,11 @@
 /** Files that ship with the page: read over the same origin, kept by the service worker. */
 import type { FolderAccess } from '../decoder';
 import { fetchOwn } from '../hub';
+import { weightsHashOf } from './weights-hash';
 
-/** Lists and sizes of a bundled folder, made at build time. */
+/** Lists, sizes and hashes of a bundled folder, made at build time. */
 interface FileList {
-  files: { path: string; sizeBytes: number }[];
+  files: { path: string; sizeBytes: number; sha256: string }[];
 }
 
 /** A bundled model as a folder; each file is fetched whole when it is first read, then kept in memory. */
@@ -29,6 +30,11 @@ export class BundledFolder implements FolderAccess {
 
   async readRange(name: string, begin: number, end: number): Promise<Uint8Array> {
     return (await this.content(name)).subarray(begin, end);
+  }
+
+  /** A fact of the build: no byte of the weights is read for it. */
+  async weightsHash(): Promise<string | undefined> {
+    return weightsHashOf(new Map((await this.files()).map(({ path, sha256 }) => [path, sha256])));
   }
 
   private async files() {

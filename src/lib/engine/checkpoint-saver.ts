@@ -11,7 +11,7 @@ import { isStorageFull } from './errors';
 import type { RunRecorder } from './run-recorder';
 
 /** Work that a crash may cost at most, or so many times what saving takes, where that is more. */
-const RESUME_POINT_MS = 5 * 60_000;
+export const RESUME_POINT_MS = 5 * 60_000;
 const RESUME_POINT_COSTS = 20;
 /** The same where the tab may be about to die. */
 const SOON_MS = 15_000;

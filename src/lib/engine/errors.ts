@@ -30,7 +30,7 @@ export class EngineError extends InkstoneError<EngineErrorCode> {}
 export function evicted(name: string): EngineError {
   return new EngineError(
     'evicted',
-    `${name} is no longer whole on this device: the browser has cleared files of it. Delete it and import it again.`,
+    `${name} is no longer whole on this device: the browser has cleared files of it. Import it again, and it takes its old place.`,
     { details: { name } },
   );
 }

@@ -12,6 +12,7 @@ import { EngineError } from './errors';
 import type { ModelFolder } from './model-folder';
 import { folderOf, type ModelLibrary } from './model-library';
 import { floatSource, type LoadedModel } from './open-model';
+import { WeightsHash } from './weights-hash';
 
 /** Exports lie here until the next one is made. */
 export const EXPORTS = 'exports';
@@ -48,8 +49,10 @@ export class ExportService {
     const { files } = this.parts.context;
     try {
       let sizeBytes = 0;
+      const weights = new WeightsHash();
       for await (const { name: fileName, data } of this.safetensors(model, adapterId, context)) {
-        await files.writeFile(`${folderOf(id)}/${fileName}`, data as AsyncIterable<Uint8Array>);
+        const hashed = weights.over(fileName, data as AsyncIterable<Uint8Array>);
+        await files.writeFile(`${folderOf(id)}/${fileName}`, hashed);
         sizeBytes += (await files.readFile(`${folderOf(id)}/${fileName}`)).size;
       }
       const { architecture, parameterCount, licence, languages } = model.summary;
@@ -63,6 +66,7 @@ export class ExportService {
         sizeBytes,
         licence,
         languages,
+        weightsHash: weights.digest(),
       });
     } catch (error) {
       await files.remove(folderOf(id));

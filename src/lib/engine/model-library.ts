@@ -16,10 +16,14 @@ import {
   StoredFolder,
   type ModelFolder,
 } from './model-folder';
+import type { RunRecord } from './run-library';
+import { WeightsHash } from './weights-hash';
 
 interface ModelRecord extends ModelSummary {
   schemaVersion: 1;
 }
+
+type Place = Pick<ModelSummary, 'id' | 'name' | 'origin'>;
 
 export interface CopyOptions {
   signal: AbortSignal;
@@ -79,18 +83,25 @@ export class ModelLibrary {
     let summary = await this.get(id);
     if (!summary.present) summary = await download(summary);
     try {
-      return { summary, folder: await read(summary) };
+      return await read(summary);
     } catch (error) {
       const isEvicted = error instanceof EngineError && error.code === 'evicted';
       if (!isEvicted || !findInCatalogue(id)?.repo) throw error;
       summary = await download(summary);
-      return { summary, folder: await read(summary) };
+      return read(summary);
     }
   }
 
-  private async read(model: ModelSummary, signal: AbortSignal): Promise<ModelFolder> {
+  private async read(
+    model: ModelSummary,
+    signal: AbortSignal,
+  ): Promise<{ summary: ModelSummary; folder: ModelFolder }> {
+    const access = this.folder(model, signal);
     try {
-      return await readModelFolder(this.folder(model, signal));
+      const folder = await readModelFolder(access);
+      const weightsHash =
+        access instanceof BundledFolder ? await access.weightsHash() : model.weightsHash;
+      return { summary: { ...model, weightsHash }, folder };
     } catch (error) {
       const isGone = error instanceof InkstoneError && MISSING.has(error.code);
       throw isGone && model.origin !== 'bundled' ? evicted(model.name) : error;
@@ -134,6 +145,7 @@ export class ModelLibrary {
     const names = await dropped.list();
     let done = 0;
     let total = 0;
+    const weights = new WeightsHash();
     for (const file of names) total += await dropped.sizeBytes(file);
     try {
       for (const file of names) {
@@ -142,23 +154,71 @@ export class ModelLibrary {
           done += bytes;
           options.onProgress(done, total);
         });
-        await this.context.files.writeFile(`${folderOf(id)}/${file}`, chunks);
+        await this.context.files.writeFile(`${folderOf(id)}/${file}`, weights.over(file, chunks));
       }
-      return await this.add({
-        id,
-        name: name || nameIn(model.rawConfig) || id,
-        origin: 'imported',
-        present: true,
+      const weightsHash = weights.digest();
+      const given = name || nameIn(model.rawConfig) || id;
+      const place = await this.oldPlaceOf(weightsHash, given);
+      const { id: to, ...named } = place ?? { id, name: given, origin: 'imported' };
+      const summary: ModelSummary = {
+        ...{ id: to, ...named, present: true },
         architecture: model.config.architecture,
         parameterCount: model.parameterCount,
         sizeBytes: total,
         licence: '',
         languages: [],
+        weightsHash,
+      };
+      if (to === id) return await this.add(summary);
+      return await whileArriving(folderOf(to), async () => {
+        await this.moveFolder(id, to);
+        return this.add(summary);
       });
     } catch (error) {
       await this.context.files.remove(folderOf(id));
       throw error;
     }
+  }
+
+  /**
+   * Where these weights were before the browser cleared files of theirs, or before they were deleted: back there they
+   * serve the runs and adapters that name the place. A model that is whole keeps its place.
+   */
+  private async oldPlaceOf(
+    weightsHash: string | undefined,
+    name: string,
+  ): Promise<Place | undefined> {
+    if (weightsHash === undefined) return undefined;
+    const { tables } = this.context;
+    const here = await tables.list<ModelRecord>('models');
+    for (const model of here.filter((each) => each.weightsHash === weightsHash))
+      if (model.origin !== 'bundled' && !(await this.isWhole(model)))
+        return { id: model.id, name: model.name, origin: model.origin };
+    const isHere = (id: string) =>
+      here.some((model) => model.id === id) || findInCatalogue(id) !== undefined;
+    const run = (await tables.list<RunRecord>('runs')).find(
+      ({ modelId, provenance }) =>
+        provenance?.model.weightsHash === weightsHash && !isHere(modelId),
+    );
+    return run && { id: run.modelId, name, origin: 'imported' };
+  }
+
+  private async isWhole(model: ModelSummary): Promise<boolean> {
+    try {
+      await checkComplete(await readModelFolder(this.folder(model)));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private async moveFolder(fromId: string, toId: string): Promise<void> {
+    const { files } = this.context;
+    const from = folderOf(fromId);
+    await files.remove(folderOf(toId));
+    for (const { path } of await files.list(from))
+      await files.rename(path, `${folderOf(toId)}${path.slice(from.length)}`);
+    await files.remove(from);
   }
 
   async add(model: ModelSummary): Promise<ModelSummary> {

@@ -51,13 +51,15 @@ async function findData(
 }
 
 /** @throws EngineError `model-changed` */
-export function refuseOtherModel({ revision }: ModelSummary, { provenance }: Before): void {
+export function refuseOtherModel(model: ModelSummary, { provenance }: Before): void {
   const begunWith = provenance?.model;
-  if (!begunWith?.revision || !revision || begunWith.revision === revision) return;
+  const differs = (key: 'revision' | 'weightsHash') =>
+    begunWith?.[key] !== undefined && model[key] !== undefined && begunWith[key] !== model[key];
+  if (!begunWith || !(differs('revision') || differs('weightsHash'))) return;
   const { name } = begunWith;
   throw new EngineError(
     'model-changed',
-    `${name} is on this device in another revision than this run began with, so it cannot go on as the same run. Start a new one.`,
+    `${name} on this device is no longer what this run began with, so it cannot go on as the same run. Start a new one.`,
     { details: { name } },
   );
 }

@@ -38,11 +38,15 @@ export async function provenanceOf(
 ): Promise<RunProvenance | undefined> {
   const device = describeGpu(gpu);
   if (before) return before.provenance && withDevice(before.provenance, device);
-  const { name, architecture, parameterCount, licence, revision } = model;
+  const { name, architecture, parameterCount, licence, revision, weightsHash } = model;
   const { datasetId, evalDatasetId } = request;
   return {
     devices: [device],
-    model: { name, architecture, parameterCount, licence, ...(revision && { revision }) },
+    model: {
+      ...{ name, architecture, parameterCount, licence },
+      ...(revision && { revision }),
+      ...(weightsHash && { weightsHash }),
+    },
     dataset: describeDataset(await datasets.get(datasetId)),
     ...(evalDatasetId && { evalDataset: describeDataset(await datasets.get(evalDatasetId)) }),
   };

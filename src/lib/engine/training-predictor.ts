@@ -20,6 +20,7 @@ import {
   runLoad,
   runShape,
   runTime,
+  stepsBetweenSaves,
   suggestFit,
   trainedShape,
   writeFitChange,
@@ -27,6 +28,7 @@ import {
   type RowsShape,
   type TokenRow,
 } from '../training';
+import { RESUME_POINT_MS } from './checkpoint-saver';
 import type { AdapterLibrary } from './adapter-library';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
@@ -83,7 +85,7 @@ export class TrainingPredictor {
     return {
       ...(await memoryOf(options)),
       totalSteps: shape.totalSteps,
-      storageBytes: predictStorage(peft, adaptedModel(config), args, shape),
+      storage: predictStorage(peft, adaptedModel(config), args, shape),
       trainRows: found.rows.length,
       ...{ cutRows, longestRow },
     };
@@ -101,7 +103,7 @@ export class TrainingPredictor {
     const peft = await this.peftOf(request);
     // A base in 4 bits takes as long to within a few per cent: none is made for this.
     const model = await open(request.modelId, call);
-    const { rows, heldBack, allowed } = await this.rowsOf(request, model);
+    const { rows, heldBack, allowed, trained } = await this.rowsOf(request, model);
     const load = runLoad(rows, heldBack, args, allowed);
     if (isTraining()) return undefined;
     const rates = await meter.rates(model.summary.id, {
@@ -110,7 +112,10 @@ export class TrainingPredictor {
       weights: model.weights,
       signal: call.signal,
     });
-    return rates && runTime(load, rates);
+    if (!rates) return undefined;
+    const time = runTime(load, rates);
+    const steps = stepsBetweenSaves(args, runShape(trained.count, args));
+    return { ...time, savedBetween: 1000 * steps * time.secondsPerStep > RESUME_POINT_MS };
   }
 
   /** @throws EngineError `no-training`; AbortError */

@@ -51,6 +51,8 @@ export interface ModelSummary {
   languages: readonly string[];
   /** The repository's commit, of a model that was downloaded. */
   revision?: string;
+  /** Of any other: SHA-256 of its weights, hexadecimal; undefined where an older version took it in. */
+  weightsHash?: string;
 }
 
 export interface OpenModel extends ModelSummary {
@@ -301,8 +303,15 @@ export interface TrainingPrediction {
     suggestion?: string;
   };
   totalSteps: number;
-  /** Of the checkpoints that `save_total_limit` lets the run keep. */
-  storageBytes: number;
+  /** Bytes on the device for checkpoints. */
+  storage: {
+    /** Of those that `save_total_limit` lets the run keep. */
+    kept: number;
+    /** While one is being saved: a new one is complete before an old one goes. */
+    peak: number;
+    /** The same where the run was also saved between them, as after a pause. */
+    peakWithResumePoint: number;
+  };
   trainRows: number;
   /** Rows whose answer is cut by `max_length`. */
   cutRows: number;
@@ -317,6 +326,8 @@ export interface TimePrediction {
   secondsPerEvaluation: number;
   /** Of all steps and evaluations; sample answers come on top. */
   totalSeconds: number;
+  /** There is so much work between two checkpoints that the run is saved there too. */
+  savedBetween: boolean;
 }
 
 export type RunStatus = 'running' | 'paused' | 'finished' | 'stopped' | 'interrupted' | 'failed';
@@ -362,7 +373,10 @@ export type RunDevice = Pick<
 export interface RunProvenance {
   /** The one it began on, then others that it went on with, each once. */
   devices: readonly RunDevice[];
-  model: Pick<ModelSummary, 'name' | 'architecture' | 'parameterCount' | 'licence' | 'revision'>;
+  model: Pick<
+    ModelSummary,
+    'name' | 'architecture' | 'parameterCount' | 'licence' | 'revision' | 'weightsHash'
+  >;
   dataset: RunDataset;
   /** Where a data set of its own is held back. */
   evalDataset?: RunDataset;

@@ -20,7 +20,11 @@ export interface CardContext {
 export function makeRunCard(run: RunSummary, context: CardContext) {
   const { provenance } = run;
   // Another revision may lie under a model's id by now.
-  const model = provenance?.model ?? { ...context.model, revision: undefined };
+  const model = provenance?.model ?? {
+    ...context.model,
+    revision: undefined,
+    weightsHash: undefined,
+  };
   const [device, ...laterDevices] = provenance?.devices ?? [];
   const points = pointsOf(run.log);
   const evals = evalPointsOf(run.log);
@@ -37,6 +41,7 @@ export function makeRunCard(run: RunSummary, context: CardContext) {
       parameterCount: model.parameterCount,
       licence: model.licence,
       revision: model.revision,
+      sha256: model.weightsHash,
     },
     data: {
       ...fingerprint(run.datasetId, provenance?.dataset, context.dataset),

@@ -286,7 +286,9 @@ class TrainForm {
     const checkpoint = run.checkpoints.find(({ step }) => step === way?.step);
     if (way?.kind !== 'slower' || !checkpoint) return this.#resume(run);
     const name = lang.t.train.runName(this.#nameOfData(run), lang.format.dateTime(Date.now()));
-    return this.#run(slowerRequest(run, checkpoint, { name, samplePrompts: promptsOf(run) }));
+    const { sampleEvery } = recallRequest(run.id) ?? {};
+    const words = { name, samplePrompts: promptsOf(run), sampleEvery };
+    return this.#run(slowerRequest(run, checkpoint, words));
   }
 
   /** From the last checkpoint, with everything as it was. */

@@ -39,16 +39,20 @@ export function canGoOn(run: RunSummary): boolean {
   return brokenOff && run.error?.code !== 'diverged' && run.step < run.totalSteps;
 }
 
-/** Takes the steps that were left, with the same rows held back; the schedule is laid over these steps. */
+/**
+ * Takes the steps that were left, with the same rows held back; the schedule is laid over these steps.
+ * @param words its name, and what it is asked how often, which a record does not hold
+ */
 export function slowerRequest(
   run: RunSummary,
   checkpoint: Pick<CheckpointSummary, 'step' | 'adapterId'>,
-  { name, samplePrompts }: Pick<TrainRequest, 'name' | 'samplePrompts'>,
+  words: Pick<TrainRequest, 'name' | 'samplePrompts' | 'sampleEvery'>,
 ): TrainRequest {
   const { modelId, datasetId, evalShare, evalDatasetId, leaveOut, peft, training } = run;
   const { lr_scheduler_kwargs: kwargs } = training;
   return {
-    ...{ modelId, datasetId, evalShare, evalDatasetId, leaveOut, peft, name, samplePrompts },
+    ...{ modelId, datasetId, evalShare, evalDatasetId, leaveOut, peft },
+    ...words,
     initAdapterId: checkpoint.adapterId,
     training: {
       ...training,

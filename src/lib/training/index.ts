@@ -16,7 +16,7 @@ export {
   type FitChange,
   type FitSettings,
 } from './fit-change';
-export { predictStorage } from './predict-storage';
+export { predictStorage, stepsBetweenSaves, type RunStorage } from './predict-storage';
 export { suggestFit, withSuggestion } from './suggest-fit';
 export {
   measureRates,

@@ -42,6 +42,9 @@ const heldBackBy = (run: RunSummary): string => run.evalDatasetId ?? run.dataset
 const MB = 1024 ** 2;
 const GB = 1024 ** 3;
 
+/** Of two checkpoints that are kept, with moments of twice an adapter. */
+const storageOf = (kept: number) => ({ kept, peak: 1.75 * kept, peakWithResumePoint: 2 * kept });
+
 export class StandIn implements EngineApi {
   #scenario: Promise<Scenario>;
   #models = [...MODELS];
@@ -263,7 +266,7 @@ export class StandIn implements EngineApi {
             }
           : undefined,
       totalSteps: Math.ceil((120 / batch / training.gradient_accumulation_steps) * 3),
-      storageBytes: (await this.#scenario) === 'low-space' ? GB : 1.6 * MB,
+      storage: storageOf((await this.#scenario) === 'low-space' ? GB : 1.6 * MB),
       trainRows: 120,
       cutRows: max_length < 64 ? 3 : 0,
       longestRow: Math.min(61, max_length),
@@ -277,7 +280,8 @@ export class StandIn implements EngineApi {
     await wait(300, signal);
     const { totalSteps } = await this.predictTraining(settings);
     const secondsPerStep = 0.085 * settings.training.per_device_train_batch_size;
-    return { secondsPerStep, secondsPerEvaluation: 0, totalSeconds: totalSteps * secondsPerStep };
+    const totalSeconds = totalSteps * secondsPerStep;
+    return { secondsPerStep, secondsPerEvaluation: 0, totalSeconds, savedBetween: false };
   }
 
   async compileAhead() {}

@@ -26,6 +26,7 @@ export const MODELS: ModelSummary[] = [
     sizeBytes: 7.1 * MB,
     licence: 'Apache-2.0',
     languages: ['zh', 'en'],
+    weightsHash: 'b'.repeat(64),
   },
   {
     id: 'HuggingFaceTB/SmolLM2-135M-Instruct',
@@ -185,8 +186,8 @@ export const provenanceOf = ({
   evalDataset: evalDatasetId === undefined ? undefined : datasetFacts(evalDatasetId),
 });
 
-function modelFacts({ name, architecture, parameterCount, licence, revision }: ModelSummary) {
-  return { name, architecture, parameterCount, licence, revision };
+function modelFacts({ name, architecture, parameterCount, licence, weightsHash }: ModelSummary) {
+  return { name, architecture, parameterCount, licence, weightsHash };
 }
 
 function datasetFacts(datasetId: string) {

@@ -131,8 +131,8 @@ export const train: typeof zh = {
   start: 'Start training',
   startMissingData: 'Choose data first',
   startMissingModel: 'Choose a model first',
-  predicted: (memory, steps, storage) =>
-    `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${storage} of storage for checkpoints.`,
+  predicted: (memory, steps, kept, peak) =>
+    `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${kept} of storage for checkpoints${peak === kept ? '' : `, ${peak} while one is being saved`}.`,
   predictedTime: (time, step) => `About ${time} on this device, ${step} a step.`,
   predict: 'Tell what it will take',
   predictHint: 'Memory, time and space of this run. This opens the model.',
@@ -148,7 +148,7 @@ export const train: typeof zh = {
   },
   applySuggestion: 'Make this change',
   storageShort: (needed, free) =>
-    `The checkpoints take about ${needed}, and this device has ${free} left for the page. Free some space first, or keep fewer checkpoints.`,
+    `Saving its checkpoints takes up to about ${needed}, and this device has ${free} left for the page. Free some space first, or keep fewer checkpoints.`,
   preparing: 'Preparing…',
   preparingParts: {
     rows: 'Turning the rows into tokens…',

@@ -124,8 +124,8 @@ export const train = {
   start: '开始训练',
   startMissingData: '先选一份数据',
   startMissingModel: '先选一个模型',
-  predicted: (memory: string, steps: number, storage: string) =>
-    `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${storage} 空间。`,
+  predicted: (memory: string, steps: number, kept: string, peak: string) =>
+    `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${kept} 空间${peak === kept ? '' : `，保存时最多 ${peak}`}。`,
   predictedTime: (time: string, step: string) => `在这台设备上约需 ${time}，每步 ${step}。`,
   predict: '算一算要用多少',
   predictHint: '这次训练的显存、时间和存储空间。会先打开模型。',
@@ -141,7 +141,7 @@ export const train = {
   },
   applySuggestion: '照此修改',
   storageShort: (needed: string, free: string) =>
-    `检查点约需 ${needed}，这台设备上留给网页的空间只剩 ${free}；请先腾出空间，或少留几个检查点。`,
+    `保存检查点时最多约需 ${needed}，这台设备上留给网页的空间只剩 ${free}；请先腾出空间，或少留几个检查点。`,
   preparing: '正在准备…',
   preparingParts: {
     rows: '正在把数据变成词元……',
