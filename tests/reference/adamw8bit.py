@@ -1,5 +1,6 @@
 """AdamW with 8-bit block-wise states as bitsandbytes has it (csrc/kernels.cu, kOptimizerStatic8bit2StateBlockwise),
-written by hand. Every operation is one float32 operation; the weight decay comes after the step, unlike torch's.
+written by hand. Every operation is one of the parameter's type, which is float32 but for a replay in float64; the
+weight decay comes after the step, unlike torch's.
 bitsandbytes_check.py holds it against the library's own optimiser.
 """
 
@@ -24,11 +25,11 @@ OPTIONS = {
 class Moment:
     """One of Adam's moments: a code a value and the largest magnitude of every 256."""
 
-    def __init__(self, size: int, signed: bool):
+    def __init__(self, size: int, signed: bool, real=F32):
         self.map, self.signed = dynamic_map(signed), signed
         # bitsandbytes starts with code 0 everywhere; an absmax of 0 makes it a zero all the same.
         self.codes = numpy.full(size, nearest(numpy.zeros(1, F32), self.map)[0])
-        self.absmax = numpy.zeros(-(-size // BLOCK), F32)
+        self.absmax = numpy.zeros(-(-size // BLOCK), real)
 
     def values(self) -> numpy.ndarray:
         return self.map[self.codes] * self.absmax.repeat(BLOCK)[: self.codes.size]
@@ -46,17 +47,18 @@ class Moment:
 
 
 def update(parameter, gradient, first: Moment, second: Moment, step: int, options: dict) -> numpy.ndarray:
+    real = parameter.dtype.type
     beta1, beta2, epsilon, rate, decay = (
-        F32(options[key]) for key in ("adam_beta1", "adam_beta2", "adam_epsilon", "learning_rate", "weight_decay")
+        real(options[key]) for key in ("adam_beta1", "adam_beta2", "adam_epsilon", "learning_rate", "weight_decay")
     )
-    correction1 = F32(1 - float(options["adam_beta1"]) ** step)
-    correction2 = F32((1 - float(options["adam_beta2"]) ** step) ** 0.5)
+    correction1 = real(1 - float(options["adam_beta1"]) ** step)
+    correction2 = real((1 - float(options["adam_beta2"]) ** step) ** 0.5)
     step_size = -rate * correction2 / correction1
-    v = second.values() * beta2 + (F32(1) - beta2) * gradient * gradient
-    m = first.values() * beta1 + (F32(1) - beta1) * gradient
+    v = second.values() * beta2 + (real(1) - beta2) * gradient * gradient
+    m = first.values() * beta1 + (real(1) - beta1) * gradient
     moved = parameter + step_size * (m / (numpy.sqrt(v) + correction2 * epsilon))
     if decay > 0:
-        moved = moved * (F32(1) - rate * decay)
+        moved = moved * (real(1) - rate * decay)
     first.store(m)
     second.store(v)
     return moved

@@ -20,6 +20,7 @@ from training import DEFAULTS, PEFT_NAMES, RecordingTrainer, check_logged, repla
 LORA = dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"])
 CALLBACK_NAMES = ("early_stopping_patience", "early_stopping_threshold")
 STEPS = dict(eval_strategy="steps", save_strategy="steps")
+EPOCHS = dict(eval_strategy="epoch", save_strategy="epoch")
 BEST = dict(load_best_model_at_end=True, metric_for_best_model="eval_loss", **STEPS)
 CLOCKS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time")
 
@@ -78,6 +79,38 @@ CASES = {
         dict(**LORA, **BEST, learning_rate=1e-2, lr_scheduler_type="cosine", max_steps=24, eval_steps=2,
              save_steps=2, save_total_limit=1, per_device_eval_batch_size=4, early_stopping_patience=2,
              early_stopping_threshold=0.02),
+    ),
+    # Two cosines after the warm-up: the second one starts at the full rate in step 8.
+    "cosine-with-restarts": (
+        "llama-tied",
+        24,
+        0,
+        dict(**LORA, learning_rate=5e-3, lr_scheduler_type="cosine_with_restarts", warmup_steps=2, max_steps=12,
+             lr_scheduler_kwargs=dict(num_cycles=2), weight_decay=0.1),
+    ),
+    "polynomial": (
+        "qwen2",
+        24,
+        0,
+        dict(**LORA, learning_rate=5e-3, lr_scheduler_type="polynomial", warmup_steps=1, max_steps=12,
+             lr_scheduler_kwargs=dict(lr_end=1e-4, power=2.0)),
+    ),
+    # 2 steps an epoch, the last of one batch; overfits: the best checkpoint, the second epoch's, outlives later ones.
+    "eval-epoch": (
+        "llama-untied-gqa",
+        3,
+        8,
+        dict(**LORA, **(BEST | EPOCHS), learning_rate=4e-2, lr_scheduler_type="constant", num_train_epochs=6,
+             per_device_train_batch_size=1, gradient_accumulation_steps=2, save_total_limit=2,
+             per_device_eval_batch_size=3),
+    ),
+    # Saves at a better evaluation and at no other step: at 2 and 4, not even at the last.
+    "save-best": (
+        "llama-untied-gqa",
+        3,
+        8,
+        dict(**LORA, **(BEST | dict(save_strategy="best")), learning_rate=4e-2, lr_scheduler_type="constant",
+             max_steps=10, eval_steps=2, save_total_limit=1, per_device_eval_batch_size=3),
     ),
 }  # fmt: skip
 
@@ -175,7 +208,7 @@ def make_case(name: str, seed: int) -> None:
         state = save_state(Path(temporary), folder)
     save_adapter(model, folder / "final-adapter", model_name)
     records = trainer.records
-    check_logged(state, records)
+    check_logged(state, records[: state["global_step"]])
     loss = smoothed_loss(options.get("label_smoothing_factor", 0))
     replayed = replay(copy.deepcopy(exact), rows, options, records, torch.float64, loss)
     kept = records[: state["best_global_step"]] if options.get("load_best_model_at_end") else records
@@ -189,7 +222,7 @@ def make_case(name: str, seed: int) -> None:
     if evaluated:
         expected["evaluations"] = trainer.evaluations
     if options.get("load_best_model_at_end"):
-        expected |= {"saves": trainer.saves, "stopped_at_step": state["global_step"]}
+        expected |= {"saves": trainer.saves, "stopped_at_step": trainer.state.global_step}
     expected["float64"] = {
         "loss": [step["loss"] for step in replayed],
         "grad_norm": [step["grad_norm"] for step in replayed],

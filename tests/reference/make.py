@@ -8,6 +8,7 @@ from dynamic_map import make_dynamic_map
 from methods import make_methods
 from models import make_models
 from nf4 import make_nf4
+from own_runs import make_own_runs
 from schedules import make_schedules
 from single_pass import make_single_pass
 from training import make_training
@@ -21,4 +22,5 @@ make_methods()
 make_arguments()
 make_single_pass()
 make_adamw8bit()
+make_own_runs()
 make_bitsandbytes()

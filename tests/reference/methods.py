@@ -143,8 +143,8 @@ def complete(chosen: dict) -> dict:
     return {"peft_type": method} | (LORA_DEFAULTS if method == "LORA" else {}) | general | chosen
 
 
-def quantise_base(base, folder: Path) -> None:
-    """The base with every linear layer of its blocks as NF4 gives it back; the 4-bit form is written beside."""
+def quantise_base(base, file: Path) -> None:
+    """The base with every linear layer of its blocks as NF4 gives it back; the 4-bit form is written to the file."""
     tensors = {}
     for name, parameter in base.named_parameters():
         if "_proj." in name:
@@ -152,7 +152,7 @@ def quantise_base(base, folder: Path) -> None:
             restored = dequantise(state, parameter.shape, restore_absmax(state))
             parameter.data.copy_(torch.from_numpy(restored))
             tensors |= {f"{name}.{key}": torch.from_numpy(state[key]) for key in state if key != "absmax"}
-    save_file(tensors, folder / "quantised.safetensors")
+    save_file(tensors, file)
 
 
 def wrap(base, options: dict):
@@ -245,13 +245,16 @@ def save_logits(model, batch: dict, folder: Path) -> torch.Tensor:
     return logits
 
 
-def save_merged(model, base_folder: Path, batch: dict, logits: torch.Tensor, folder: Path) -> None:
-    """The tensors of the merged model that differ from the base's, after a look at what they compute."""
+def save_merged(model, base_folder: Path, batch: dict, logits: torch.Tensor, folder: Path, options: dict) -> None:
+    """The tensors of the merged model that differ from the base's file, after a look at what they compute; over 4 bits
+    also what PEFT makes of them there: quantised again."""
     merged = copy.deepcopy(model).merge_and_unload().eval()
     assert_same(merged, batch, logits)
     before = dict(load_base(base_folder).named_parameters())
     changed = {key: value.detach() for key, value in merged.named_parameters() if not value.equal(before[key])}
     save_file({key: value.contiguous() for key, value in changed.items()}, folder / "merged.safetensors")
+    if options.get("load_in_4bit"):
+        quantise_base(merged, folder / "merged-quantised.safetensors")
 
 
 def check_prefix(model, batch: dict, logits: torch.Tensor) -> None:
@@ -306,7 +309,7 @@ def make_case(name: str, seed: int) -> None:
     vocab_size = base.config.vocab_size
     rows = write_dataset(folder / "dataset.jsonl", count, vocab_size, generator)
     if options.get("load_in_4bit"):
-        quantise_base(base, folder)
+        quantise_base(base, folder / "quantised.safetensors")
     model = wrap(base, options)
     if options["peft_type"] != "FULL":
         save_tuned(model, folder, "init", model_name, options)
@@ -333,8 +336,8 @@ def make_case(name: str, seed: int) -> None:
     logits = save_logits(model, batch, folder)
     if options["peft_type"] == "PREFIX_TUNING":
         check_prefix(model, batch, logits)
-    if options["peft_type"] in ("LORA", "IA3") and not options.get("load_in_4bit"):
-        save_merged(model, base_folder, batch, logits, folder)
+    if options["peft_type"] in ("LORA", "IA3"):
+        save_merged(model, base_folder, batch, logits, folder, options)
     if options.get("init_lora_weights", True) is not True:
         save_converted(model, base_folder, batch, logits, folder)
     worst = max(abs(record["loss"] - step["loss"]) for record, step in zip(records, replayed))

@@ -164,11 +164,14 @@ FIXED = {
 }
 
 
+# What the Trainer has no argument for.
+OWN_NAMES = {"shuffle", "warmup_ratio", "packing", "max_length", *PEFT_NAMES}
+
+
 def train(model, rows: list[dict], options: dict, output: Path, kind=RecordingTrainer, **more) -> RecordingTrainer:
-    own = {"shuffle", "warmup_ratio", *PEFT_NAMES}
-    chosen = {key: value for key, value in options.items() if key not in own} | {"warmup_steps": warmup(options)}
+    chosen = {key: value for key, value in options.items() if key not in OWN_NAMES} | {"warmup_steps": warmup(options)}
     arguments = TrainingArguments(output_dir=str(output), **FIXED | chosen)
-    trainer = kind(model=model, args=arguments, train_dataset=rows, data_collator=collate, **more)
+    trainer = kind(model=model, args=arguments, train_dataset=rows, **{"data_collator": collate} | more)
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     return trainer
@@ -183,27 +186,54 @@ def summed_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Te
     return torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
 
 
+class AdamW:
+    """torch.optim.AdamW, spelled out."""
+
+    def __init__(self, options: dict):
+        self.options, self.first, self.second = options, {}, {}
+
+    def update(self, key: str, value: torch.Tensor, gradient: torch.Tensor, step: int, rate: float, decay: float):
+        beta1, beta2 = self.options["adam_beta1"], self.options["adam_beta2"]
+        first = self.first.setdefault(key, torch.zeros_like(value))
+        second = self.second.setdefault(key, torch.zeros_like(value))
+        value.mul_(1 - rate * decay)
+        first.mul_(beta1).add_(gradient, alpha=1 - beta1)
+        second.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+        denominator = second.sqrt() / math.sqrt(1 - beta2**step) + self.options["adam_epsilon"]
+        value.sub_(first / denominator * (rate / (1 - beta1**step)))
+
+
 def replay(
-    model, rows: list[dict], options: dict, records: list[dict], dtype, summed_loss=summed_cross_entropy, ratio=None
+    model,
+    rows: list[dict],
+    options: dict,
+    records: list[dict],
+    dtype,
+    summed_loss=summed_cross_entropy,
+    ratio=None,
+    order=None,
+    collator=collate,
+    optimiser=AdamW,
 ) -> list[dict]:
     """The same run with neither Trainer nor torch.optim: the algorithm, spelled out. Returns loss and norm.
-    ratio(name): what a parameter's rate is multiplied by."""
+    ratio(name): what a parameter's rate is multiplied by; order(epoch): row numbers, if not those of the file."""
     trained = {saved_key(key): value for key, value in model.named_parameters() if value.requires_grad}
-    first = {key: torch.zeros_like(value) for key, value in trained.items()}
-    second = {key: torch.zeros_like(value) for key, value in trained.items()}
-    beta1, beta2 = options["adam_beta1"], options["adam_beta2"]
+    adam = optimiser(options)
     size, accumulation = options["per_device_train_batch_size"], options["gradient_accumulation_steps"]
-    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
-    groups = [batches[start : start + accumulation] for start in range(0, len(batches), accumulation)]
+    batch_count = -(-len(rows) // size)
+    steps_per_epoch = -(-batch_count // accumulation)
     out = []
     for step, record in enumerate(records, 1):
-        group = [collate(batch) for batch in groups[(step - 1) % len(groups)]]
+        epoch, within = divmod(step - 1, steps_per_epoch)
+        ordered = [rows[index] for index in order(epoch)] if order else rows
+        batches = [ordered[start : start + size] for start in range(0, len(rows), size)]
+        group = [collator(batch) for batch in batches[within * accumulation : (within + 1) * accumulation]]
         targets = sum(int((batch["labels"][:, 1:] != IGNORE).sum()) for batch in group)
         assert targets == record["num_target_tokens"] and len(group) == record["num_batches"]
         total = 0.0
         for batch in group:
             with no_narrowing(dtype):
-                logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+                logits = model(**{key: value for key, value in batch.items() if key != "labels"}).logits
                 loss = summed_loss(logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten())
                 (loss / targets).backward()
             total += loss.item()
@@ -213,13 +243,8 @@ def replay(
         with torch.no_grad():
             for key, value in trained.items():
                 rate = record["learning_rate"] * (ratio(key) if ratio else 1)
-                gradient = value.grad * scale
                 decay = options["weight_decay"] if decays(key) else 0.0
-                value.mul_(1 - rate * decay)
-                first[key].mul_(beta1).add_(gradient, alpha=1 - beta1)
-                second[key].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-                denominator = second[key].sqrt() / math.sqrt(1 - beta2**step) + options["adam_epsilon"]
-                value.sub_(first[key] / denominator * (rate / (1 - beta1**step)))
+                adam.update(key, value, value.grad * scale, step, rate, decay)
                 value.grad = None
         out.append({"loss": total / targets, "grad_norm": norm})
     return out

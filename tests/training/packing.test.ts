@@ -1,4 +1,5 @@
 /** Short rows put together: how they are, and that each is trained as it would be alone. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   DEFAULT_TRAINING_ARGUMENTS,
@@ -12,7 +13,8 @@ import { Trainer, type StepReport, type TokenRow } from '$lib/training';
 import { collate, countTargets } from '$lib/training/batches';
 import { packRows } from '$lib/training/packing';
 import { requestTestGpu } from '../dawn';
-import { openGolden, relativeL2 } from '../goldens';
+import { goldenPath, openGolden, readJson, relativeL2 } from '../goldens';
+import { readRows } from './rows';
 import { makeRows } from './stored-run';
 
 const rowOf = (length: number, id: number): TokenRow => {
@@ -22,6 +24,10 @@ const rowOf = (length: number, id: number): TokenRow => {
 /** Ids of the rows that each packed row holds, one a part. */
 const contents = (rows: readonly TokenRow[]) =>
   rows.map(({ inputIds, starts }) => starts!.map((start) => inputIds[start]));
+
+const asLists = ({ inputIds, labels, starts }: TokenRow) => ({
+  ...{ input_ids: Array.from(inputIds), labels: Array.from(labels), starts },
+});
 
 describe('packing', () => {
   it('puts the longest first, each into the fullest row that holds it', () => {
@@ -48,6 +54,14 @@ describe('packing', () => {
         [15, 29],
       ],
     ]);
+  });
+
+  it("fills the golden's rows as the reference does, targets and all", () => {
+    const folder = goldenPath('arguments/packing');
+    const { max_length } = readJson<{ max_length: number }>('arguments/packing/config.json');
+    const lines = readFileSync(`${folder}/packed.jsonl`, 'utf8').trim().split('\n');
+    const packed = packRows(readRows(`${folder}/dataset.jsonl`), max_length);
+    expect(packed.map(asLists)).toEqual(lines.map((line) => JSON.parse(line) as object));
   });
 
   it('takes of equally full rows the one that came first, and keeps the order of equal lengths', () => {

@@ -101,8 +101,8 @@ function segmentsOf(rows: readonly TokenRow[], T: number): Segments {
 }
 
 /**
- * Row numbers in the order of one epoch: that of the file, or a Fisher-Yates shuffle by
- * xoshiro128** seeded with seed + epoch.
+ * Row numbers in the order of one epoch (from 0): that of the file, or a Fisher-Yates shuffle by xoshiro128** seeded
+ * with seed + epoch, from the last place down, spelled out in tests/reference/README.md ("Our own draws").
  */
 export function epochOrder(
   rowCount: number,
