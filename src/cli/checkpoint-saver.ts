@@ -3,6 +3,7 @@
  * goes on; only its end waits for room. Between what was asked for there are resume points, every few minutes.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isatty } from 'node:tty';
 import { isResumePointDue, type Checkpoint, type Trainer } from '$lib/training';
 import { CliError } from './errors';
 import { tell } from './print';
@@ -24,7 +25,7 @@ function* watchedPauses(): Generator<number> {
 const UNWATCHED_PAUSES_MS = [1000, 2000, 4000, 8000, 16_000];
 
 export function patienceOfTerminal(): Patience {
-  const isWatched = process.stdin.isTTY || process.stdout.isTTY;
+  const isWatched = isatty(0) || isatty(1);
   const pausesMs = isWatched ? watchedPauses() : UNWATCHED_PAUSES_MS;
   return { pausesMs, isWatched, wait: (ms, signal) => sleep(ms, undefined, { signal }) };
 }

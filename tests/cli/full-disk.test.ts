@@ -140,6 +140,31 @@ describe('train where the disk is full', () => {
     expect(digest(output)).toEqual(digest(whole));
   }, 120_000);
 
+  it('of the best checkpoint: the run ends with its last step, and says so', async () => {
+    const best = goldenPath('arguments/eval-best');
+    const { model } = readJson<{ model: string }>('arguments/eval-best/case.json');
+    const train = async (name: string, refusals?: object) => {
+      const output = join(out, name);
+      const words = [
+        ...['train', '--model', goldenPath(`models/${model}`), '--output', output],
+        ...['--config', `${best}/config.json`, '--init-adapter', `${best}/init-adapter`],
+        ...['--dataset', `${best}/dataset.jsonl`, '--eval-dataset', `${best}/eval.jsonl`],
+      ];
+      return { output, ...(await onDisk(output, words, refusals)) };
+    };
+    // Steps 2, 4 and 6 have room; 8 is the best.
+    const end = await train('no-best', { code: 'ENOSPC', only: 'checkpoint', after: 15, times: 1 });
+    expect(end.code).toBe(0);
+    expect(end.stderr.split('\n')[1]).toBe(
+      "The best checkpoint, of step 8, is not there: the adapter is the last step's.",
+    );
+    expect(folders(end.output)).toEqual(['checkpoint-10', 'checkpoint-12']);
+    expect(digest(end.output)[0]).toBe(digest(join(end.output, 'checkpoint-12'))[0]);
+    const control = await train('best');
+    expect(control).toMatchObject({ code: 0, stderr: '' });
+    expect(folders(control.output)).toEqual(['checkpoint-12', 'checkpoint-8']);
+  }, 60_000);
+
   it('of stdout: the run goes on, and tells so once', async (context) => {
     if (!existsSync('/dev/full')) context.skip('this system has no /dev/full');
     const output = join(out, 'stdout');
