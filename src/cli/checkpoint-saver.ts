@@ -117,7 +117,8 @@ export class CheckpointSaver {
         if (pause.done || giveUp?.aborted)
           throw new CliError('write', `${failed} ${this.wayBack()}`, { cause: error });
         const how = patience.isWatched ? 'Waits for that; Ctrl+C gives up.' : 'Tries again.';
-        if (isFirst) tell(`${failed} ${how}`);
+        // Nothing more is said where a second signal ends it.
+        if (isFirst) tell(giveUp ? `${failed} ${how}` : `${failed} ${this.wayBack()} ${how}`);
         await patience.wait(pause.value, giveUp).catch(() => undefined);
       }
     }
