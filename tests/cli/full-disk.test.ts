@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CliError } from '../../src/cli/errors';
 import { CheckpointSaver, type Patience } from '../../src/cli/checkpoint-saver';
 import { writeFileAtomically, writeFolderAtomically } from '../../src/cli/disk';
@@ -209,6 +209,11 @@ describe('train where the disk is full', () => {
   });
 
   describe('patience with the last save', () => {
+    beforeEach(() => {
+      vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    });
+    afterEach(() => vi.restoreAllMocks());
+
     /** Refuses as often as `refusals` says. */
     const saverOf = (refusals: number, patience: Partial<Patience>) => {
       const waited: number[] = [];

@@ -160,6 +160,19 @@ describe('train --resume', () => {
       );
     });
 
+    it("takes its own before another run's, though that is newer", async () => {
+      const mixed = join(out, 'mixed');
+      const foreign = join(mixed, 'checkpoint-99');
+      cpSync(last(), foreign, { recursive: true });
+      const other = await settingsOf({ seed: 1 });
+      writeFileSync(join(foreign, RUN_SETTINGS_FILE), writeRunSettings(other));
+      const settings = await settingsOf();
+      expect(await findCheckpoint('', mixed, settings)).toBe(foreign);
+      cpSync(last(), join(mixed, 'checkpoint-18'), { recursive: true });
+      expect(await findCheckpoint('', mixed, settings)).toBe(join(mixed, 'checkpoint-18'));
+      expect(await findCheckpoint('', mixed, other)).toBe(foreign);
+    });
+
     it('takes for its own what the same settings left, no younger than where it goes on', async () => {
       const steps = async (upTo: number, changes?: object) => [
         ...(await earlierCheckpoints(whole, upTo, await settingsOf(changes))).keys(),
