@@ -1,6 +1,7 @@
 // Runs a script that uses Dawn in a process of its own: the Vulkan driver is chosen before Dawn loads,
 // and the notices that Dawn writes straight to the error stream (no setting turns them off) are left out.
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { findVulkanDriver } from './vulkan-driver.mjs';
 
@@ -20,9 +21,10 @@ export function runWithDawn(script, args) {
   const filter = dropNotices((text) => process.stderr.write(text));
   child.stderr.setEncoding('utf8');
   child.stderr.on('data', filter.write);
-  // A terminal sends Ctrl+C to both processes: the child decides, this one waits for its exit code.
-  process.on('SIGINT', () => {});
-  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  // A stderr that has gone, or has no room, ends no work.
+  process.stderr.on('error', () => {});
+  // The child decides, this one waits for its exit code. A terminal sends Ctrl+C to both processes, `kill` to this one.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   let announced;
   child.on('message', ({ exitCode }) => {
     announced = exitCode;
@@ -34,7 +36,7 @@ export function runWithDawn(script, args) {
       filter.end();
       if (signal && announced === undefined)
         process.stderr.write(`The program was ended by ${signal}.\n`);
-      resolve(announced ?? code ?? 1);
+      resolve(announced ?? code ?? 128 + (constants.signals[signal] ?? 1));
     });
   });
 }

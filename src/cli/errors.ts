@@ -1,5 +1,5 @@
 import { InkstoneError } from '$lib/config';
 
-export type CliErrorCode = 'usage' | 'file';
+export type CliErrorCode = 'usage' | 'file' | 'write';
 
 export class CliError extends InkstoneError<CliErrorCode> {}

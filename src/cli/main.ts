@@ -5,6 +5,7 @@ import { exportModel } from './commands/export';
 import { merge } from './commands/merge';
 import { train } from './commands/train';
 import { CliError } from './errors';
+import { isPrinted } from './print';
 
 /** What `main` throws for what the person can mend, for whoever runs it. */
 export { InkstoneError } from '$lib/config';
@@ -14,7 +15,8 @@ interface Command {
   readonly optional: readonly string[];
   /** Options that may stand alone: '' then. */
   readonly valueless?: readonly string[];
-  readonly run: (options: Record<string, string>) => Promise<void>;
+  /** Resolves to the exit code where that is the command's to say. */
+  readonly run: (options: Record<string, string>) => Promise<number | void>;
 }
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -45,6 +47,9 @@ export const USAGE = `inkstone COMMAND
 
   train    --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR
            [--resume [DIR]]  goes on from a checkpoint; without DIR from the newest one in the output folder
+           --init-adapter begins from an adapter, with the settings that it was made with
+           Every few minutes, and at Ctrl+C or SIGTERM, the output folder gets a checkpoint to go on from;
+           what has no room there is told, and tried again, while training goes on.
   evaluate --model DIR [--adapter DIR] --dataset FILE
   merge    --model DIR --adapter DIR --output DIR
   export   --model DIR [--adapter DIR] --format onnx --dtype fp32|fp16|q4 --output DIR
@@ -63,8 +68,9 @@ export async function main(argv: readonly string[]): Promise<number> {
       'usage',
       `There is no command ${name}; there are ${Object.keys(COMMANDS).join(', ')}.`,
     );
-  await command.run(parseOptions(name, command, words));
-  return 0;
+  const code = await command.run(parseOptions(name, command, words));
+  if (code !== undefined) return code;
+  return (await isPrinted()) ? 0 : 1;
 }
 
 /** `parseArgs` knows options with a value and options without, not one that is either. */

@@ -42,10 +42,17 @@ const FREE: readonly string[] = [...['save_total_limit', 'logging_strategy', 'lo
 /** Nor these, unless a run evaluates itself: they decide then which checkpoint is the best, and when it ends. */
 const FREE_WITHOUT_EVALUATION: readonly string[] = ['save_strategy', 'save_steps', 'logging_steps'];
 
+/** Asked for by the settings, or made between to go on from, which lasts until the next of either kind. */
+export type CheckpointKind = 'asked' | 'resume-point';
+
 /** As it stands in the file: options by name, rows by their digest. */
-export function writeRunSettings({ peft, args, rows, evalRows }: RunSettings): string {
+export function writeRunSettings(
+  { peft, args, rows, evalRows }: RunSettings,
+  kind: CheckpointKind = 'asked',
+): string {
   const settings = { ...peft, ...args, dataset: digest(rows), eval_dataset: digest(evalRows) };
-  return `${JSON.stringify(settings, undefined, 2)}\n`;
+  const mark = kind === 'resume-point' ? { resume_point: true } : {};
+  return `${JSON.stringify({ ...settings, ...mark }, undefined, 2)}\n`;
 }
 
 function digest(rows: readonly TokenRow[] | undefined): string | null {
@@ -57,16 +64,20 @@ function digest(rows: readonly TokenRow[] | undefined): string | null {
 }
 
 /**
- * @param given a checkpoint's folder; '' is the newest complete one in the output folder
+ * @param given a checkpoint's folder; '' is the newest complete one in the output folder, of this run where it has any
  * @throws CliError `file` where there is none
  */
-export async function findCheckpoint(given: string, output: string): Promise<string> {
+export async function findCheckpoint(
+  given: string,
+  output: string,
+  settings: RunSettings,
+): Promise<string> {
   if (given !== '') {
     await requireComplete(given);
     return given;
   }
-  const steps = await completeSteps(output);
-  const newest = steps.at(-1);
+  const own = await earlierCheckpoints(output, Infinity, settings);
+  const newest = [...own.keys()].at(-1) ?? (await completeSteps(output)).at(-1);
   if (newest === undefined)
     throw new CliError(
       'file',
@@ -141,19 +152,21 @@ export function requireSameLength(
 }
 
 /**
- * Steps of the checkpoints that the run itself left in its output folder before it ended: of the same settings, and
- * no younger than the one it goes on from.
+ * The checkpoints that the run itself left in its output folder before it ended, by step: of the same settings, and
+ * but for resume points no younger than the one it goes on from.
  */
-export async function earlierSteps(
+export async function earlierCheckpoints(
   output: string,
   upTo: number,
   settings: RunSettings,
-): Promise<number[]> {
-  const own: number[] = [];
+): Promise<Map<number, CheckpointKind>> {
+  const own = new Map<number, CheckpointKind>();
   const wanted = JSON.parse(writeRunSettings(settings)) as JsonObject;
   for (const step of await completeSteps(output)) {
     const made = await readMadeWith(join(output, checkpointName(step))).catch(() => undefined);
-    if (step <= upTo && made && firstDifference(made, wanted) === undefined) own.push(step);
+    if (!made || firstDifference(made, wanted) !== undefined) continue;
+    const kind = made.resume_point === true ? 'resume-point' : 'asked';
+    if (step <= upTo || kind === 'resume-point') own.set(step, kind);
   }
   return own;
 }

@@ -6,6 +6,7 @@ import { encodeRow, type Tokenizer } from '$lib/text';
 import type { TokenRow } from '$lib/training';
 import { readBytes } from './disk';
 import { CliError } from './errors';
+import { tell } from './print';
 import { openTokenizer } from './tokenizer-files';
 
 export interface RowOptions {
@@ -34,8 +35,8 @@ export async function readRows(
       'file',
       `${fileName} has no row that can be used: ${complaints[0] ?? 'it is empty'}. Give at least one row.`,
     );
-  for (const complaint of complaints) warn(`${fileName}: left out ${complaint}`);
-  if (dataset.unusedColumns.length > 0) warn(`${fileName}: ${notUsed(dataset.unusedColumns)}.`);
+  for (const complaint of complaints) tell(`${fileName}: left out ${complaint}`);
+  if (dataset.unusedColumns.length > 0) tell(`${fileName}: ${notUsed(dataset.unusedColumns)}.`);
   return encodeRows(dataset.rows, modelPath, options);
 }
 
@@ -58,7 +59,7 @@ async function encodeRows(rows: readonly DatasetRow[], modelPath: string, option
     if (result.answerCut) cutCount++;
     return result;
   });
-  if (cutCount > 0) warn(`${cutCount} of ${rows.length} rows are cut at max_length ${maxLength}`);
+  if (cutCount > 0) tell(`${cutCount} of ${rows.length} rows are cut at max_length ${maxLength}`);
   return encoded;
 }
 
@@ -74,8 +75,4 @@ function notUsed(columns: readonly string[]): string {
   return names.length === 0
     ? `${last} is not used`
     : `${names.join(', ')} and ${last} are not used`;
-}
-
-function warn(sentence: string): void {
-  process.stderr.write(`${sentence}\n`);
 }

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseModelConfig, parseRecipeFile } from '$lib/config';
 import { adaptedModel } from '$lib/decoder';
 import {
-  earlierSteps,
+  earlierCheckpoints,
   findCheckpoint,
   openCheckpointFolder,
   requireSameLength,
@@ -146,23 +146,40 @@ describe('train --resume', () => {
     const last = () => join(whole, 'checkpoint-18');
 
     it('takes the newest checkpoint that is complete', async () => {
-      expect(await findCheckpoint('', whole)).toBe(last());
+      const settings = await settingsOf();
+      expect(await findCheckpoint('', whole, settings)).toBe(last());
       const broken = join(out, 'broken');
       cpSync(whole, broken, { recursive: true });
       rmSync(join(broken, 'checkpoint-18', 'trainer_state.json'));
-      expect(await findCheckpoint('', broken)).toBe(join(broken, 'checkpoint-16'));
-      await expect(findCheckpoint(join(broken, 'checkpoint-18'), broken)).rejects.toThrow(
+      expect(await findCheckpoint('', broken, settings)).toBe(join(broken, 'checkpoint-16'));
+      await expect(findCheckpoint(join(broken, 'checkpoint-18'), broken, settings)).rejects.toThrow(
         /checkpoint-18 is no complete checkpoint, it has no trainer_state\.json\. Give/,
       );
-      await expect(findCheckpoint(join(out, 'none'), broken)).rejects.toThrow(
+      await expect(findCheckpoint(join(out, 'none'), broken, settings)).rejects.toThrow(
         /none is no complete/,
       );
     });
 
+    it("takes its own before another run's, though that is newer", async () => {
+      const mixed = join(out, 'mixed');
+      const foreign = join(mixed, 'checkpoint-99');
+      cpSync(last(), foreign, { recursive: true });
+      const other = await settingsOf({ seed: 1 });
+      writeFileSync(join(foreign, RUN_SETTINGS_FILE), writeRunSettings(other));
+      const settings = await settingsOf();
+      expect(await findCheckpoint('', mixed, settings)).toBe(foreign);
+      cpSync(last(), join(mixed, 'checkpoint-18'), { recursive: true });
+      expect(await findCheckpoint('', mixed, settings)).toBe(join(mixed, 'checkpoint-18'));
+      expect(await findCheckpoint('', mixed, other)).toBe(foreign);
+    });
+
     it('takes for its own what the same settings left, no younger than where it goes on', async () => {
-      expect(await earlierSteps(whole, 18, await settingsOf())).toEqual([16, 18]);
-      expect(await earlierSteps(whole, 17, await settingsOf())).toEqual([16]);
-      expect(await earlierSteps(whole, 18, await settingsOf({ seed: 1 }))).toEqual([]);
+      const steps = async (upTo: number, changes?: object) => [
+        ...(await earlierCheckpoints(whole, upTo, await settingsOf(changes))).keys(),
+      ];
+      expect(await steps(18)).toEqual([16, 18]);
+      expect(await steps(17)).toEqual([16]);
+      expect(await steps(18, { seed: 1 })).toEqual([]);
     });
 
     it('goes on with the settings of before, and with others for what is told and kept', async () => {

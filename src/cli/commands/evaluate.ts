@@ -4,6 +4,7 @@ import { AdapterState } from '$lib/peft';
 import { evaluateLoss } from '$lib/training';
 import { requestNodeGpu } from '../gpu';
 import { openAdapterFolder, openModelFolder } from '../model-folder';
+import { print } from '../print';
 import { readRows } from '../rows';
 
 export interface EvaluateOptions {
@@ -37,13 +38,13 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
       rows,
       batchSize: BATCH_SIZE,
     });
-    process.stdout.write(
-      `${JSON.stringify({
+    print(
+      JSON.stringify({
         loss: report.loss,
         perplexity: report.perplexity,
         tokens: report.targetCount,
         rows: report.rowCount,
-      })}\n`,
+      }),
     );
   } finally {
     gpu.dispose();

@@ -7,6 +7,7 @@ import { exportFolder, type ExportDtype, type WeightSource } from '$lib/onnx-exp
 import { readBytes, readText, writeFileAtomically } from '../disk';
 import { CliError } from '../errors';
 import { COMPANION_FILES, openAdapterFolder, openModelFolder } from '../model-folder';
+import { print } from '../print';
 
 export interface ExportOptions {
   model: string;
@@ -40,7 +41,7 @@ export async function exportModel(options: ExportOptions): Promise<void> {
     files,
   })) {
     await writeFileAtomically(join(output, part.name), part.bytes);
-    process.stdout.write(`${join(output, part.name)} ${part.sizeBytes} bytes\n`);
+    print(`${join(output, part.name)} ${part.sizeBytes} bytes`);
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { mergedSource, WEIGHTS_FILE, writeCheckpointWeights } from '$lib/decoder';
 import { copyPresent, writeFileAtomically } from '../disk';
 import { COMPANION_FILES, openAdapterFolder, openModelFolder } from '../model-folder';
+import { print } from '../print';
 
 export interface MergeOptions {
   model: string;
@@ -15,5 +16,5 @@ export async function merge({ model, adapter, output }: MergeOptions): Promise<v
   const source = mergedSource(checkpoint.source, await openAdapterFolder(adapter, config));
   await copyPresent(COMPANION_FILES, model, output);
   await writeFileAtomically(join(output, WEIGHTS_FILE), writeCheckpointWeights(config, source));
-  process.stdout.write(`${join(output, WEIGHTS_FILE)}\n`);
+  print(join(output, WEIGHTS_FILE));
 }

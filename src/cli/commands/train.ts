@@ -1,36 +1,28 @@
 /** `train --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR [--resume [DIR]]` */
-import { dirname, join } from 'node:path';
-import { evaluatesItself, parseRecipeFile, type ModelConfig, type PeftConfig } from '$lib/config';
+import { evaluatesItself, parseRecipeFile } from '$lib/config';
 import { adaptedModel, ModelWeights } from '$lib/decoder';
 import { GpuError, type DType } from '$lib/gpu';
-import { layoutAdapter, PeftError, type LoadedAdapter } from '$lib/peft';
 import {
-  checkpointName,
-  checkpointStep,
   dueAfter,
   readCheckpointValues,
   rowsShape,
-  surplusCheckpoints,
   trainedShape,
-  TRAINER_STATE_FILE,
   Trainer,
   withSuggestion,
   writeCheckpoint,
-  type Checkpoint,
+  type RunOptions,
 } from '$lib/training';
+import { CheckpointSaver, patienceOfTerminal } from '../checkpoint-saver';
 import { CliError } from '../errors';
-import { readBytes, readText, removeFile, removeFolder, writeFileAtomically } from '../disk';
+import { readText, requireWritable } from '../disk';
 import { requestNodeGpu } from '../gpu';
+import { Interruption } from '../interruption';
 import { openAdapterFolder, openModelFolder } from '../model-folder';
-import {
-  earlierSteps,
-  findCheckpoint,
-  openCheckpointFolder,
-  requireSameLength,
-  RUN_SETTINGS_FILE,
-  writeRunSettings,
-} from '../resume';
+import { print, tell } from '../print';
+import { findCheckpoint, openCheckpointFolder, requireSameLength } from '../resume';
 import { readRows } from '../rows';
+import { bestStep, RunFolder } from '../run-folder';
+import { parseRoundRecipe } from '../starting-adapter';
 
 export interface TrainOptions {
   model: string;
@@ -44,10 +36,17 @@ export interface TrainOptions {
   resume?: string;
 }
 
-export async function train(options: TrainOptions): Promise<void> {
-  const { peft, args, warnings } = parseRecipeFile(await readText(options.config), options.config);
-  for (const warning of warnings) tell(warning);
+/** @returns the exit code */
+export async function train(options: TrainOptions): Promise<number> {
   const model = await openModelFolder(options.model);
+  const adapterFolder = options['init-adapter'];
+  const initial = adapterFolder ? await openAdapterFolder(adapterFolder, model.config) : undefined;
+  const text = await readText(options.config);
+  const { peft, args, warnings } =
+    initial && adapterFolder
+      ? parseRoundRecipe(text, options.config, initial.config, adapterFolder)
+      : parseRecipeFile(text, options.config);
+  for (const warning of warnings) tell(warning);
   const encoding = { maxLength: args.max_length, trainOnPrompt: args.train_on_prompt };
   const rows = await readRows(options.dataset, options.model, encoding);
   const evalFile = options['eval-dataset'];
@@ -59,13 +58,12 @@ export async function train(options: TrainOptions): Promise<void> {
   const evalRows = evalFile ? await readRows(evalFile, options.model, encoding) : undefined;
   const made = { peft, args, rows, evalRows };
   const from =
-    options.resume === undefined ? undefined : await findCheckpoint(options.resume, options.output);
+    options.resume === undefined
+      ? undefined
+      : await findCheckpoint(options.resume, options.output, made);
   const adapted = adaptedModel(model.config);
   const checkpoint = from ? await openCheckpointFolder(from, made, adapted) : undefined;
-  const initial = options['init-adapter']
-    ? await openAdapterFolder(options['init-adapter'], model.config)
-    : undefined;
-  if (initial) requireSameShape(initial, peft, model.config);
+  await requireWritable(options.output);
   const gpu = await requestNodeGpu();
   try {
     const { config } = model;
@@ -92,89 +90,65 @@ export async function train(options: TrainOptions): Promise<void> {
       requireSameLength(from, checkpoint, trainer.shape.totalSteps);
       tell(`Goes on from ${from}: step ${trainer.step} of ${trainer.shape.totalSteps} is done.`);
     }
-    const { trainableCount } = trainer.layout;
-    process.stdout.write(`${trainableParameters(trainableCount, trainer.allParams)}\n`);
-    const save = async (checkpoint: Checkpoint, folder: string, only?: readonly string[]) => {
-      const files = writeCheckpoint(checkpoint, peft, adapted, model.name);
-      for (const [name, bytes] of files)
-        if (!only || only.includes(name)) await writeFileAtomically(join(folder, name), bytes);
-    };
-    // Only what this run wrote is ever removed, whatever else lies in the output folder.
-    let written = from ? await earlierSteps(options.output, trainer.step, made) : [];
-    const folderOf = (step: number) => join(options.output, checkpointName(step));
-    const removeSurplus = async (kept: number, best: number | undefined) => {
-      const surplus = surplusCheckpoints(written, kept, args.save_total_limit, best);
-      for (const old of surplus) await removeFolder(folderOf(old));
-      written = written.filter((other) => !surplus.includes(other));
-    };
-    const bestStep = () => checkpointStep(trainer.trainerState.best_model_checkpoint ?? '');
+    print(trainableParameters(trainer.layout.trainableCount, trainer.allParams));
+    const folder = await RunFolder.open({
+      path: options.output,
+      settings: made,
+      from: from === undefined ? undefined : { path: from, step: trainer.step },
+      toFiles: (at) => writeCheckpoint(at, peft, adapted, model.name),
+    });
     // A run that was ended between writing one checkpoint and removing another has one too many.
-    if (written.includes(trainer.step)) await removeSurplus(trainer.step, bestStep());
-    await trainer.run({
+    await folder.thinAfter(trainer.step, bestStep(trainer.trainerState));
+    return await runToItsEnd(trainer, folder, {
       onStep: ({ step, epoch, loss, grad_norm, learning_rate }) => {
         const line = { step, epoch, loss, grad_norm, learning_rate };
         if (dueAfter(step, args, trainer.shape).log || step === trainer.shape.totalSteps)
-          process.stdout.write(`${JSON.stringify(line)}\n`);
+          print(JSON.stringify(line));
       },
-      onEvaluate: ({ step, epoch, eval_loss }) =>
-        process.stdout.write(`${JSON.stringify({ step, epoch, eval_loss })}\n`),
-      onCheckpoint: async (checkpoint) => {
-        const { global_step: step } = checkpoint.state;
-        const folder = folderOf(step);
-        // The last to be written: with it the checkpoint is complete, and none of an earlier run is taken for it.
-        await removeFile(join(folder, TRAINER_STATE_FILE));
-        await writeFileAtomically(join(folder, RUN_SETTINGS_FILE), writeRunSettings(made));
-        await save(checkpoint, folder);
-        written = [...written, step];
-        await removeSurplus(step, bestStep());
-      },
+      onEvaluate: ({ step, epoch, eval_loss }) => print(JSON.stringify({ step, epoch, eval_loss })),
       loadCheckpoint: async (step) => {
-        const names = ['adapter_config.json', 'adapter_model.safetensors'];
-        const files = new Map<string, Uint8Array>();
-        // What was the best before the run was ended lies where it went on from.
-        const folder =
-          from && !written.includes(step)
-            ? join(dirname(from), checkpointName(step))
-            : folderOf(step);
-        for (const name of names) files.set(name, await readBytes(join(folder, name)));
-        return readCheckpointValues(files, peft, adapted);
+        const files = await folder.readAdapter(step);
+        if (files) return readCheckpointValues(files, peft, adapted);
+        tell(`The best checkpoint, of step ${step}, is not there: the adapter is the last step's.`);
+        return undefined;
       },
     });
-    // As the Trainer does at its end: one checkpoint is the best one, not the last.
-    const best = bestStep();
-    if (args.save_total_limit === 1 && best !== undefined) await removeSurplus(best, undefined);
-    await save(await trainer.checkpoint(), options.output, [
-      'adapter_config.json',
-      'adapter_model.safetensors',
-      TRAINER_STATE_FILE,
-    ]);
   } finally {
     gpu.dispose();
   }
 }
 
-function requireSameShape(initial: LoadedAdapter, peft: PeftConfig, config: ModelConfig): void {
-  const wanted = layoutAdapter(adaptedModel(config), peft).parameters;
-  const found = initial.layout.parameters;
-  const differs = wanted.find(
-    ({ key, shape }, index) =>
-      found[index]?.key !== key || String(found[index].shape) !== String(shape),
+/** @returns the exit code */
+async function runToItsEnd(trainer: Trainer, folder: RunFolder, told: RunOptions): Promise<number> {
+  const interruption = new Interruption(() =>
+    tell('Ends after this step and saves where it is; once more ends at once.'),
   );
-  if (differs || wanted.length !== found.length)
-    throw new PeftError(
-      'wrong-model',
-      `The initial adapter (${summary(initial.config)}) does not fit the config (${summary(peft)}). Make them equal.`,
-    );
+  const { signal } = interruption;
+  const saver = new CheckpointSaver({ folder, trainer, signal, patience: patienceOfTerminal() });
+  try {
+    await trainer.run({
+      ...told,
+      signal,
+      gate: () => saver.saveResumePointWhenDue(),
+      onCheckpoint: (at) => saver.save(at),
+    });
+    if (!trainer.finished) {
+      await saver.saveWhereItIs();
+      const { newest } = folder;
+      tell(
+        newest === undefined
+          ? 'Ended before the first step: the same command begins again.'
+          : `Ended after step ${trainer.step}: the same command with --resume ${newest} goes on.`,
+      );
+      return interruption.exitCode ?? 1;
+    }
+    await folder.keepOnlyBest(bestStep(trainer.trainerState));
+    await saver.saveResult(await trainer.checkpoint());
+    return 0;
+  } finally {
+    interruption.dispose();
+  }
 }
-
-function tell(sentence: string): void {
-  process.stderr.write(`${sentence}\n`);
-}
-
-const summary = (config: PeftConfig): string =>
-  Object.entries(config)
-    .map(([name, value]) => `${name} ${String(value)}`)
-    .join(', ');
 
 /** Of the weights that a run in 4 bits replaces. */
 const storedDtype = (dtype: DType): DType => (dtype === 'u32' ? 'f32' : dtype);

@@ -5,15 +5,18 @@
  * were asked for there are resume points: when the run is paused, and every few minutes.
  */
 import type { TrainEvent } from '../rpc/engine-api';
-import { checkpointStep, type Checkpoint, type CheckpointFiles, type Trainer } from '../training';
+import {
+  checkpointStep,
+  isResumePointDue,
+  type Checkpoint,
+  type CheckpointFiles,
+  type Trainer,
+} from '../training';
 import type { CheckpointKind, CheckpointStore } from './checkpoint-store';
 import { isStorageFull } from './errors';
 import type { RunRecorder } from './run-recorder';
 
-/** Work that a crash may cost at most, or so many times what saving takes, where that is more. */
-export const RESUME_POINT_MS = 5 * 60_000;
-const RESUME_POINT_COSTS = 20;
-/** The same where the tab may be about to die. */
+/** Work that may be lost at most where the tab may be about to die. */
 const SOON_MS = 15_000;
 
 export interface CheckpointSaverOptions {
@@ -80,8 +83,7 @@ export class CheckpointSaver {
     soon = false,
   ): Promise<void> {
     const unsavedMs = this.options.record.clock.elapsedMs - this.saved.workedMs;
-    const dueMs = soon ? SOON_MS : RESUME_POINT_MS;
-    if (unsavedMs >= Math.max(dueMs, RESUME_POINT_COSTS * this.costMs))
+    if (isResumePointDue(unsavedMs, this.costMs, soon ? SOON_MS : undefined))
       await this.saveResumePoint(trainer);
   }
 

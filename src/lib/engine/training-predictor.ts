@@ -16,6 +16,7 @@ import {
   compileAhead,
   predictMemory,
   predictStorage,
+  RESUME_POINT_MS,
   rowsShape,
   runLoad,
   runShape,
@@ -28,7 +29,6 @@ import {
   type RowsShape,
   type TokenRow,
 } from '../training';
-import { RESUME_POINT_MS } from './checkpoint-saver';
 import type { AdapterLibrary } from './adapter-library';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';

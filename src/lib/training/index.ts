@@ -31,6 +31,7 @@ export { evaluateLoss, type LossReport } from './evaluate-loss';
 export { adapterOf, keptConfig } from './adapter-of';
 export { lengthHistogram, type LengthBin, type LengthHistogram } from './length-histogram';
 export { surplusCheckpoints } from './checkpoint-rotation';
+export { isResumePointDue, RESUME_POINT_MS } from './resume-point-schedule';
 export {
   CHECKPOINT_FILES,
   OPTIMIZER_FILE,

@@ -1,0 +1,51 @@
+/**
+ * Where a further round begins, as on the page: an adapter's values and the options that it was made with. An option
+ * of the config that contradicts them is refused: it would change what the adapter computes, or, where it asks for
+ * PiSSA's or OLoRA's start, take the adapter out of the base as if it were that start.
+ */
+import {
+  parseJsonObject,
+  readRecipe,
+  type JsonObject,
+  type PeftConfig,
+  type RecipeFile,
+} from '$lib/config';
+import { describe } from '$lib/config/fields';
+import { CliError } from './errors';
+
+/** It says how a round trains, not what the adapter is. */
+const FREE = 'lora_dropout';
+
+/**
+ * The recipe of a round that begins from an adapter: its own options, whatever the config leaves out.
+ * @param made the adapter's options
+ * @throws CliError `usage` naming every option that contradicts them; ConfigError
+ */
+export function parseRoundRecipe(
+  text: string,
+  fileName: string,
+  made: PeftConfig,
+  adapterFolder: string,
+): RecipeFile {
+  const object = parseJsonObject(text, fileName);
+  const isGiven = (name: string) => (object[name] ?? null) !== null;
+  const type = isGiven('peft_type') ? object.peft_type : made.peft_type;
+  const recipe = readRecipe({ ...object, peft_type: type }, fileName);
+  const [own, given]: JsonObject[] = [{ ...made }, { ...recipe.peft }];
+  const differs = (name: string) => JSON.stringify(given[name]) !== JSON.stringify(own[name]);
+  const differing = differs('peft_type')
+    ? ['peft_type']
+    : Object.keys(own).filter((name) => isGiven(name) && name !== FREE && differs(name));
+  if (differing.length > 0) {
+    const list = (values: JsonObject) =>
+      differing.map((name) => `${name} ${describe(values[name])}`).join(', ');
+    throw new CliError(
+      'usage',
+      `${fileName} asks for ${list(given)}, but the adapter in ${adapterFolder} was made with ${list(own)}. Leave such settings out, and the adapter's are taken, or set them to the adapter's.`,
+    );
+  }
+  const { peft } = recipe;
+  if (made.peft_type !== 'LORA' || peft.peft_type !== 'LORA' || !isGiven(FREE))
+    return { ...recipe, peft: made };
+  return { ...recipe, peft: { ...made, lora_dropout: peft.lora_dropout } };
+}
