@@ -116,6 +116,13 @@ test('a full device: the run goes on, space is offered, the last checkpoint wait
   await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByText(/The checkpoint of step 40 could not be saved/)).toBeVisible();
+  const goesOn = page.getByText(/Training goes on and earlier checkpoints are safe/);
+  await expect(goesOn).toBeVisible();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByText(/is in graphics memory while the run is paused/)).toBeVisible();
+  await expect(goesOn).toBeHidden();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await expect(goesOn).toBeVisible();
   await expect(page.getByText(/The last checkpoint is not saved yet/)).toBeVisible({
     timeout: 20_000,
   });
