@@ -1,12 +1,14 @@
 /**
  * Plan: what is predicted before a run is what the run then has: GPU memory to the byte, steps, cut rows, disk space
  * at the end and at the fullest moment within a few per cent, for several recipes, and paused between checkpoints; a run that meets a limit of the device, and one that
- * finds no memory, name a change in `details.suggestion`, and with it they run; the prediction names the same.
+ * finds no memory, name a change in `details.suggestion`, and with it they run; the prediction names the same. What ran
+ * out is remembered over a restart, until a larger run has worked.
  */
 import type { Server } from 'node:http';
 import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine } from '$lib/engine';
+import { afterFailure, afterSuccess } from '$lib/engine/memory-experience';
 import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { MemoryFiles, MemoryTables, type FileSource } from '$lib/storage';
 import { scarceEntry } from '../gpu/scarce-memory';
@@ -260,5 +262,43 @@ describe('before a run', () => {
       silent(),
     );
     expect(run).toMatchObject({ status: 'finished', step: 1 });
+  });
+
+  it('what ran out of memory is told before the next start, until a larger run works', async () => {
+    const stores = { files: new MemoryFiles(), tables: new MemoryTables() };
+    const startWith = (bytes: number) =>
+      createEngine({ ...stores, gpu: scarceEntry(gpu, bytes), baseUrl: baseUrlOf(server) });
+    const generous = startWith(Infinity);
+    const { dataset } = await generous.importDataset({ file: alpaca(ROWS) }, silent());
+    const large = withTraining(dataset!.id, LARGE);
+    const { memory, shortage } = await generous.predictTraining(large, silent());
+    expect(shortage).toBeUndefined();
+
+    const scarce = startWith(memory.weights + 0.7 * (memory.total - memory.weights));
+    const failure = await detailsOf(scarce.train(large, silent()));
+    const again = startWith(Infinity);
+    const warned = (await again.predictTraining(large, silent())).shortage!;
+    expect(warned).toMatchObject({
+      failedBytes: memory.total,
+      suggestion: failure!.suggestion,
+    });
+    const smaller = withTraining(dataset!.id, { ...LARGE, ...readChange(warned.suggestion!) });
+    const predicted = await again.predictTraining(smaller, silent());
+    expect(predicted.shortage).toBeUndefined();
+    expect(predicted.memory.total).toBe(warned.suggestedBytes);
+
+    // It works after all, where nobody else takes the memory.
+    expect((await again.train(large, silent())).status).toBe('finished');
+    expect((await again.predictTraining(large, silent())).shortage).toBeUndefined();
+  });
+
+  it('the smallest that failed and the largest that worked never contradict each other', () => {
+    const failed = afterFailure(afterFailure({}, 20), 30);
+    expect(failed).toEqual({ failedBytes: 20 });
+    expect(afterSuccess(failed, 10)).toEqual({ failedBytes: 20, workedBytes: 10 });
+    expect(afterSuccess(failed, 20)).toEqual({ workedBytes: 20 });
+    expect(afterSuccess({ workedBytes: 20 }, 10)).toEqual({ workedBytes: 20 });
+    // Others have taken the memory since.
+    expect(afterFailure({ workedBytes: 20 }, 15)).toEqual({ failedBytes: 15 });
   });
 });

@@ -3,7 +3,7 @@
  * (WCAG 2.2 AA), names its language, has one h1 and nothing that makes the page scroll sideways. The
  * states that a first visit does not show (a run, an answer, a dialog, an error) likewise.
  */
-import { expect, test } from '@playwright/test';
+import { expect, test, type Locator, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
 import { openPage, PATHS } from './open-page';
 
@@ -28,20 +28,40 @@ test('control: axe sees a field without a label', async ({ page }) => {
   await expect(expectAccessible(page)).rejects.toThrow(/label/);
 });
 
-for (const theme of ['light', 'night'] as const)
-  test(`a run, from data to its end: ${theme}`, async ({ page }) => {
-    await openPage(page, '/train', { scenario: 'slow', theme, width: 390 });
-    await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
-    await page.getByText('What the model will see').click();
-    await page.getByText('Everything else').click();
+for (const [locale, width, theme] of [
+  ['zh-CN', 1280, 'night'],
+  ['zh-CN', 390, 'light'],
+  ['en', 1280, 'light'],
+  ['en', 390, 'night'],
+] as const)
+  test(`a run, from data to its end: ${locale}, ${theme}, ${width} px`, async ({ page }) => {
+    const say = (zh: string, en: string) => (locale === 'zh-CN' ? zh : en);
+    const press = (name: string, within: Page | Locator = page) =>
+      within.getByRole('button', { name, exact: true }).click();
+    await openPage(page, '/train', { scenario: 'slow', locale, theme, width });
+    await page
+      .getByRole('radio', { name: say('医学问答（中文）', 'Medical questions (English)') })
+      .first()
+      .check();
+    await page.getByText(say('模型会看到的样子', 'What the model will see')).click();
+    await page.getByText(say('其余选项', 'Everything else')).click();
     await expectAccessible(page);
-    await page.getByRole('button', { name: 'Start training' }).click();
-    await expect(page.getByText(/^Step \d+ of 120/).first()).toBeVisible();
+    await press(say('开始训练', 'Start training'));
+    const run = page.locator('#run');
+    await expect(run.getByText(say('剩余时间', 'Time left'))).toBeVisible();
     await expectAccessible(page);
-    await page.getByRole('button', { name: 'Stop and discard' }).click();
+    await press(say('暂停', 'Pause'));
+    await expect(run.getByRole('button', { name: say('继续', 'Continue') })).toBeVisible();
     await expectAccessible(page);
-    await page.getByRole('dialog').getByRole('button', { name: 'Stop and keep' }).click();
-    await expect(page.getByText('Training was stopped')).toBeVisible();
+    await press(say('停止并丢弃', 'Stop and discard'));
+    await expectAccessible(page);
+    await press(say('停止并保留', 'Stop and keep'), page.getByRole('dialog'));
+    await expect(run.getByText(say('训练已停止', 'Training was stopped'))).toBeVisible();
+    await expectAccessible(page);
+
+    await openPage(page, '/train', { locale, theme, width });
+    await press(say('开始训练', 'Start training'));
+    await expect(run.getByText(say('训练完成', 'Training is finished'))).toBeVisible();
     await expectAccessible(page);
   });
 

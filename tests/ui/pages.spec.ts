@@ -116,6 +116,13 @@ test('a full device: the run goes on, space is offered, the last checkpoint wait
   await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByText(/The checkpoint of step 40 could not be saved/)).toBeVisible();
+  const goesOn = page.getByText(/Training goes on and earlier checkpoints are safe/);
+  await expect(goesOn).toBeVisible();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await expect(page.getByText(/is in graphics memory while the run is paused/)).toBeVisible();
+  await expect(goesOn).toBeHidden();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await expect(goesOn).toBeVisible();
   await expect(page.getByText(/The last checkpoint is not saved yet/)).toBeVisible({
     timeout: 20_000,
   });
@@ -144,6 +151,18 @@ test('what a run will take is said before it starts, and a change that fits is o
   await expect(page.getByRole('alert')).toContainText('Rows per batch 2, Batches per step 8');
   await page.getByRole('button', { name: 'Make this change' }).click();
   await expect(batch).toHaveValue('2');
+  // What has run out once is told before the next start.
+  const ranOut = page.getByText(
+    /a run with 58 MB of graphics memory ran out of it.*it would need 39 MB: Rows per batch 2/,
+  );
+  await expect(page.getByText(/^About \d+ MB of graphics memory/)).toBeVisible();
+  await expect(ranOut).toBeHidden();
+  await batch.fill('4');
+  await expect(ranOut).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Make this change' }).click();
+  await expect(batch).toHaveValue('2');
+  await expect(ranOut).toBeHidden();
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page).toHaveTitle(/^Training \d+%/);
 });

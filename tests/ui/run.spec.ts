@@ -1,9 +1,10 @@
 /**
- * Plan: what a run is asked and how it ends, over the scripted engine. Answers as often as was said; a loss that
+ * Plan: what a run says while it goes, what it is asked and how it ends, over the scripted engine. Its figures, and
+ * that the screen stays on for as long as it does; answers as often as was said; a loss that
  * is no number any more, and going on from the last checkpoint at a third of the rate; two runs compared with
  * their evaluations and without.
  */
-import { expect, test } from '@playwright/test';
+import { expect, test, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
 import { openPage } from './open-page';
 
@@ -21,6 +22,59 @@ test('the questions are asked as often as was said', async ({ page }) => {
   await expect(run.getByText('step 100', { exact: true }).first()).toBeVisible();
   await expect(run.getByText('step 40', { exact: true })).toHaveCount(0);
 });
+
+/** A browser that lets the screen be kept on; `takeScreenLock` is the system, which takes it away. */
+const grantScreenLock = (page: Page) =>
+  page.addInitScript(() => {
+    let held: EventTarget | undefined;
+    const request = async () => {
+      const lock = new EventTarget();
+      held = lock;
+      const release = async () => void lock.dispatchEvent(new Event('release'));
+      return Object.assign(lock, { release });
+    };
+    Object.defineProperty(navigator, 'wakeLock', { value: { request } });
+    Object.assign(window, { takeScreenLock: () => held?.dispatchEvent(new Event('release')) });
+  });
+
+for (const locale of ['en', 'zh-CN'] as const)
+  test(`a run under way says what it does, and that the screen stays on: ${locale}`, async ({
+    page,
+  }) => {
+    const say = (zh: string, en: string) => (locale === 'zh-CN' ? zh : en);
+    await grantScreenLock(page);
+    await openPage(page, '/train', { scenario: 'slow', locale, width: 390 });
+    await page
+      .getByRole('radio', { name: say('医学问答（中文）', 'Medical questions (English)') })
+      .first()
+      .check();
+    await page.getByRole('button', { name: say('开始训练', 'Start training') }).click();
+    const run = page.locator('#run');
+    const figure = (name: string) =>
+      run
+        .locator('dl > div')
+        .filter({ has: page.getByText(name, { exact: true }) })
+        .locator('dd');
+    await expect(figure(say('剩余时间', 'Time left'))).toHaveText(/^1 (min|分钟) \d+ (sec|秒)$/);
+    await expect(figure(say('显存', 'Graphics memory'))).toHaveText('61 MB');
+    await expect(figure(say('速度', 'Speed'))).toHaveText(/^1,\d{3} ?(tokens\/s|词元\/秒)$/);
+    await expect(figure(say('损失', 'Loss'))).toHaveText(/^3\.\d+$/);
+    const rate = run.locator('figure, section, div').filter({
+      has: page.getByRole('heading', { name: say('学习率', 'Learning rate'), exact: true }),
+    });
+    await expect(rate.last()).toContainText(/1\.9\d*e-4/);
+    const screen = run.getByText(
+      say('训练期间屏幕会保持常亮', 'The screen stays on while it trains'),
+    );
+    await expect(screen).toBeVisible();
+    await page.evaluate(() => (window as unknown as { takeScreenLock(): void }).takeScreenLock());
+    await expect(screen).toBeHidden();
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await expect(screen).toBeVisible();
+    await page.getByRole('button', { name: say('停止并保留', 'Stop and keep') }).click();
+    await expect(run.getByText(say('训练已停止', 'Training was stopped'))).toBeVisible();
+    await expect(screen).toBeHidden();
+  });
 
 for (const [locale, theme, width] of [
   ['en', 'light', 1280],

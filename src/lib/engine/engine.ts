@@ -36,6 +36,7 @@ import { DatasetLibrary, viewRow } from './dataset-library';
 import { EngineError } from './errors';
 import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
+import { MemoryExperience } from './memory-experience';
 import { ModelLibrary } from './model-library';
 import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
 import { QuestionRows } from './question-rows';
@@ -81,6 +82,7 @@ export function createEngine({
   const datasets = new DatasetLibrary(context);
   const runs = new RunLibrary(context);
   const adapters = new AdapterLibrary(context, runs);
+  const experience = new MemoryExperience(context);
   const cleaner = new StorageCleaner(context, runs, models, adapters);
 
   /**
@@ -146,7 +148,7 @@ export function createEngine({
 
   const training = new TrainingService({ context, datasets, runs, adapters, open });
   const predictor = new TrainingPredictor({
-    ...{ context, datasets, adapters, open, meter },
+    ...{ context, datasets, adapters, open, meter, experience },
     isTraining: () => training.active,
   });
   const inspector = new DatasetInspector({ datasets, open });
@@ -284,7 +286,7 @@ export function createEngine({
     train: async (request, call) => {
       await meter.stop();
       await refuseWhileArchiving();
-      return training.train(request, call);
+      return experience.learnFrom(training.train(request, call));
     },
     pauseTraining: async () => training.pause(),
     saveTraining: async () => training.saveSoon(),

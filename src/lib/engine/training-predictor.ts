@@ -13,7 +13,9 @@ import type {
   TrainSettings,
 } from '../rpc/engine-api';
 import {
+  allowedAfterFailure,
   compileAhead,
+  fitWithin,
   predictMemory,
   predictStorage,
   RESUME_POINT_MS,
@@ -26,6 +28,7 @@ import {
   trainedShape,
   writeFitChange,
   type OutlineOptions,
+  type RunMemory,
   type RowsShape,
   type TokenRow,
 } from '../training';
@@ -34,6 +37,7 @@ import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
 import type { LoadedModel } from './open-model';
+import type { KnownMemory, MemoryExperience } from './memory-experience';
 import { rowsOfRun } from './run-rows';
 import type { TimeMeter } from './time-meter';
 
@@ -55,6 +59,7 @@ export interface PredictorParts {
   readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
   readonly meter: TimeMeter;
+  readonly experience: MemoryExperience;
   readonly isTraining: () => boolean;
 }
 
@@ -83,7 +88,7 @@ export class TrainingPredictor {
     };
     const shape = runShape(trained.count, args);
     return {
-      ...(await memoryOf(options)),
+      ...(await memoryOf(options, await this.parts.experience.of(gpu))),
       totalSteps: shape.totalSteps,
       storage: predictStorage(peft, adaptedModel(config), args, shape),
       trainRows: found.rows.length,
@@ -186,9 +191,11 @@ export class TrainingPredictor {
 
 async function memoryOf(
   options: OutlineOptions,
-): Promise<Pick<TrainingPrediction, 'memory' | 'exceeds'>> {
+  known: KnownMemory,
+): Promise<Pick<TrainingPrediction, 'memory' | 'exceeds' | 'shortage'>> {
   try {
-    return { memory: await predictMemory(options) };
+    const memory = await predictMemory(options);
+    return { memory, shortage: await shortageOf(memory, options, known) };
   } catch (error) {
     if (!(error instanceof GpuError) || error.code !== 'limit') throw error;
     const change = await suggestFit(error, options);
@@ -197,4 +204,19 @@ async function memoryOf(
       exceeds: { message: error.message, suggestion: change && writeFitChange(change) },
     };
   }
+}
+
+/** What has worked here works again; short of that, a change is taken to fit as after a failure. */
+async function shortageOf(
+  { weights, total }: RunMemory,
+  options: OutlineOptions,
+  { failedBytes, workedBytes }: KnownMemory,
+): Promise<TrainingPrediction['shortage']> {
+  if (failedBytes === undefined || total < failedBytes) return undefined;
+  const allowed = allowedAfterFailure({ weights, total: failedBytes });
+  const fit = await fitWithin(Math.max(workedBytes ?? 0, allowed), options);
+  return {
+    failedBytes,
+    ...(fit && { suggestion: writeFitChange(fit.change), suggestedBytes: fit.totalBytes }),
+  };
 }

@@ -302,6 +302,14 @@ export interface TrainingPrediction {
     /** The smallest change that would fit, as `name=value, name=value`; undefined where none does. */
     suggestion?: string;
   };
+  /** Where a run with no more memory ran out of it on this device, and no larger one has worked since. */
+  shortage?: {
+    /** That the other run asked for. */
+    failedBytes: number;
+    /** The smallest change that would probably fit, as in `exceeds`, and the total with it. */
+    suggestion?: string;
+    suggestedBytes?: number;
+  };
   totalSteps: number;
   /** Bytes on the device for checkpoints. */
   storage: {
@@ -663,7 +671,8 @@ export interface EngineApi {
   compileAhead: ApiMethod<KernelSettings, void>;
   /**
    * An error `limit` or `out-of-memory` carries in `details.suggestion` the smallest change that would
-   * fit, as TrainingPrediction has it; after `out-of-memory` it is a guess from what was asked for.
+   * fit, as TrainingPrediction has it; after `out-of-memory` it is a guess from what was asked for,
+   * `details.neededBytes`.
    */
   train: ApiMethod<TrainRequest, RunSummary, TrainEvent>;
   pauseTraining: ApiMethod<void, void>;

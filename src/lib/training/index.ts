@@ -17,7 +17,7 @@ export {
   type FitSettings,
 } from './fit-change';
 export { predictStorage, stepsBetweenSaves, type RunStorage } from './predict-storage';
-export { suggestFit, withSuggestion } from './suggest-fit';
+export { allowedAfterFailure, fitWithin, suggestFit, withSuggestion } from './suggest-fit';
 export {
   measureRates,
   runLoad,

@@ -2,7 +2,7 @@
 import { GpuError, NO_LIMITS } from '../gpu';
 import { findFit, writeFitChange, type FitChange } from './fit-change';
 import type { OutlineOptions } from './outline-trainer';
-import { predictMemory } from './predict-memory';
+import { predictMemory, type RunMemory } from './predict-memory';
 
 /**
  * After a real lack of memory nobody knows how much there is: a change is taken to fit that asks for at
@@ -20,28 +20,62 @@ export async function suggestFit(
 ): Promise<FitChange | undefined> {
   if (!(error instanceof GpuError)) return undefined;
   if (error.code !== 'limit' && error.code !== 'out-of-memory') return undefined;
-  const { total, weights } = await predictMemory({ ...options, limits: NO_LIMITS });
   const allowed =
-    error.code === 'limit' ? Infinity : weights + AFTER_FAILURE_SHARE * (total - weights);
-  return findFit(options, async (candidate) => {
+    error.code === 'limit'
+      ? Infinity
+      : allowedAfterFailure(await predictMemory({ ...options, limits: NO_LIMITS }));
+  return (await fitWithin(allowed, options))?.change;
+}
+
+/** @param failed what a run that found no memory asked for, or the weights of this one and such a total */
+export const allowedAfterFailure = ({
+  weights,
+  total,
+}: Pick<RunMemory, 'weights' | 'total'>): number =>
+  weights < total ? weights + AFTER_FAILURE_SHARE * (total - weights) : AFTER_FAILURE_SHARE * total;
+
+/**
+ * The smallest change with which a run asks for no more than so many bytes, and for how many then.
+ * @returns undefined where only a smaller model would fit
+ */
+export async function fitWithin(
+  allowedBytes: number,
+  options: OutlineOptions,
+): Promise<{ change: FitChange; totalBytes: number } | undefined> {
+  let totalBytes = 0;
+  const change = await findFit(options, async (candidate) => {
     try {
-      return (await predictMemory({ ...options, ...candidate })).total <= allowed;
+      totalBytes = (await predictMemory({ ...options, ...candidate })).total;
+      return totalBytes <= allowedBytes;
     } catch (reason) {
       if (reason instanceof GpuError && reason.code === 'limit') return false;
       throw reason;
     }
   });
+  return change && { change, totalBytes };
 }
 
-/** The same error with `details.suggestion`, where a change of the settings would make the run fit. */
+/**
+ * The same error with `details.suggestion`, where a change of the settings would make the run fit, and after a real
+ * lack of memory with `details.neededBytes`, what the run asked for.
+ */
 export async function withSuggestion(error: unknown, options: OutlineOptions): Promise<unknown> {
+  if (!(error instanceof GpuError)) return error;
   // Whatever goes wrong here, the error itself is what must be told.
   const change = await suggestFit(error, options).catch(() => undefined);
-  if (!change || !(error instanceof GpuError)) return error;
+  const needed =
+    error.code === 'out-of-memory'
+      ? await predictMemory({ ...options, limits: NO_LIMITS }).catch(() => undefined)
+      : undefined;
+  if (!change && !needed) return error;
   const { code, message, retryable, details } = error;
   return new GpuError(code, message, {
     retryable,
-    details: { ...details, suggestion: writeFitChange(change) },
+    details: {
+      ...details,
+      ...(change && { suggestion: writeFitChange(change) }),
+      ...(needed && { neededBytes: needed.total }),
+    },
     cause: error,
   });
 }

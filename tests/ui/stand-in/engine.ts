@@ -53,6 +53,8 @@ export class StandIn implements EngineApi {
   #adapters = [...ADAPTERS];
   #evaluations = [report([undefined, 'adapter-1-step-120'], 'medical-zh-eval', 40)];
   #freeableBytes = 12 * MB;
+  /** A run has found no memory. */
+  #ranOut = false;
   #trainer = new ScriptedTrainer((run) => this.#take(run));
 
   constructor(scenario: Promise<Scenario>) {
@@ -265,6 +267,14 @@ export class StandIn implements EngineApi {
               suggestion: 'per_device_train_batch_size=32, gradient_accumulation_steps=8',
             }
           : undefined,
+      shortage:
+        this.#ranOut && batch > 2
+          ? {
+              failedBytes: 58 * MB,
+              suggestion: 'per_device_train_batch_size=2, gradient_accumulation_steps=8',
+              suggestedBytes: 39 * MB,
+            }
+          : undefined,
       totalSteps: Math.ceil((120 / batch / training.gradient_accumulation_steps) * 3),
       storage: storageOf((await this.#scenario) === 'low-space' ? GB : 1.6 * MB),
       trainRows: 120,
@@ -287,7 +297,12 @@ export class StandIn implements EngineApi {
   async compileAhead() {}
 
   async train(request: TrainRequest, context: CallContext<TrainEvent>): Promise<RunSummary> {
-    const run = await this.#trainer.run(request, await this.#scenario, context);
+    const run = await this.#trainer
+      .run(request, await this.#scenario, context)
+      .catch((error: { code?: string }) => {
+        this.#ranOut ||= error.code === 'out-of-memory';
+        throw error;
+      });
     if (run.adapterId) this.#take(run);
     return run;
   }

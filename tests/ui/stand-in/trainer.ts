@@ -70,7 +70,9 @@ export class ScriptedTrainer {
     while (step < TOTAL_STEPS && !this.stop) {
       if (this.paused) {
         await this.#waitPaused(step, progress, signal, () =>
-          this.#saved(runId, request.name, step, progress),
+          scenario === 'disk-full'
+            ? progress({ kind: 'storage-full', step, waiting: false })
+            : this.#saved(runId, request.name, step, progress),
         );
         continue;
       }

@@ -35,6 +35,8 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
     d.suggestion === undefined
       ? 'There is not enough graphics memory; lower the batch size or the maximum length, or take a smaller model.'
       : `There is not enough graphics memory; try these settings: ${changes(d)}.`,
+  'ran-out-before': (d) =>
+    `On this device a run with ${d.failed} of graphics memory ran out of it, so this one probably does too${d.suggestion === undefined ? '; take a smaller model' : `; with these settings it would need ${d.needed}: ${changes(d)}`}.`,
   limit: (d) =>
     d.suggestion === undefined
       ? undefined

@@ -211,6 +211,8 @@ export const train: typeof zh = {
   storageFullTitle: 'The space this device gives to the page is full',
   storageFullGoing: (step) =>
     `The checkpoint of step ${n(step)} could not be saved. Training goes on and earlier checkpoints are safe; once there is room, the next one is saved as usual.`,
+  storageFullPaused: (step) =>
+    `What it learned by step ${n(step)} could not be saved: it is in graphics memory while the run is paused, and lost if you leave this page. Earlier checkpoints are safe. Free some space, then press Continue; the next checkpoint is saved as usual.`,
   storageFullWaiting:
     'The last checkpoint is not saved yet; what was learned is still in graphics memory. Free some space, then press Continue to save it. If you leave without that, the run can only go on from the checkpoint before.',
   hiddenWarning: (time) =>

@@ -69,6 +69,8 @@ export const errors = {
     d.suggestion === undefined
       ? '显存不够；请减小每批条数或最大长度，或换一个更小的模型。'
       : `显存不够；可以试试${changes(d)}。`,
+  'ran-out-before': (d) =>
+    `在这台设备上，要用 ${d.failed} 显存的训练曾因显存不够而停下，这一次多半也不够；${d.suggestion === undefined ? '请换一个更小的模型' : `${changes(d)}，只需 ${d.needed}`}。`,
   limit: (d) =>
     d.suggestion === undefined
       ? '所需的显存缓冲超出了这块显卡的上限，请换一个更小的模型，或减小最大长度。'

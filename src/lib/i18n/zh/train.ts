@@ -201,6 +201,8 @@ export const train = {
   storageFullTitle: '这台设备上留给网页的空间满了',
   storageFullGoing: (step: number) =>
     `第 ${n(step)} 步的检查点没有存下。训练照常进行，之前的检查点都在；腾出空间后，下一个检查点会照常保存。`,
+  storageFullPaused: (step: number) =>
+    `到第 ${n(step)} 步为止学到的内容没有存下：暂停期间它只在显存里，离开这一页就会丢失；之前的检查点都在。腾出空间后按“继续”，下一个检查点会照常保存。`,
   storageFullWaiting:
     '最后的检查点还没有存下，学到的内容都还在显存里。腾出空间后按“继续”保存；若不保存就离开，只能从上一个检查点接着训练。',
   hiddenWarning: (time: string) =>
