@@ -35,11 +35,17 @@ for (const [locale, width] of [
 
 test('data that an unfinished run learns from is not deleted without a word', async ({ page }) => {
   await openPage(page, '/train');
-  await page
-    .getByRole('button', { name: /^Delete: 门诊问答/ })
-    .first()
-    .click();
+  const erase = page.getByRole('button', { name: /^Delete: 门诊问答.jsonl/ });
   const dialog = page.getByRole('dialog');
+  await erase.click();
+  await expect(dialog).not.toContainText('These runs are not finished');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('radio', { name: /门诊问答/ }).check();
+  await page.getByRole('button', { name: 'Start training' }).click();
+  await expect(page.getByText(/^Step (4[1-9]|5\d) of 120/).first()).toBeVisible();
+  await page.getByRole('button', { name: 'Stop and keep' }).click();
+  await expect(page.locator('#run').getByText('Training was stopped')).toBeVisible();
+  await erase.click();
   await expect(dialog).toContainText('These runs are not finished and learn from it: 门诊问答');
   await expectAccessible(page);
 });

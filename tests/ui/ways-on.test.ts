@@ -9,10 +9,7 @@ import type { RunSummary } from '../../src/lib/rpc/engine-api';
 import { canGoOn, slowerRequest, wayOn } from '../../src/lib/state/ways-on';
 import { checkpointsAt, RUNS } from './stand-in/fixtures';
 
-const broken: RunSummary = {
-  ...{ ...RUNS[1], step: 90, checkpoints: checkpointsAt('run-2', 90) },
-  ...{ evalShare: 0, evalDatasetId: 'medical-zh-eval' },
-};
+const broken: RunSummary = { ...RUNS[1], step: 90, checkpoints: checkpointsAt('run-2', 90) };
 const diverged: RunSummary = {
   ...broken,
   status: 'failed',

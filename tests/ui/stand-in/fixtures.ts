@@ -245,7 +245,6 @@ export const RUNS: RunSummary[] = [
   run('run-1', '医学问答样例 · 11月23日 14:02', 'finished', 120),
   {
     ...run('run-2', '门诊问答 · 11月23日 15:20', 'interrupted', 40),
-    ...{ datasetId: 'clinic', evalDatasetId: undefined, evalShare: 0.1 },
     // As an older version wrote it.
     ...{ tokenCount: undefined, peakGpuBytes: undefined, provenance: undefined },
     log: run('', '', 'interrupted', 40).log.map((at) =>
