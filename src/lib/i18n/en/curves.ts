@@ -7,7 +7,7 @@ export const curves: typeof zh = {
   smoothed: 'smoothed',
   evalLoss: 'evaluation loss',
   epoch: 'Epoch',
-  latest: (value) => `Latest step: ${value}`,
+  latest: (value) => `At the latest step: ${value}`,
   log: 'Logarithmic axis',
   logHint: 'Shows changes over several orders of magnitude.',
 

@@ -181,7 +181,7 @@ export const train: typeof zh = {
   learningRate: 'Learning rate',
   speed: 'Speed',
   memory: 'Graphics memory',
-  rowsUsed: (train, held) => `Training on ${rows(train)}, ${n(held)} held back`,
+  rowsUsed: (train, held) => `${rows(train)} to learn from, ${n(held)} held back`,
   rowsCut: (count, maxLength) =>
     `${rows(count)} ${count === 1 ? 'has its answer' : 'have their answers'} cut off at the maximum length of ${n(maxLength)} tokens.`,
   lossCurve: 'Loss curve',

@@ -6,7 +6,7 @@ export const curves = {
   smoothed: '平滑后',
   evalLoss: '评测损失',
   epoch: '轮数',
-  latest: (value: string) => `最近一步：${value}`,
+  latest: (value: string) => `最近一步的值：${value}`,
   log: '对数刻度',
   logHint: '差几个数量级的变化也看得清。',
 
