@@ -35,7 +35,7 @@ for (const [locale, width] of [
 
 test('data that an unfinished run learns from is not deleted without a word', async ({ page }) => {
   await openPage(page, '/train');
-  const erase = page.getByRole('button', { name: /^Delete: 门诊问答.jsonl/ });
+  const erase = page.getByRole('button', { name: 'Delete: 门诊问答.jsonl', exact: true });
   const dialog = page.getByRole('dialog');
   await erase.click();
   await expect(dialog).not.toContainText('These runs are not finished');

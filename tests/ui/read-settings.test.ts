@@ -144,7 +144,7 @@ describe('a run', () => {
       training: run.training,
       run: {
         ...{ evalShare: 0.2, leaveOut: ['cut'], samplePrompts: ['感冒发烧应该怎么办？'] },
-        model: { id: 'nano-lm' },
+        model: { id: 'nano-lm', sha256: 'b'.repeat(64) },
         dataset: { id: 'medical-zh', sha256: 'a'.repeat(64) },
         startedFrom: { adapterId: 'adapter-0' },
       },

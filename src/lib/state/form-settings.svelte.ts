@@ -158,7 +158,7 @@ class FormSettings {
       if (!found) missing.push({ what, name });
     };
     const before = trainForm.keep();
-    const model = models.present.find(({ id }) => id === run.model.id);
+    const model = findModel(run.model);
     look('model', run.model, model);
     const dataset = findDataset(run.dataset);
     look('dataset', run.dataset, dataset);
@@ -182,6 +182,11 @@ class FormSettings {
     return missing;
   }
 }
+
+/** By its id, or, where it came from another device, by its weights. */
+const findModel = ({ id, sha256 }: NamedThing) =>
+  models.present.find((model) => model.id === id) ??
+  models.present.find(({ weightsHash }) => weightsHash !== undefined && weightsHash === sha256);
 
 /** By its id, or, where it came from another device, by its rows. */
 const findDataset = ({ id, sha256 }: NamedThing) => {

@@ -131,12 +131,13 @@ export function settingsOfRun(run: RunSummary, remembered: RememberedRequest | u
     sha256: of?.hash,
   });
   const { provenance } = run;
+  const model = provenance?.model;
   const settings = {
     peft: run.peft,
     training: run.training,
     unused: [],
     run: {
-      model: named(run.modelId, provenance?.model),
+      model: named(run.modelId, model && { name: model.name, hash: model.weightsHash }),
       dataset: named(run.datasetId, provenance?.dataset),
       ...(run.evalDatasetId !== undefined && {
         evalDataset: named(run.evalDatasetId, provenance?.evalDataset),
