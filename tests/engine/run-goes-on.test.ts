@@ -69,6 +69,19 @@ it('with a model that was deleted and imported again, and its adapter can be tak
   expect(await takeAdapter(disk, await goOn())).toEqual(expected);
 });
 
+it('a run that names no place for a model makes none, and touches no other', async () => {
+  const { provenance } = (await findRun(disk, 'broken off'))!;
+  const paths = async () => (await disk.files.list('models')).map(({ path }) => path);
+  for (const modelId of [`${request.modelId}/config.json`, '', '..', 'nano-lm', 'models']) {
+    await change<TableRecord & RunSummary>('runs', run.id, { modelId, provenance });
+    const before = await paths();
+    const id = await importSmallModel(engine);
+    expect(id).not.toBe(modelId);
+    expect(await paths()).toEqual(expect.arrayContaining(before));
+    await engine.deleteModel({ modelId: id }, silent());
+  }
+});
+
 it('not with other rows under the same name', async () => {
   const { provenance } = (await findRun(disk, 'broken off'))!;
   const dataset = { ...provenance!.dataset, hash: 'of other rows' };

@@ -37,6 +37,9 @@ export interface ObtainOptions {
 
 const COPY_CHUNK = 8 << 20;
 
+/** As `newId('model')` makes it. A run from somebody's archive may name anything as its model. */
+const IMPORTED_ID = /^model-[0-9A-Za-z-]{1,100}$/;
+
 /** What a folder says that lacks a file. All were there before the model got its record. */
 const MISSING: ReadonlySet<string> = new Set(['bad-files', 'missing-tensor', 'not-found']);
 
@@ -198,7 +201,9 @@ export class ModelLibrary {
       here.some((model) => model.id === id) || findInCatalogue(id) !== undefined;
     const run = (await tables.list<RunRecord>('runs')).find(
       ({ modelId, provenance }) =>
-        provenance?.model.weightsHash === weightsHash && !isHere(modelId),
+        provenance?.model.weightsHash === weightsHash &&
+        IMPORTED_ID.test(modelId) &&
+        !isHere(modelId),
     );
     return run && { id: run.modelId, name, origin: 'imported' };
   }
