@@ -1,9 +1,9 @@
 /**
- * The device is lost in mid-step, finds no memory, or the worker dies: each is told by a code and one
+ * The device is lost in mid-step or in sleep, finds no memory, or the worker dies: each is told by a code and one
  * sentence, nothing that was saved is lost, and the run goes on to the bytes of one that was let be.
  */
 import { MessageChannel, type MessagePort as NodePort } from 'node:worker_threads';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { explainError } from '$lib/i18n';
 import { connect, serve } from '$lib/rpc';
 import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
@@ -12,6 +12,8 @@ import { findRun, refusalOf, startEngine, takeAdapter } from './engines';
 import { FailingGpu } from './failing-gpu';
 import { Disk, Life } from './mortal-storage';
 import { importSmallModel, importTokenRows, silent, smallRun } from './small-model';
+
+const NIGHT_MS = 9 * 3_600_000;
 
 const disk = new Disk();
 let request: TrainRequest;
@@ -74,6 +76,26 @@ describe('a device', () => {
       expect(gpu.requestedDevices).toBe(2);
       gpu.loseDevice();
     });
+
+  it('that is lost in a night of sleep is asked for again, and the night is no work', async () => {
+    const gpu = new FailingGpu();
+    const engine = startEngine(disk, { gpu });
+    const name = 'slept';
+    const now = performance.now.bind(performance);
+    const sleep = () => {
+      vi.spyOn(performance, 'now').mockImplementation(() => now() + NIGHT_MS);
+      gpu.loseDevice();
+    };
+    try {
+      const refused = await refusalOf(engine.train({ ...request, name }, atStep(5, sleep)));
+      expect(refused).toMatchObject({ code: 'device-lost', retryable: true });
+      await expectRecovery(engine, name);
+      expect((await findRun(disk, name))!.elapsedMs).toBeLessThan(NIGHT_MS / 10);
+    } finally {
+      vi.restoreAllMocks();
+      gpu.loseDevice();
+    }
+  });
 
   it('that is lost while a model is opened is told of, and the next attempt opens it', async () => {
     const gpu = new FailingGpu();
