@@ -6,7 +6,7 @@
 import { expect, test } from 'vitest';
 import { COMMON_RECIPE, readTrainingArguments, type JsonObject } from '../../src/lib/config';
 import type { RunSummary } from '../../src/lib/rpc/engine-api';
-import { canGoOn, slowerRequest, wayOn } from '../../src/lib/state/ways-on';
+import { canGoOn, slowerRequest, startsAgainFrom, wayOn } from '../../src/lib/state/ways-on';
 import { checkpointsAt, RUNS } from './stand-in/fixtures';
 
 const broken: RunSummary = { ...RUNS[1], step: 90, checkpoints: checkpointsAt('run-2', 90) };
@@ -47,6 +47,14 @@ test('the same run goes on to its end, whatever broke it off, but not to diverge
     expect(canGoOn(run)).toBe(false);
   for (const status of ['running', 'paused', 'finished'] as const)
     expect(canGoOn({ ...broken, status }), status).toBe(false);
+});
+
+test('a round without a checkpoint of its own still needs the adapter that it began with', () => {
+  const round = { ...broken, startedFrom: { adapterId: 'adapter-1', name: 'first' } };
+  expect(startsAgainFrom({ ...round, checkpoints: [] })).toBe('adapter-1');
+  expect(startsAgainFrom(round)).toBeUndefined();
+  expect(startsAgainFrom({ ...round, checkpoints: [], status: 'finished' })).toBeUndefined();
+  expect(startsAgainFrom({ ...broken, checkpoints: [] })).toBeUndefined();
 });
 
 test('a run that diverged goes on slower, also before its record says that it did', () => {

@@ -9,7 +9,7 @@ import { engine } from './engine.svelte';
 import { models } from './models.svelte';
 import { cardFileName, makeRunCard } from './run-card';
 import { saveText } from './save-file';
-import { canGoOn, goesOnFrom } from './ways-on';
+import { canGoOn, goesOnFrom, startsAgainFrom } from './ways-on';
 
 class Runs extends Collection<RunSummary> {
   constructor() {
@@ -55,6 +55,14 @@ class Runs extends Collection<RunSummary> {
   needs({ runId, step }: Pick<AdapterSummary, 'runId' | 'step'>): boolean {
     const run = this.byId(runId);
     return run !== undefined && canGoOn(run) && goesOnFrom(run) === step;
+  }
+
+  /** Unfinished rounds that have no checkpoint yet and would start again from one of these adapters. */
+  roundsFrom(adapterIds: readonly string[]): RunSummary[] {
+    return this.newestFirst.filter((run) => {
+      const needed = startsAgainFrom(run);
+      return needed !== undefined && adapterIds.includes(needed);
+    });
   }
 
   /** Unfinished runs that could not go on without this data or model. */

@@ -39,6 +39,10 @@ export function canGoOn(run: RunSummary): boolean {
   return brokenOff && run.error?.code !== 'diverged' && run.step < run.totalSteps;
 }
 
+/** The adapter that an unfinished round still needs: one without a checkpoint of its own starts again from there. */
+export const startsAgainFrom = (run: RunSummary): string | undefined =>
+  canGoOn(run) && goesOnFrom(run) === undefined ? run.startedFrom?.adapterId : undefined;
+
 /**
  * Takes the steps that were left, with the same rows held back; the schedule is laid over these steps.
  * @param words its name, and what it is asked how often, which a record does not hold

@@ -208,6 +208,8 @@ export const train: typeof zh = {
     `The checkpoint of step ${n(step)} will be deleted. What it learned cannot be brought back.`,
   deleteCheckpointNeeded:
     'Its run is not finished and would go on from here; without it the run can only start again from the beginning.',
+  deleteRoundNeeded: (runs) =>
+    `These runs are not finished and start from it: ${runs}. Without it they cannot start again.`,
   storageFullTitle: 'The space this device gives to the page is full',
   storageFullGoing: (step) =>
     `The checkpoint of step ${n(step)} could not be saved. Training goes on and earlier checkpoints are safe; once there is room, the next one is saved as usual.`,

@@ -198,6 +198,8 @@ export const train = {
   deleteCheckpointTitle: '删除这个检查点？',
   deleteCheckpointBody: (step: number) => `将删除第 ${n(step)} 步的检查点，它学到的内容无法找回。`,
   deleteCheckpointNeeded: '这次训练还没有完成，要靠这个检查点接着训练；删除后只能从头再来。',
+  deleteRoundNeeded: (runs: string) =>
+    `这些训练还没有完成，要从它开始：${runs}。没有它，就不能重新开始。`,
   storageFullTitle: '这台设备上留给网页的空间满了',
   storageFullGoing: (step: number) =>
     `第 ${n(step)} 步的检查点没有存下。训练照常进行，之前的检查点都在；腾出空间后，下一个检查点会照常保存。`,
