@@ -87,6 +87,8 @@ export const models: typeof zh = {
   saveAgain: 'Save it again',
   merge: 'Merge into a new model',
   mergeHint: 'The merged model appears in the list above and can be trained further.',
+  mergedFrom4Bit:
+    'This adapter learned over weights in 4 bits. Merged, it is added to the full weights, so answers may differ a little from those given here; the adapter’s own files stay as they are.',
   mergedName: (model, adapter) => `${model} + ${adapter}`,
   merging: 'Merging…',
   merged: (name) => `Merged into ${name}`,

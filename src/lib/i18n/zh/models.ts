@@ -76,6 +76,8 @@ export const models = {
   saveAgain: '再保存一次',
   merge: '合并成新模型',
   mergeHint: '合并后的模型会出现在上面的列表里，可以继续训练。',
+  mergedFrom4Bit:
+    '这个适配器是在 4 位权重上学成的。合并时它会加到完整的权重上，回答可能和在这里时略有不同；适配器自己的文件不变。',
   mergedName: (model: string, adapter: string) => `${model} + ${adapter}`,
   merging: '正在合并…',
   merged: (name: string) => `已合并为 ${name}`,
