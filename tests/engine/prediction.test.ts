@@ -151,7 +151,7 @@ describe('before a run', () => {
 
   it('long data is read in stretches: others are answered in between, and a newer question ends an older one', async () => {
     const { engine } = await startOn(gpu);
-    const many = Array.from({ length: 6000 }, (_, i) => ({ ...ROWS[i % 20], input: `${i}` }));
+    const many = Array.from({ length: 2000 }, (_, i) => ({ ...ROWS[i % 20], input: `${i}` }));
     const { dataset } = await engine.importDataset({ file: alpaca(many) }, silent());
     await engine.openModel({ modelId: 'nano-lm' }, silent());
     const request = withTraining(dataset!.id, { max_steps: 1 });
