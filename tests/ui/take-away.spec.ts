@@ -13,6 +13,9 @@ test('an adapter learned over 4 bits says what merging does to it', async ({ pag
   const told = page.locator('#take').getByText(/learned over weights in 4 bits/);
   await expect(told).toBeVisible();
   await expectAccessible(page);
-  await page.locator('#take').getByLabel('Adapter', { exact: true }).selectOption({ label: 'Base model (untuned)' });
+  await page
+    .locator('#take')
+    .getByLabel('Adapter', { exact: true })
+    .selectOption({ label: 'Base model (untuned)' });
   await expect(told).toBeHidden();
 });
