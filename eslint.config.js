@@ -9,6 +9,7 @@ export default ts.config(
     ignores: [
       'build/',
       '.svelte-kit/',
+      '.cache/',
       'node_modules/',
       'tests/e2e/out/',
       'tests/bench/peers/',
