@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import './patient-dawn.mjs';
 import { create, globals } from 'webgpu';
 import { WebWorker } from './web-worker.mjs';
 import { endWithParent, exitWith } from './dawn-process.mjs';

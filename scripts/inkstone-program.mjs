@@ -1,5 +1,6 @@
 // Started by inkstone.mjs. Loads the command line, runs it and turns its end into an
 // exit code: an error that a room foresaw is one line, any other shows its stack only when asked.
+import './patient-dawn.mjs';
 import { endWithParent, exitWith } from './dawn-process.mjs';
 import { loadProgram } from './program-bundle.mjs';
 
