@@ -1,6 +1,6 @@
 /**
- * Plan: questions that get no answer are told of while the run goes on; data that an unfinished run learns from is not
- * deleted without a word; both languages.
+ * Plan: questions that get no answer are told of while the run goes on; data that an unfinished run learns from, and an
+ * adapter that an unfinished round starts from, are not deleted without a word; both languages.
  */
 import { expect, test } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -49,3 +49,30 @@ test('data that an unfinished run learns from is not deleted without a word', as
   await expect(dialog).toContainText('These runs are not finished and learn from it: 门诊问答');
   await expectAccessible(page);
 });
+
+for (const [locale, width, word] of [
+  ['en', 1280, 'These runs are not finished and start from it: 第二轮'],
+  ['zh-CN', 390, '第二轮'],
+] as const)
+  test(`an adapter that an unfinished round starts from is not deleted without a word: ${locale}, ${width} px`, async ({
+    page,
+  }) => {
+    const zh = locale === 'zh-CN';
+    const dialog = page.getByRole('dialog');
+    const erase = (name: string | RegExp) => page.getByRole('button', { name }).first().click();
+    const cancel = () => dialog.getByRole('button', { name: zh ? '取消' : 'Cancel' }).click();
+    await openPage(page, '/train', { scenario: 'broken-round', locale, width });
+    await erase(zh ? /^删除: 医学问答样例/ : /^Delete: 医学问答样例/);
+    await expect(dialog).not.toContainText(word);
+    await dialog.getByRole('checkbox').click();
+    await expect(dialog).toContainText(word);
+    await expectAccessible(page);
+    await cancel();
+    await openPage(page, '/models', { scenario: 'broken-round', locale, width });
+    await erase(/: (Step 120|第 120 步) · 医学问答样例/);
+    await expect(dialog).toContainText(word);
+    await cancel();
+    await erase(/^(Delete|删除): 门诊问答/);
+    await expect(dialog).toBeVisible();
+    await expect(dialog).not.toContainText(word);
+  });

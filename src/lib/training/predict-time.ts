@@ -59,11 +59,14 @@ export interface MeasureOptions {
   signal?: AbortSignal;
 }
 
-/** Operations a measured step may take: a blink on a graphics card, half a second on a processor. */
+/** Operations a measured step takes at first: a blink on a graphics card, half a second on a slow processor. */
 const OPERATIONS = { card: 5e10, software: 1e9 };
+/** A step shorter than this is mostly what any step costs, and one of more tokens is measured in its place. */
+const QUICK_MS = 150;
+const AIM_MS = 300;
+const MOST_GROWTH = 8;
 /** Multiply-adds of a weight and token, forward and backward, each two operations. */
 const OPERATIONS_A_WEIGHT = 6;
-/** Layers of the larger of the two models that are measured. */
 const LAYERS = 3;
 /** The first one compiles; the median of the others counts. */
 const STEPS = 4;
@@ -117,25 +120,45 @@ export function runTime(load: RunLoad, rates: MeasuredRates): RunTime {
  * @throws AbortError; GpuError where they do not fit
  */
 export async function measureRates(options: MeasureOptions): Promise<MeasuredRates | undefined> {
-  const { config } = options;
-  const few = Math.min(LAYERS, config.layerCount);
-  if ((await bytesToMeasure(options, few)) > MOST_BYTES) return undefined;
-  const one = await measureLayers(options, 1, few);
-  if (few === 1) return one;
-  const more = await measureLayers(options, few, few);
+  const first = await measureBatch(options, 1);
+  if (!first || first.stepMs > QUICK_MS || isWhole(options)) return first?.rates;
+  const growth = Math.min(MOST_GROWTH, AIM_MS / first.stepMs);
+  return ((await measureBatch(options, growth)) ?? first).rates;
+}
+
+interface MeasuredBatch {
+  readonly rates: MeasuredRates;
+  /** Of the larger model. */
+  readonly stepMs: number;
+}
+
+/** @param growth how much more than at first a step may take */
+async function measureBatch(
+  options: MeasureOptions,
+  growth: number,
+): Promise<MeasuredBatch | undefined> {
+  const { layerCount } = options.config;
+  const few = fewLayers(options);
+  const batch = measuredBatch(options, growth);
+  if ((await bytesToMeasure(options, batch)) > MOST_BYTES) return undefined;
+  const one = await measureLayers(options, 1, batch);
+  const more = few === 1 ? one : await measureLayers(options, few, batch);
   const extend = (first: number, second: number) =>
-    first + (Math.max(0, second - first) * (config.layerCount - 1)) / (few - 1);
+    few === 1 ? first : first + (Math.max(0, second - first) * (layerCount - 1)) / (few - 1);
   return {
-    trained: extend(one.trained, more.trained),
-    evaluated: extend(one.evaluated, more.evaluated),
+    rates: {
+      trained: extend(one.trained, more.trained),
+      evaluated: extend(one.evaluated, more.evaluated),
+    },
+    stepMs: more.trained * 1000 * batch.B * batch.T,
   };
 }
 
-/** Rates of a model of so many layers. @param most layers of the largest that is measured, which sets the batch */
+/** Rates of a model of so many layers. */
 async function measureLayers(
   options: MeasureOptions,
   layers: number,
-  most: number,
+  { B, T }: Batch,
 ): Promise<MeasuredRates> {
   const { gpu, weights, load, signal } = options;
   signal?.throwIfAborted();
@@ -150,7 +173,6 @@ async function measureLayers(
     load_best_model_at_end: false,
     early_stopping_patience: null,
   };
-  const { B, T } = measuredBatch(options, most);
   const config = withLayers(options.config, layers);
   const row = rowOf(T, load.targetShare, config.vocabSize);
   const rows = new Array<TokenRow>(B).fill(row);
@@ -178,27 +200,35 @@ async function measureLayers(
   return { trained: rateOf(trained), evaluated: evaluated.length > 0 ? rateOf(evaluated) : 0 };
 }
 
-async function bytesToMeasure(options: MeasureOptions, layers: number): Promise<number> {
+async function bytesToMeasure(options: MeasureOptions, { B, T }: Batch): Promise<number> {
   const { gpu, peft, args } = options;
-  const { B, T } = measuredBatch(options, layers);
   const { total, weights } = await predictMemory({
     ...{ gpu, peft, limits: NO_LIMITS },
-    config: withLayers(options.config, layers),
+    config: withLayers(options.config, fewLayers(options)),
     args: { ...args, per_device_train_batch_size: B, eval_strategy: 'no' },
     trained: { count: B, longest: T },
   });
   return total - weights;
 }
 
+/** Layers of the larger of the two models that are measured. */
+const fewLayers = ({ config }: MeasureOptions): number => Math.min(LAYERS, config.layerCount);
+
+type Batch = Pick<RunLoad, 'B' | 'T'>;
+
 /** The run's own batch, or as many of its tokens as can be computed in a moment. */
-function measuredBatch(
-  { gpu, config, load }: MeasureOptions,
-  layers: number,
-): { B: number; T: number } {
-  const operations = OPERATIONS_A_WEIGHT * countParameters(withLayers(config, layers));
-  const tokens = OPERATIONS[gpu.isSoftware ? 'software' : 'card'] / operations;
+function measuredBatch(options: MeasureOptions, growth: number): Batch {
+  const { gpu, config, load } = options;
+  const perToken = OPERATIONS_A_WEIGHT * countParameters(withLayers(config, fewLayers(options)));
+  const tokens = (growth * OPERATIONS[gpu.isSoftware ? 'software' : 'card']) / perToken;
   const T = Math.min(load.T, paddedTokens(tokens));
   return { B: Math.max(1, Math.min(load.B, Math.floor(tokens / T))), T };
+}
+
+/** Whether the run's own batch was measured at once. */
+function isWhole(options: MeasureOptions): boolean {
+  const { B, T } = measuredBatch(options, 1);
+  return B === options.load.B && T === options.load.T;
 }
 
 const withLayers = (config: ModelConfig, layerCount: number): ModelConfig => ({

@@ -31,7 +31,16 @@ import type {
   TrainSettings,
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
-import { ADAPTERS, adaptersOf, DATASETS, MODELS, report, rowsOf, RUNS } from './fixtures';
+import {
+  ADAPTERS,
+  adaptersOf,
+  BROKEN_ROUND,
+  DATASETS,
+  MODELS,
+  report,
+  rowsOf,
+  RUNS,
+} from './fixtures';
 import { inspect, preview, type PreviewInput } from './inspection';
 import { wait, type Scenario } from './scenario';
 import { answerOf, ScriptedTrainer } from './trainer';
@@ -67,6 +76,7 @@ export class StandIn implements EngineApi {
         this.#evaluations = [];
         this.#freeableBytes = 0;
       }
+      if (name === 'broken-round') this.#runs = [...this.#runs, BROKEN_ROUND];
       return name;
     });
   }

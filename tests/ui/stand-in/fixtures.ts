@@ -255,6 +255,11 @@ export const RUNS: RunSummary[] = [
   },
 ];
 
+export const BROKEN_ROUND: RunSummary = {
+  ...run('run-3', '第二轮 · 11月24日 09:10', 'interrupted', 30),
+  startedFrom: { adapterId: RUNS[0].adapterId!, name: RUNS[0].name, step: 120 },
+};
+
 export const ADAPTERS: AdapterSummary[] = RUNS.flatMap(adaptersOf);
 
 export function report(

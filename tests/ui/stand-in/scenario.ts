@@ -22,7 +22,9 @@ export type Scenario =
   /** The model being trained cannot be talked to. */
   | 'mute'
   /** A run's loss stops being a number at step 50, after its first checkpoint. */
-  | 'diverges';
+  | 'diverges'
+  /** A second round from the finished run was broken off before its first checkpoint. */
+  | 'broken-round';
 
 export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {
