@@ -4,13 +4,21 @@
  * a run then takes, within what a shared machine allows, for several methods; nothing is left on the device, nor
  * in the weights, and an abort ends it.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readPeftConfig, readTrainingArguments } from '$lib/config';
 import { adaptedModel, ModelWeights } from '$lib/decoder';
-import type { Gpu } from '$lib/gpu';
+import { NO_LIMITS, type Gpu } from '$lib/gpu';
 import { layoutAdapter } from '$lib/peft';
-import { measureRates, runLoad, runTime, Trainer, type TokenRow } from '$lib/training';
+import {
+  measureRates,
+  predictMemory,
+  runLoad,
+  runTime,
+  Trainer,
+  type TokenRow,
+} from '$lib/training';
 import { requestTestGpu } from '../dawn';
+import { limitMemory } from '../gpu/scarce-memory';
 import { openGolden } from '../goldens';
 
 const rowsOf = (lengths: readonly number[]): TokenRow[] =>
@@ -132,6 +140,27 @@ describe('the rates of a device', () => {
     await gpu.idle();
     expect(gpu.liveBytes).toBe(before);
     weights.dispose();
+  });
+
+  it('where a larger step, measured after a quick one, finds no memory, the quick one counts', async () => {
+    const scarce = await requestTestGpu();
+    const allow = limitMemory(scarce.device, Infinity);
+    const { config, checkpoint } = await openGolden('llama-tied');
+    const weights = await ModelWeights.upload(scarce, config, checkpoint.source);
+    const args = readTrainingArguments({ per_device_train_batch_size: 4000 }, 'test');
+    const settings = { gpu: scarce, config, weights, args, peft: readPeftConfig({ r: 4 }, 'test') };
+    const loadOf = (count: number) => runLoad(rowsOf(Array<number>(count).fill(48)), [], args, 512);
+    // The first step takes some 110 of the rows, the larger one several times as many.
+    const trained = { count: 110, longest: 48 };
+    const { total } = await predictMemory({ ...settings, gpu: scarce, limits: NO_LIMITS, trained });
+    allow(2 * total);
+    // However busy the machine is, the step is quick.
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() / 50);
+    expect(await measureRates({ ...settings, load: loadOf(4000) })).toBeDefined();
+    clock.mockRestore();
+    weights.dispose();
+    scarce.dispose();
   });
 
   it('an abort ends it and gives everything back', async () => {

@@ -10,7 +10,7 @@ import {
   type TrainingArguments,
 } from '../config';
 import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
-import { NO_LIMITS, type Gpu } from '../gpu';
+import { GpuError, NO_LIMITS, type Gpu } from '../gpu';
 import { layoutAdapter } from '../peft';
 import { countTargets, IGNORED, longestRow, paddedTokens, type TokenRow } from './batches';
 import { dueAfter } from './flow';
@@ -120,10 +120,16 @@ export function runTime(load: RunLoad, rates: MeasuredRates): RunTime {
  * @throws AbortError; GpuError where they do not fit
  */
 export async function measureRates(options: MeasureOptions): Promise<MeasuredRates | undefined> {
-  const first = await measureBatch(options, 1);
-  if (!first || first.stepMs > QUICK_MS || isWhole(options)) return first?.rates;
-  const growth = Math.min(MOST_GROWTH, AIM_MS / first.stepMs);
-  return ((await measureBatch(options, growth)) ?? first).rates;
+  const batch = measuredBatch(options, 1);
+  const first = await measureBatch(options, batch);
+  if (!first || first.stepMs > QUICK_MS) return first?.rates;
+  const larger = measuredBatch(options, Math.min(MOST_GROWTH, AIM_MS / first.stepMs));
+  if (larger.B * larger.T <= batch.B * batch.T) return first.rates;
+  const second = await measureBatch(options, larger).catch((error: unknown) => {
+    if (error instanceof GpuError && error.code === 'out-of-memory') return undefined;
+    throw error;
+  });
+  return (second ?? first).rates;
 }
 
 interface MeasuredBatch {
@@ -132,14 +138,13 @@ interface MeasuredBatch {
   readonly stepMs: number;
 }
 
-/** @param growth how much more than at first a step may take */
+/** @returns undefined where it would take much memory */
 async function measureBatch(
   options: MeasureOptions,
-  growth: number,
+  batch: Batch,
 ): Promise<MeasuredBatch | undefined> {
   const { layerCount } = options.config;
   const few = fewLayers(options);
-  const batch = measuredBatch(options, growth);
   if ((await bytesToMeasure(options, batch)) > MOST_BYTES) return undefined;
   const one = await measureLayers(options, 1, batch);
   const more = few === 1 ? one : await measureLayers(options, few, batch);
@@ -216,19 +221,16 @@ const fewLayers = ({ config }: MeasureOptions): number => Math.min(LAYERS, confi
 
 type Batch = Pick<RunLoad, 'B' | 'T'>;
 
-/** The run's own batch, or as many of its tokens as can be computed in a moment. */
+/**
+ * The run's own batch, or as many of its tokens as can be computed in a moment.
+ * @param growth how much longer than at first the moment may be
+ */
 function measuredBatch(options: MeasureOptions, growth: number): Batch {
   const { gpu, config, load } = options;
   const perToken = OPERATIONS_A_WEIGHT * countParameters(withLayers(config, fewLayers(options)));
   const tokens = (growth * OPERATIONS[gpu.isSoftware ? 'software' : 'card']) / perToken;
   const T = Math.min(load.T, paddedTokens(tokens));
   return { B: Math.max(1, Math.min(load.B, Math.floor(tokens / T))), T };
-}
-
-/** Whether the run's own batch was measured at once. */
-function isWhole(options: MeasureOptions): boolean {
-  const { B, T } = measuredBatch(options, 1);
-  return B === options.load.B && T === options.load.T;
 }
 
 const withLayers = (config: ModelConfig, layerCount: number): ModelConfig => ({
