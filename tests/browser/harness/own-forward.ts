@@ -14,34 +14,45 @@ import { createStepState } from '../../../src/lib/kernels/step-state';
 import { GREEDY, idsOfLength, openModel, worst } from './comparison';
 import type { TestModel } from './models';
 
-/** ONNX Runtime against our own forward over the same buffers: logits, then the choices of greedy decoding. */
+/**
+ * ONNX Runtime against our own forward over the same buffers: logits, then the choices of greedy decoding. On one device, so
+ * that our kernels are compiled once.
+ */
 export async function ownForwardAgrees(
-  name: string,
-  lengths: readonly number[],
+  cases: readonly { readonly name: string; readonly lengths: readonly number[] }[],
   storage: WeightStorage = 'f32',
 ) {
-  const opened = await openModel(name);
-  const { vocabSize } = opened.config;
-  const both = await openBoth(opened, storage);
+  const gpu = await Gpu.request(navigator.gpu);
   const results = [];
-  for (const length of lengths) {
-    const promptIds = idsOfLength(length, vocabSize);
-    const difference = worst(await both.session.logits(promptIds), await both.ownLogits(promptIds));
-    const { ids } = await both.session.generate({ promptIds, generation: GREEDY });
-    const own = await both.ownLogits([...promptIds, ...ids]);
-    const expected = ids.map((_, i) => {
-      const at = (length + i - 1) * vocabSize;
-      return indexOfLargest(own.subarray(at, at + vocabSize));
-    });
-    results.push({ length, difference, generated: ids, expected });
+  for (const { name, lengths } of cases) {
+    const opened = await openModel(name);
+    const { vocabSize } = opened.config;
+    const both = await openBoth(gpu, opened, storage);
+    for (const length of lengths) {
+      const promptIds = idsOfLength(length, vocabSize);
+      const difference = worst(
+        await both.session.logits(promptIds),
+        await both.ownLogits(promptIds),
+      );
+      const { ids } = await both.session.generate({ promptIds, generation: GREEDY });
+      const own = await both.ownLogits([...promptIds, ...ids]);
+      const expected = ids.map((_, i) => {
+        const at = (length + i - 1) * vocabSize;
+        return indexOfLargest(own.subarray(at, at + vocabSize));
+      });
+      results.push({ name, length, difference, generated: ids, expected });
+    }
+    await both.dispose();
   }
-  await both.dispose();
   return results;
 }
 
 /** Both readers of one upload. */
-async function openBoth({ weights: floats, ...model }: TestModel, storage: WeightStorage) {
-  const gpu = await Gpu.request(navigator.gpu);
+async function openBoth(
+  gpu: Gpu,
+  { weights: floats, ...model }: TestModel,
+  storage: WeightStorage,
+) {
   const source: TensorSource = async (name) => {
     const value = floats.get(name);
     return (

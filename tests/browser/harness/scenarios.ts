@@ -12,24 +12,27 @@ import { engineScenarios } from './engine-scenarios';
 import { methodScenarios } from './method-scenarios';
 import { openGpu, openSession } from './sessions';
 
-/** Largest difference from PyTorch's logits, of the base and of the adapter, over the golden rows. */
-async function goldenLogits(name: string, backend: Backend) {
-  const open = await openSession(await openGolden(name), backend);
-  const adapter = open.adapter(await openGoldenAdapter(name));
-  const result = { base: 0, adapter: 0, baseAgain: 0, lengths: [] as number[] };
-  for (const { ids, logits, adapterLogits } of await goldenRows(name)) {
-    const { session } = open;
-    result.base = Math.max(result.base, worst(await session.logits(ids), logits));
-    result.adapter = Math.max(
-      result.adapter,
-      worst(await session.logits(ids, adapter), adapterLogits),
-    );
-    result.baseAgain = Math.max(result.baseAgain, worst(await session.logits(ids), logits));
-    result.lengths.push(ids.length);
+/** Largest difference from PyTorch's logits, of each base and adapter, over the golden rows. */
+async function goldenLogits(names: readonly string[], backend: Backend) {
+  const results = [];
+  for (const name of names) {
+    const open = await openSession(await openGolden(name), backend);
+    const adapter = open.adapter(await openGoldenAdapter(name));
+    const result = { name, base: 0, adapter: 0, baseAgain: 0, lengths: [] as number[] };
+    for (const { ids, logits, adapterLogits } of await goldenRows(name)) {
+      const { session } = open;
+      result.base = Math.max(result.base, worst(await session.logits(ids), logits));
+      result.adapter = Math.max(
+        result.adapter,
+        worst(await session.logits(ids, adapter), adapterLogits),
+      );
+      result.baseAgain = Math.max(result.baseAgain, worst(await session.logits(ids), logits));
+      result.lengths.push(ids.length);
+    }
+    results.push({ ...result, errors: open.gpu?.errors ?? [] });
+    await open.dispose();
   }
-  const errors = open.gpu?.errors ?? [];
-  await open.dispose();
-  return { ...result, errors };
+  return results;
 }
 
 /** Logits and greedy tokens on both backends over prompts of these lengths. */
@@ -260,7 +263,7 @@ async function runtimeBuild(
   if (kind === 'many-cores')
     Object.defineProperty(navigator, 'hardwareConcurrency', { value: 8, configurable: true });
   const { build, ort } = await loadRuntime(backend);
-  const { base, adapter, errors } = await goldenLogits('llama-tied', backend);
+  const [{ base, adapter, errors }] = await goldenLogits(['llama-tied'], backend);
   return { build, threads: ort.env.wasm.numThreads, base, adapter, errors };
 }
 
