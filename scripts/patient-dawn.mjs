@@ -1,5 +1,5 @@
 // Dawn for Node asks whether the GPU is done from one `setImmediate` to the next, which holds a whole core
-// for as long as anything is awaited. On a software GPU that core is the GPU: a step took twice the processor
+// for as long as anything is awaited. On a software GPU that core is the GPU: a step took nearly twice the processor
 // time. Imported before Dawn is used, this lets it ask a few times at once, then every millisecond.
 
 /** Dawn's questions that go through undelayed: most waits in a test are over by then. */
