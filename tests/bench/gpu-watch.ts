@@ -2,6 +2,7 @@
  * Watches WebGPU's own classes, so that ours and the peers are counted by the same calls: buffers that live, dispatches,
  * command buffers, and the time that compute passes take by the device's clock. Knows no contender.
  */
+import { textureBytes } from '../gpu/texture-bytes';
 
 /** What one piece of work asked of the GPU. */
 export interface GpuWork {
@@ -28,7 +29,7 @@ interface Queries {
 }
 
 export class GpuWatch {
-  /** Bytes of buffers that were created and not destroyed. */
+  /** Bytes of buffers and textures that were created and not destroyed. */
   liveBytes = 0;
   private peak = 0;
   private dispatches = 0;
@@ -41,7 +42,7 @@ export class GpuWatch {
   /** Begins to watch all devices of this process; to be called before any is asked for. */
   static open(): GpuWatch {
     const watch = new GpuWatch();
-    watch.watchBuffers();
+    watch.watchMemory();
     watch.watchWork();
     return watch;
   }
@@ -77,18 +78,30 @@ export class GpuWatch {
     return { wallMs, passMs, dispatches, commandBuffers };
   }
 
-  private watchBuffers(): void {
-    const sizes = new WeakMap<GPUBuffer, number>();
-    around(GPUDevice.prototype, 'createBuffer', (create, [descriptor]) => {
-      const buffer = create(descriptor);
-      sizes.set(buffer, descriptor.size);
-      this.liveBytes += descriptor.size;
+  private watchMemory(): void {
+    const sizes = new WeakMap<GPUBuffer | GPUTexture, number>();
+    const take = <Made extends GPUBuffer | GPUTexture>(made: Made, bytes: number): Made => {
+      sizes.set(made, bytes);
+      this.liveBytes += bytes;
       this.peak = Math.max(this.peak, this.liveBytes);
-      return buffer;
-    });
+      return made;
+    };
+    const give = (made: GPUBuffer | GPUTexture) => {
+      this.liveBytes -= sizes.get(made) ?? 0;
+      sizes.delete(made);
+    };
+    around(GPUDevice.prototype, 'createBuffer', (create, [descriptor]) =>
+      take(create(descriptor), descriptor.size),
+    );
+    around(GPUDevice.prototype, 'createTexture', (create, [descriptor]) =>
+      take(create(descriptor), textureBytes(descriptor)),
+    );
     around(GPUBuffer.prototype, 'destroy', (destroy, _, buffer) => {
-      this.liveBytes -= sizes.get(buffer) ?? 0;
-      sizes.delete(buffer);
+      give(buffer);
+      return destroy();
+    });
+    around(GPUTexture.prototype, 'destroy', (destroy, _, texture) => {
+      give(texture);
       return destroy();
     });
   }

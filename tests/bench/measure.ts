@@ -17,7 +17,7 @@ export interface Rated {
 /** Of one timing, whichever is more: enough that a submission's own cost does not count. */
 const TIMING_MS = 50;
 const TIMING_OPERATIONS = 1e9;
-const RATE_ROUNDS = 7;
+const RATE_ROUNDS = 15;
 
 export interface Rates {
   /** 10^9 operations a second by the clock, of the best round. */

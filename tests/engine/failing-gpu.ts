@@ -1,5 +1,6 @@
 /** Dawn's entry point, whose devices a test can take away or leave without memory. */
 import { create, globals } from 'webgpu';
+import { textureBytes } from '../gpu/texture-bytes';
 
 Object.assign(globalThis, globals);
 
@@ -13,7 +14,7 @@ interface Scope {
 }
 
 export class FailingGpu {
-  /** Bytes that buffers may take together from now on; lifted by Infinity. */
+  /** Bytes that buffers and textures may take together from now on; lifted by Infinity. */
   memoryBytes = Infinity;
   /** What the adapter says of itself, where it is to be another. */
   description: string | undefined;
@@ -24,7 +25,12 @@ export class FailingGpu {
 
   /** What the engine takes for `navigator.gpu`. */
   get entry(): GPU {
-    return { requestAdapter: (options) => this.requestAdapter(options) } as GPU;
+    dawn ??= create([]) as unknown as GPU;
+    const { wgslLanguageFeatures } = dawn;
+    return {
+      wgslLanguageFeatures,
+      requestAdapter: (options) => this.requestAdapter(options),
+    } as GPU;
   }
 
   get requestedDevices(): number {
@@ -52,6 +58,7 @@ export class FailingGpu {
   private limit(device: GPUDevice): GPUDevice {
     this.devices.push(device);
     const createBuffer = device.createBuffer.bind(device);
+    const createTexture = device.createTexture.bind(device);
     const pushErrorScope = device.pushErrorScope.bind(device);
     const popErrorScope = device.popErrorScope.bind(device);
     const compile = device.createComputePipelineAsync.bind(device);
@@ -69,24 +76,26 @@ export class FailingGpu {
       const found = await popErrorScope();
       return scope?.error ?? found;
     };
-    device.createBuffer = (descriptor) => {
-      const buffer = createBuffer(descriptor);
-      if (this.takenBytes + descriptor.size > this.memoryBytes) {
+    const take = <Made extends GPUBuffer | GPUTexture>(made: Made, size: number): Made => {
+      if (this.takenBytes + size > this.memoryBytes) {
         // Of no use from the start, as an invalid one is.
-        buffer.destroy();
+        made.destroy();
         const scope = scopes.findLast(({ filter }) => filter === 'out-of-memory');
         if (scope) scope.error = new GPUOutOfMemoryError('none is left');
-        return buffer;
+        return made;
       }
-      this.takenBytes += descriptor.size;
-      const destroy = buffer.destroy.bind(buffer);
-      buffer.destroy = () => {
-        this.takenBytes -= descriptor.size;
-        buffer.destroy = destroy;
+      this.takenBytes += size;
+      const destroy = made.destroy.bind(made);
+      made.destroy = () => {
+        this.takenBytes -= size;
+        made.destroy = destroy;
         return destroy();
       };
-      return buffer;
+      return made;
     };
+    device.createBuffer = (descriptor) => take(createBuffer(descriptor), descriptor.size);
+    device.createTexture = (descriptor) =>
+      take(createTexture(descriptor), textureBytes(descriptor));
     return device;
   }
 }

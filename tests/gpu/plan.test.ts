@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Arena, PlanBuilder, read, update, write, type Gpu } from '$lib/gpu';
+import {
+  Arena,
+  image,
+  IMAGE_WIDTH_BITS,
+  PlanBuilder,
+  read,
+  update,
+  write,
+  type Gpu,
+} from '$lib/gpu';
 import { assignSlots } from '$lib/gpu/arena';
 import { requestTestGpu } from '../dawn';
 
@@ -11,6 +20,17 @@ struct Sizes { n: u32 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x < sizes.n) { out[id.x] = 2.0 * x[id.x]; }
+}`;
+
+const FROM_IMAGE = `
+@group(0) @binding(0) var x: texture_storage_2d<rgba32uint, read>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let i = id.x;
+  if (i < arrayLength(&out)) {
+    out[i] = textureLoad(x, vec2<u32>(i & ${2 ** IMAGE_WIDTH_BITS - 1}u, i >> ${IMAGE_WIDTH_BITS}u));
+  }
 }`;
 
 describe('plan', () => {
@@ -80,6 +100,45 @@ describe('plan', () => {
     expect(Array.from(await gpu.readFloats(kept))).toEqual([4, 8, 12, 16]);
     expect(Array.from(await gpu.readFloats(foreign))).toEqual([2, 4, 6, 8]);
     arena.dispose();
+  });
+
+  it('shows a tensor of the plan, or a part of it, in an image that its dispatches share', async (context) => {
+    if (!gpu.features.images) context.skip('WGSL has no images to read here');
+    const baseline = [gpu.liveBufferCount, gpu.liveBytes];
+    // One row of the image, and a part of the next.
+    const n = 2 ** IMAGE_WIDTH_BITS * 4 + 400;
+    const values = Float32Array.from({ length: n }, (_, i) => i);
+    const x = gpu.createTensor('x', [n], 'f32', values);
+    const record = (label: string, first: number) => {
+      const plan = new PlanBuilder(gpu, label);
+      const twice = double(plan, x, n);
+      const out = plan.tensor('out', [n - first]);
+      const range = first > 0 ? { start: 4 * first, sizeBytes: 4 * (n - first) } : undefined;
+      plan.dispatch({
+        label: '/from-image',
+        kernel: { name: 'from-image', wgsl: FROM_IMAGE },
+        bindings: [image(twice, range), write(out)],
+        grid: [Math.ceil((n - first) / 4 / 64)],
+      });
+      plan.keep(out);
+      plan.dropUnread();
+      return { plan, out };
+    };
+    const arena = new Arena(gpu, 'arena');
+    for (const first of [0, 8, n - 8]) {
+      const { plan, out } = record(`from ${first}`, first);
+      const predicted = plan.predictBytes();
+      const built = await plan.build(arena);
+      if (first === 0) expect(arena.sizeBytes).toBe(predicted);
+      expect(arena.sizeBytes).toBe(2 * 4 * n + 2 * 16 * 2 ** IMAGE_WIDTH_BITS);
+      await built.run();
+      const expected = values.subarray(first).map((value) => 2 * value);
+      expect(await gpu.readFloats(out)).toEqual(expected);
+      built.dispose();
+    }
+    arena.dispose();
+    gpu.destroyTensor(x);
+    expect([gpu.liveBufferCount, gpu.liveBytes]).toEqual(baseline);
   });
 
   it('refuses to read what nothing wrote, by name', async () => {

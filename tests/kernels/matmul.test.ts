@@ -1,5 +1,5 @@
 /**
- * Plan: every variant x transposition x storage type x odd size against float64, small and large; bias, alpha and
+ * Plan: every variant but `image` (matmul-images.test.ts) x transposition x storage type x odd size against float64, small and large; bias, alpha and
  * accumulation, whole and split; rows whose number only the GPU knows; the same bits from run to run
  * and from variant to variant; refusals by name, each beside a call that is taken.
  *
@@ -63,7 +63,7 @@ const SIZES_OF_16_BITS = [
   [33, 1028, 68],
 ] as const;
 
-/** Enough operations for the tallest tiles; whole quads and not. */
+/** Many tiles, one K for each load of four: whole quads and not. */
 const LARGE_SIZES = [
   [260, 516, 512],
   [257, 521, 509],

@@ -3,6 +3,7 @@
  * at the same time share the arena's buffers.
  */
 import type { Gpu } from './device';
+import { imageBytes } from './image';
 import type { Tensor } from './tensor';
 
 export interface Lifetime {
@@ -52,6 +53,7 @@ function overlaps(a: Lifetime, b: Lifetime): boolean {
 
 export class Arena {
   private readonly buffers: { buffer: GPUBuffer; sizeBytes: number }[] = [];
+  private readonly images: { texture: GPUTexture; height: number }[] = [];
 
   constructor(
     private readonly gpu: Gpu,
@@ -59,32 +61,56 @@ export class Arena {
   ) {}
 
   get sizeBytes(): number {
-    return this.buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const ofBuffers = this.buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    return this.images.reduce((sum, { height }) => sum + imageBytes(height), ofBuffers);
   }
 
   /** One buffer for each size, reusing what the arena already holds. Build the largest plan first. */
   acquire(sizes: readonly number[]): GPUBuffer[] {
-    const free = [...this.buffers].sort((a, b) => a.sizeBytes - b.sizeBytes);
-    const result = new Array<GPUBuffer>(sizes.length);
-    const order = sizes.map((_, index) => index).sort((a, b) => sizes[b] - sizes[a]);
-    for (const index of order) {
-      const found = free.findIndex(({ sizeBytes }) => sizeBytes >= sizes[index]);
-      if (found >= 0) {
-        result[index] = free.splice(found, 1)[0].buffer;
-        continue;
-      }
-      const sizeBytes = Math.max(4, sizes[index]);
-      const buffer = this.gpu.createBuffer({
-        label: `${this.label}/slot ${this.buffers.length}`,
-        sizeBytes,
-      });
-      this.buffers.push({ buffer, sizeBytes });
-      result[index] = buffer;
-    }
-    return result;
+    return acquireEach(
+      this.buffers.map(({ buffer, sizeBytes }) => ({ made: buffer, size: sizeBytes })),
+      sizes,
+      (size) => {
+        const sizeBytes = Math.max(4, size);
+        const label = `${this.label}/slot ${this.buffers.length}`;
+        const buffer = this.gpu.createBuffer({ label, sizeBytes });
+        this.buffers.push({ buffer, sizeBytes });
+        return buffer;
+      },
+    );
+  }
+
+  /** The same for images, by height. */
+  acquireImages(heights: readonly number[]): GPUTexture[] {
+    return acquireEach(
+      this.images.map(({ texture, height }) => ({ made: texture, size: height })),
+      heights,
+      (height) => {
+        const texture = this.gpu.createImage(`${this.label}/image ${this.images.length}`, height);
+        this.images.push({ texture, height });
+        return texture;
+      },
+    );
   }
 
   dispose(): void {
     for (const { buffer } of this.buffers.splice(0)) this.gpu.destroyBuffer(buffer);
+    for (const { texture } of this.images.splice(0)) this.gpu.destroyImage(texture);
   }
+}
+
+/** The largest first, each the smallest of those made that is large enough and not taken yet, else a new one. */
+function acquireEach<T>(
+  made: readonly { made: T; size: number }[],
+  sizes: readonly number[],
+  make: (size: number) => T,
+): T[] {
+  const free = [...made].sort((a, b) => a.size - b.size);
+  const result = new Array<T>(sizes.length);
+  const order = sizes.map((_, index) => index).sort((a, b) => sizes[b] - sizes[a]);
+  for (const index of order) {
+    const found = free.findIndex(({ size }) => size >= sizes[index]);
+    result[index] = found >= 0 ? free.splice(found, 1)[0].made : make(sizes[index]);
+  }
+  return result;
 }

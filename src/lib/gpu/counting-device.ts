@@ -8,6 +8,7 @@ export type CountedLimits = Pick<
   | 'maxBufferSize'
   | 'maxStorageBufferBindingSize'
   | 'maxComputeWorkgroupsPerDimension'
+  | 'maxTextureDimension2D'
   | 'minUniformBufferOffsetAlignment'
 >;
 
@@ -15,6 +16,7 @@ export const NO_LIMITS: CountedLimits = {
   maxBufferSize: Infinity,
   maxStorageBufferBindingSize: Infinity,
   maxComputeWorkgroupsPerDimension: Infinity,
+  maxTextureDimension2D: Infinity,
   minUniformBufferOffsetAlignment: 256,
 };
 
@@ -48,6 +50,7 @@ export function countingDevice(
       onSubmittedWorkDone: () => Promise.resolve(),
     },
     createBuffer: ({ label, size }: GPUBufferDescriptor) => ({ label, size, destroy: nothing }),
+    createTexture: () => ({ createView: nothing, destroy: nothing }),
     createBindGroup: nothing,
     createBindGroupLayout: nothing,
     createPipelineLayout: nothing,
@@ -56,6 +59,7 @@ export function countingDevice(
     createCommandEncoder: () => ({
       beginComputePass: () => ({ ...pass, end: nothing }),
       copyBufferToBuffer: nothing,
+      copyBufferToTexture: nothing,
       finish: nothing,
     }),
     pushErrorScope: nothing,

@@ -6,6 +6,7 @@ import { InkstoneError } from '../config/errors';
 import { countingDevice, type CountedLimits } from './counting-device';
 import { GpuError, type GpuErrorCode } from './errors';
 import { compilePipeline, pipelineKey, type KernelSource, type Pipeline } from './pipeline';
+import { IMAGE_FORMAT, IMAGE_WIDTH_BITS, imageBytes } from './image';
 import { isSoftwareAdapter, nameAdapter } from './software-adapter';
 import { tensorBytes, tensorOver, type DType, type Tensor } from './tensor';
 
@@ -29,10 +30,15 @@ export const BUFFER_USAGE = {
   STORAGE: 128,
 } as const;
 
+/** Values of GPUTextureUsage for an image: bound as storage, copied into. */
+const IMAGE_USAGE = 0x02 | 0x08;
+
 export interface GpuFeatures {
   readonly f16: boolean;
   readonly subgroups: boolean;
   readonly timestamps: boolean;
+  /** Kernels may read images (WGSL's `readonly_and_readwrite_storage_textures`). */
+  readonly images: boolean;
 }
 
 export interface BufferRequest {
@@ -48,7 +54,7 @@ export class Gpu {
   readonly lost: Promise<GpuError>;
   /** What the device was asked for and has, hidden or not. */
   private readonly granted: ReadonlySet<string>;
-  private readonly liveBuffers = new Map<GPUBuffer, number>();
+  private readonly liveBuffers = new Map<GPUBuffer | GPUTexture, number>();
   private readonly pipelines = new Map<
     string,
     { kernel: KernelSource; pipeline: Promise<Pipeline> }
@@ -64,12 +70,14 @@ export class Gpu {
     readonly adapterName: string,
     /** The processor computes what this device is asked to. */
     readonly isSoftware: boolean,
+    hasImages: boolean,
   ) {
     this.granted = new Set(device.features);
     this.features = {
       f16: this.granted.has('shader-f16'),
       subgroups: this.granted.has('subgroups'),
       timestamps: this.granted.has('timestamp-query'),
+      images: hasImages,
     };
     this.lost = new Promise((resolve) => {
       void device.lost.then((info) => {
@@ -127,7 +135,9 @@ export class Gpu {
       );
     });
     const name = nameAdapter(adapter.info) || 'unnamed adapter';
-    const gpu = new Gpu(device, name, isSoftware);
+    const language = entry.wgslLanguageFeatures as ReadonlySet<string> | undefined;
+    const hasImages = language?.has('readonly_and_readwrite_storage_textures') ?? false;
+    const gpu = new Gpu(device, name, isSoftware, hasImages);
     if (!areTrusted && gpu.features.subgroups) hideFeature(device, 'subgroups');
     return gpu;
   }
@@ -143,7 +153,12 @@ export class Gpu {
       adapterInfo: like.device.adapterInfo,
       features: like.granted,
     };
-    return new Gpu(countingDevice(imitated, limits), name, like?.isSoftware ?? false);
+    return new Gpu(
+      countingDevice(imitated, limits),
+      name,
+      like?.isSoftware ?? false,
+      like?.features.images ?? false,
+    );
   }
 
   get liveBufferCount(): number {
@@ -175,14 +190,30 @@ export class Gpu {
       size,
       usage: usage ?? BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE.COPY_DST,
     });
-    this.liveBuffers.set(buffer, size);
-    const scope = this.device.popErrorScope();
-    void scope.then((error) => error && this.noteShortage(buffer, label, size)).catch(() => {});
+    this.keepTrack(buffer, label, size);
     return buffer;
   }
 
   destroyBuffer(buffer: GPUBuffer): void {
     if (this.liveBuffers.delete(buffer)) buffer.destroy();
+  }
+
+  /** A texture that shows tensors, see image.ts; one that finds no memory is told of like a buffer. */
+  createImage(label: string, height: number): GPUTexture {
+    const size = imageBytes(height);
+    this.device.pushErrorScope('out-of-memory');
+    const texture = this.device.createTexture({
+      label,
+      size: [2 ** IMAGE_WIDTH_BITS, height],
+      format: IMAGE_FORMAT,
+      usage: IMAGE_USAGE,
+    });
+    this.keepTrack(texture, label, size);
+    return texture;
+  }
+
+  destroyImage(texture: GPUTexture): void {
+    if (this.liveBuffers.delete(texture)) texture.destroy();
   }
 
   /** A tensor with a buffer of its own, zero-filled unless `data` is given. */
@@ -342,8 +373,15 @@ export class Gpu {
     this.device.destroy();
   }
 
-  private noteShortage(buffer: GPUBuffer, label: string, size: number): void {
-    this.destroyBuffer(buffer);
+  /** Of memory just asked for, under an error scope of its own. */
+  private keepTrack(made: GPUBuffer | GPUTexture, label: string, size: number): void {
+    this.liveBuffers.set(made, size);
+    const scope = this.device.popErrorScope();
+    void scope.then((error) => error && this.noteShortage(made, label, size)).catch(() => {});
+  }
+
+  private noteShortage(made: GPUBuffer | GPUTexture, label: string, size: number): void {
+    if (this.liveBuffers.delete(made)) made.destroy();
     this.shortage ??= outOfMemory(`${label} (${size} bytes)`);
   }
 

@@ -4,7 +4,8 @@ export { NO_LIMITS, type CountedLimits } from './counting-device';
 export { GpuError, type GpuErrorCode } from './errors';
 export { Arena } from './arena';
 export { ReadbackRing } from './readback';
-export { PlanBuilder, Plan, read, write, update, type Binding, type Dispatch } from './plan';
+export { PlanBuilder, Plan, read, write, update, image, type Binding, type Dispatch } from './plan';
+export { IMAGE_WIDTH_BITS, TEXEL_BYTES, imageHeight, type ByteRange } from './image';
 export type { KernelSource, Access } from './pipeline';
 export {
   BYTES_PER_ELEMENT,

@@ -1,8 +1,12 @@
 /** Compiles WGSL into a pipeline with an explicit layout; a compiler message becomes part of the error. */
 import { GpuError } from './errors';
+import { IMAGE_FORMAT } from './image';
 
-/** How a kernel uses a binding: `read` is read-only storage, `write` fills it, `update` reads and writes. */
-export type Access = 'read' | 'write' | 'update';
+/**
+ * How a kernel uses a binding: `read` is read-only storage, `write` fills it, `update` reads and writes; `image` reads
+ * a copy of it from a texture, see image.ts.
+ */
+export type Access = 'read' | 'write' | 'update' | 'image';
 
 export interface KernelSource {
   /** File name of the kernel without its ending, such as `rms-norm`; shown in errors and timings. */
@@ -42,7 +46,9 @@ export async function compilePipeline(device: GPUDevice, kernel: KernelSource): 
   const entries: GPUBindGroupLayoutEntry[] = kernel.access.map((access, binding) => ({
     binding,
     visibility: COMPUTE_STAGE,
-    buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
+    ...(access === 'image'
+      ? { storageTexture: { access: 'read-only' as const, format: IMAGE_FORMAT } }
+      : { buffer: { type: access === 'read' ? ('read-only-storage' as const) : 'storage' } }),
   }));
   if (kernel.hasUniforms)
     entries.push({

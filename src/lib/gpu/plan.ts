@@ -5,17 +5,35 @@
 import { assignSlots, type Arena, type Lifetime } from './arena';
 import { BUFFER_USAGE, type Gpu } from './device';
 import { GpuError } from './errors';
+import {
+  imageBytes,
+  imageCopies,
+  imageHeight,
+  wholeRange,
+  type ByteRange,
+  type ImageCopy,
+} from './image';
 import type { Access, KernelSource, Pipeline } from './pipeline';
 import { rootOf, tensorBytes, type DType, type GpuMemory, type Tensor } from './tensor';
 
 export interface Binding {
   readonly tensor: Tensor;
   readonly access: Access;
+  /** What an image shows of the tensor; all of it when left out. */
+  readonly range?: ByteRange;
 }
 
 export const read = (tensor: Tensor): Binding => ({ tensor, access: 'read' });
 export const write = (tensor: Tensor): Binding => ({ tensor, access: 'write' });
 export const update = (tensor: Tensor): Binding => ({ tensor, access: 'update' });
+/** Reads a copy, made before the dispatch, in a texture that the plan's dispatches share. */
+export const image = (tensor: Tensor, range?: ByteRange): Binding => ({
+  tensor,
+  access: 'image',
+  range,
+});
+
+const isWritten = (access: Access): boolean => access === 'write' || access === 'update';
 
 export interface Dispatch {
   /** Path of the op in the model, such as `/model/layers.0/mlp/gate_proj`. */
@@ -112,7 +130,7 @@ export class PlanBuilder {
       }));
       const isLive = uses.some(
         ({ root, access }) =>
-          access !== 'read' &&
+          isWritten(access) &&
           (!(root instanceof PlanTensor) || this.kept.has(root) || needed.has(root)),
       );
       if (!isLive) continue;
@@ -124,7 +142,8 @@ export class PlanBuilder {
 
   /** Slots that `build` would ask for: the plan's memory, known before anything is allocated. */
   predictBytes(): number {
-    return assignSlots(this.lifetimes()).sizes.reduce((sum, size) => sum + size, 0);
+    const slots = assignSlots(this.lifetimes()).sizes.reduce((sum, size) => sum + size, 0);
+    return this.imageHeights().reduce((sum, height) => sum + imageBytes(height), slots);
   }
 
   /**
@@ -141,11 +160,12 @@ export class PlanBuilder {
     try {
       return await this.gpu.checked(`${this.label}: preparing`, () => {
         const buffers = arena.acquire(slots.sizes);
+        const images = arena.acquireImages(this.imageHeights());
         for (const [tensor, slot] of slots.slotOf)
           (tensor as PlanTensor).memory = { buffer: buffers[slot], offset: 0 };
         uniforms = this.createUniforms();
         const steps = this.recorded.map(({ dispatch }, index) =>
-          this.prepare(dispatch, pipelines[index], uniforms, index),
+          this.prepare(dispatch, pipelines[index], images, uniforms, index),
         );
         return new Plan(this.gpu, this.label, steps, uniforms?.buffer);
       });
@@ -178,6 +198,16 @@ export class PlanBuilder {
     }));
   }
 
+  /** Of the images that dispatches share: the first shows the first that each asks for. */
+  private imageHeights(): number[] {
+    const heights: number[] = [];
+    for (const { dispatch } of this.recorded)
+      imagesOf(dispatch).forEach(({ sizeBytes }, index) => {
+        heights[index] = Math.max(heights[index] ?? 1, imageHeight(sizeBytes));
+      });
+    return heights;
+  }
+
   private createUniforms(): PlanUniforms | undefined {
     const align = Math.max(256, this.gpu.device.limits.minUniformBufferOffsetAlignment);
     const offsets: number[] = [];
@@ -206,21 +236,25 @@ export class PlanBuilder {
   private prepare(
     dispatch: Dispatch,
     pipeline: Pipeline,
+    images: readonly GPUTexture[],
     uniforms: PlanUniforms | undefined,
     index: number,
   ): Step {
-    const entries: GPUBindGroupEntry[] = dispatch.bindings.map(({ tensor }, binding) => {
-      const memory = tensor.memory;
-      if (!memory) throw new GpuError('plan', `${tensor.label} has no memory.`);
-      return {
-        binding,
-        resource: {
-          buffer: memory.buffer,
-          offset: memory.offset,
-          size: Math.max(4, tensor.sizeBytes),
-        },
-      };
-    });
+    const copies: ImageCopy[] = [];
+    const free = [...images];
+    const entries: GPUBindGroupEntry[] = dispatch.bindings.map(
+      ({ tensor, access, range }, binding) => {
+        const memory = tensor.memory;
+        if (!memory) throw new GpuError('plan', `${tensor.label} has no memory.`);
+        if (access === 'image') {
+          const texture = free.shift()!;
+          copies.push(...imageCopies(memory, range ?? wholeRange(tensor), texture));
+          return { binding, resource: texture.createView() };
+        }
+        const { buffer, offset } = memory;
+        return { binding, resource: { buffer, offset, size: Math.max(4, tensor.sizeBytes) } };
+      },
+    );
     if (dispatch.uniforms && uniforms)
       entries.push({
         binding: entries.length,
@@ -239,8 +273,15 @@ export class PlanBuilder {
         entries,
       }),
       grid: dispatch.grid,
+      copies,
     };
   }
+}
+
+function imagesOf({ bindings }: Dispatch): ByteRange[] {
+  return bindings
+    .filter(({ access }) => access === 'image')
+    .map(({ tensor, range }) => range ?? wholeRange(tensor));
 }
 
 interface Step {
@@ -248,6 +289,8 @@ interface Step {
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
   readonly grid: readonly [number, number?, number?];
+  /** Made before it. */
+  readonly copies: readonly ImageCopy[];
 }
 
 /** Dispatches a command buffer: few enough to stay far below a browser's GPU watchdog. */
@@ -271,15 +314,22 @@ export class Plan {
     const commands: GPUCommandBuffer[] = [];
     for (let start = 0; start < this.steps.length; start += DISPATCHES_PER_SUBMIT) {
       const encoder = device.createCommandEncoder({ label: this.label });
-      const pass = encoder.beginComputePass({ label: this.label });
+      let pass: GPUComputePassEncoder | undefined;
       const end = Math.min(this.steps.length, start + DISPATCHES_PER_SUBMIT);
       for (let index = start; index < end; index++) {
-        const { pipeline, group, grid } = this.steps[index];
+        const { pipeline, group, grid, copies } = this.steps[index];
+        if (copies.length > 0) {
+          pass?.end();
+          pass = undefined;
+          for (const { source, target, size } of copies)
+            encoder.copyBufferToTexture(source, target, size);
+        }
+        pass ??= encoder.beginComputePass({ label: this.label });
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, group);
         pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
       }
-      pass.end();
+      pass?.end();
       commands.push(encoder.finish());
     }
     device.queue.submit(commands);

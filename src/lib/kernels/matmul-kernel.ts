@@ -2,7 +2,9 @@
  * Which text computes a product, over which grid: the variant's tiles, their heights, and the swap of
  * sides. Knows no tensors, only sizes and strides.
  */
+import { matmulImages } from './matmul-images';
 import { matmulLoads, storesQuads, type Product, type Strides } from './matmul-loads';
+import IMAGE from './matmul-image.wgsl?raw';
 import QUAD from './matmul-quad.wgsl?raw';
 import REGISTER from './matmul-register.wgsl?raw';
 import SIZES from './matmul-sizes.wgsl?raw';
@@ -25,6 +27,8 @@ export interface MatmulKernel {
   readonly block: { readonly rows: number; readonly columns: number };
   /** Invocations side by side along a row, where the text lets them be arranged. */
   readonly threadsX?: number;
+  /** Both operands are bound as images, of which the left begins with the first element that takes part. */
+  readonly areImages?: boolean;
 }
 
 export interface MatmulOperands {
@@ -36,21 +40,38 @@ export interface MatmulOperands {
   readonly outOffset: number;
   /** Operands rounded to 16 bits, which the variant `tiled` alone does. */
   readonly fp16: boolean;
+  /** Rows that an image may have on this device. */
+  readonly maxImageHeight: number;
 }
 
+/** Of `image`, where the layouts do not allow it, the kernel of `subgroup`. */
 export function matmulKernel(
   variant: MatmulVariant,
   product: Product,
-  { bType, biasType, aOffset, outStrides, outOffset, fp16 }: MatmulOperands,
+  operands: MatmulOperands,
 ): MatmulKernel {
+  const { bType, biasType, aOffset, outStrides, outOffset, fp16 } = operands;
   const { M, N } = product;
   const loads = matmulLoads(product, aOffset, LANES[variant]);
   const isQuads = storesQuads(N, outStrides, outOffset);
   const store = isQuads ? STORE_QUADS : STORE_ANY;
-  const prelude = weightPrelude(bType) + biasPrelude(biasType) + SIZES + loads.wgsl + store;
-  const name = (idea: string) =>
-    `matmul-${idea}-${loads.name}-${isQuads ? 'quads' : 'any'}-${bType}`;
+  const types = weightPrelude(bType) + biasPrelude(biasType) + SIZES;
+  const prelude = types + loads.wgsl + store;
+  const name = (idea: string, { name: layout } = loads) =>
+    `matmul-${idea}-${layout}-${isQuads ? 'quads' : 'any'}-${bType}`;
   switch (variant) {
+    case 'image': {
+      const images = matmulImages(product, aOffset, bType, operands.maxImageHeight);
+      if (!images) return matmulKernel('subgroup', product, operands);
+      const rows = subgroupRows(product);
+      return {
+        name: name(`image-${rows}`, images),
+        wgsl: `enable subgroups;\nconst OCTETS = ${rows / 8}u;\n${types}${images.wgsl}${store}${IMAGE}`,
+        tile: { rows, columns: SUBGROUP_COLUMNS },
+        block: { rows, columns: 4 },
+        areImages: true,
+      };
+    }
     case 'tiled': {
       const [x, y] = N <= 16 ? [4, 16] : M <= 16 ? [32, 2] : [16, 8];
       return {
@@ -91,7 +112,7 @@ export function matmulKernel(
 }
 
 /** Over how many lanes the rows of `a` are spread. */
-const LANES = { tiled: 1, register: 1, quad: 4, subgroup: 8 } as const;
+const LANES = { tiled: 1, register: 1, quad: 4, subgroup: 8, image: 8 } as const;
 
 const REGISTER_THREADS = 64;
 
@@ -104,31 +125,21 @@ function registerThreadsX(M: number, N: number): number {
 
 const SUBGROUP_COLUMNS = 32;
 
-/** Time of a step of k by the rows of a tile, in any unit; measured on lavapipe. */
-const SUBGROUP_TILE_COST = { 8: 8.8, 32: 21.3, 64: 35.9 } as const;
+/** Time of a step of k by the rows of a tile, in any unit; measured on lavapipe, where images change it little. */
+const SUBGROUP_TILE_COST = { 8: 8.8, 32: 21.3 } as const;
 type SubgroupRows = keyof typeof SUBGROUP_TILE_COST;
-
-/**
- * Multiply-adds from which a product takes the tallest tiles, which lavapipe compiles for a second: a small
- * model is trained before they have paid for themselves.
- */
-const LARGE_PRODUCT = 2 ** 26;
 
 function subgroupCost({ M, N }: Product, rows: SubgroupRows): number {
   return Math.ceil(N / SUBGROUP_COLUMNS) * Math.ceil(M / rows) * SUBGROUP_TILE_COST[rows];
 }
 
 function subgroupRows(product: Product): SubgroupRows {
-  const { M, N, K } = product;
-  const heights: SubgroupRows[] = M * N * K >= LARGE_PRODUCT ? [8, 32, 64] : [8, 32];
-  return heights.reduce((best, rows) =>
-    subgroupCost(product, rows) < subgroupCost(product, best) ? rows : best,
-  );
+  return subgroupCost(product, 32) < subgroupCost(product, 8) ? 32 : 8;
 }
 
 /** Whether out^T = b^T a^T is less work: tiles of the subgroup variant are wide, and of any height. */
 export function betterSwapped(variant: MatmulVariant, product: Product): boolean {
-  if (variant !== 'subgroup') return false;
+  if (LANES[variant] !== 8) return false;
   const turned = swapped(product);
   return subgroupCost(turned, subgroupRows(turned)) < subgroupCost(product, subgroupRows(product));
 }

@@ -1,7 +1,7 @@
 // Matrix product in one subgroup of 8 lanes: 8 * OCTETS rows by 32 columns of `out` a workgroup, 4 steps of k a turn.
 // Each lane loads four columns of `b` and one row of each octet of `a`; elements of `a` go round by shuffles, which
 // lavapipe does in one instruction where a broadcast takes two.
-// Before this text: OCTETS (1, 4 or 8), then the left texts and a right text, which know the layouts.
+// Before this text: OCTETS (1 or 4), then the left texts and a right text, which know the layouts.
 //
 // For CPU adapters with subgroups of 8 (lavapipe). What decides there, seen in the code that LLVM makes:
 // - a load is done lane by lane at 8 instructions an element, and four that lie together take half of what four
@@ -34,10 +34,6 @@ fn main(
   let row1 = lanePlace(m + 8u, rows, lane);
   let row2 = lanePlace(m + 16u, rows, lane);
   let row3 = lanePlace(m + 24u, rows, lane);
-  let row4 = lanePlace(m + 32u, rows, lane);
-  let row5 = lanePlace(m + 40u, rows, lane);
-  let row6 = lanePlace(m + 48u, rows, lane);
-  let row7 = lanePlace(m + 56u, rows, lane);
   let end = min(sizes.K, (group.z + 1u) * sizes.splitLength);
   for (var k = group.z * sizes.splitLength; k < end; k += 4u) {
     let right = loadRight(columns, rightStep, k, end);
@@ -46,12 +42,6 @@ fn main(
       addOctet(8u, loadLane(row1, laneStep, k, end, lane), right);
       addOctet(16u, loadLane(row2, laneStep, k, end, lane), right);
       addOctet(24u, loadLane(row3, laneStep, k, end, lane), right);
-    }
-    if (OCTETS > 4u) {
-      addOctet(32u, loadLane(row4, laneStep, k, end, lane), right);
-      addOctet(40u, loadLane(row5, laneStep, k, end, lane), right);
-      addOctet(48u, loadLane(row6, laneStep, k, end, lane), right);
-      addOctet(56u, loadLane(row7, laneStep, k, end, lane), right);
     }
   }
   let offset = biasQuad(n);

@@ -6,10 +6,10 @@ import type { Gpu } from '../gpu';
 import { subgroupLanes } from './subgroup-lanes';
 
 /**
- * Named by idea: `tiled` for real GPUs; for adapters that run on a CPU `register`, and `quad` and `subgroup` where
- * subgroups have 4 and 8 lanes.
+ * Named by idea: `tiled` for real GPUs; for adapters that run on a CPU `register`, `quad` where subgroups have 4 lanes,
+ * `subgroup` where they have 8, and `image`, which is the same with operands in images wherever their layout allows.
  */
-export type MatmulVariant = 'register' | 'quad' | 'subgroup' | 'tiled';
+export type MatmulVariant = 'register' | 'quad' | 'subgroup' | 'image' | 'tiled';
 
 /** What training multiplies: forward with weights (N, K), backward to the input, gradients of weights. */
 export type MatmulForm = 'a-bt' | 'a-b' | 'at-b';
@@ -20,27 +20,34 @@ export function matmulForm(transposeA: boolean, transposeB: boolean): MatmulForm
   return transposeA ? 'at-b' : transposeB ? 'a-bt' : 'a-b';
 }
 
-const OF_LANES: ReadonlyMap<number | undefined, MatmulVariant> = new Map([
-  [4, 'quad'],
-  [8, 'subgroup'],
-]);
+/** For CPU adapters with subgroups, the fastest first. */
+function variantsOfLanes(gpu: Gpu): MatmulVariant[] {
+  switch (subgroupLanes(gpu)) {
+    case 4:
+      return ['quad'];
+    case 8:
+      return gpu.features.images ? ['image', 'subgroup'] : ['subgroup'];
+    default:
+      return [];
+  }
+}
 
 const chosen = new WeakMap<Gpu, Map<MatmulForm, MatmulVariant>>();
 
 /**
  * Variants worth measuring. Where one is known to win in every form it is the only one, since a CPU adapter
- * compiles a candidate for longer than the choice could save: `tiled` loses on all of them, and `quad` and
- * `subgroup` were ahead of `register` in every comparison where they run (tests/bench/LOG.md).
+ * compiles a candidate for longer than the choice could save: `tiled` loses on all of them, `quad` and
+ * `subgroup` were ahead of `register` in every comparison where they run, and `image` ahead of `subgroup`
+ * (tests/bench/LOG.md).
  */
 export function candidateMatmulVariants(gpu: Gpu): MatmulVariant[] {
   if (!gpu.isSoftware) return ['tiled', 'register'];
-  return [OF_LANES.get(subgroupLanes(gpu)) ?? 'register'];
+  return [variantsOfLanes(gpu)[0] ?? 'register'];
 }
 
 /** Variants that this device can run. */
 export function availableMatmulVariants(gpu: Gpu): MatmulVariant[] {
-  const ofLanes = OF_LANES.get(subgroupLanes(gpu));
-  return ofLanes ? ['register', ofLanes, 'tiled'] : ['register', 'tiled'];
+  return ['register', ...variantsOfLanes(gpu), 'tiled'];
 }
 
 /** The variant in use for a form: the one chosen, or a guess from the adapter's name until one is. */

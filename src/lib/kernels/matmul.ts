@@ -3,7 +3,7 @@
  * it checks shapes, picks a variant and splits K where a product would leave the GPU idle.
  * Knows nothing of layers. Sizes go through uniforms, so a new shape compiles nothing.
  */
-import { read, type PlanBuilder, type Tensor } from '../gpu';
+import { BYTES_PER_ELEMENT, image, read, type PlanBuilder, type Tensor } from '../gpu';
 import { checkMatmul } from './matmul-checks';
 import { floatBits } from './add-elementwise';
 import { finishBindings, finishTimes, reducePlanes, type MatmulFinish } from './matmul-finish';
@@ -133,18 +133,27 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
         accumulate: false,
       }
     : finish;
-  const { name, wgsl, constants, tile, block, threadsX } = matmulKernel(variant, product, {
+  const kernel = matmulKernel(variant, product, {
     bType,
     biasType,
     aOffset,
     outStrides: here.outStrides,
     outOffset: here.outOffset,
     fp16,
+    maxImageHeight: plan.gpu.device.limits.maxTextureDimension2D,
   });
+  const { name, wgsl, constants, tile, block, threadsX, areImages } = kernel;
+  const leftRange = {
+    start: aOffset * BYTES_PER_ELEMENT.f32,
+    sizeBytes: M * K * BYTES_PER_ELEMENT.f32,
+  };
+  const operands = areImages
+    ? [image(left, swap ? undefined : leftRange), image(right)]
+    : [read(left), read(right)];
   plan.dispatch({
     label,
     kernel: { name, wgsl, constants },
-    bindings: [read(left), read(right), ...finishBindings(here)],
+    bindings: [...operands, ...finishBindings(here)],
     uniforms: [
       product.M,
       product.N,
@@ -156,7 +165,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       here.outStrides.row,
       here.outStrides.column,
       isSplit ? M * N : 0,
-      aOffset,
+      areImages ? 0 : aOffset,
       here.outOffset,
       splitLength,
       here.alpha,

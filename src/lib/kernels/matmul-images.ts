@@ -1,0 +1,55 @@
+/** Whether a product's operands can be read as images, and the texts that do it. Knows layouts, not kernels. */
+import { BYTES_PER_ELEMENT, IMAGE_WIDTH_BITS, TEXEL_BYTES, imageHeight } from '../gpu';
+import IMAGE_16_BITS from './matmul-image-16-bits.wgsl?raw';
+import IMAGE_F32 from './matmul-image-f32.wgsl?raw';
+import LEFT_ALONG_K from './matmul-image-left-along-k.wgsl?raw';
+import LEFT_ALONG_ROWS from './matmul-image-left-along-rows.wgsl?raw';
+import RIGHT_ALONG_COLUMNS from './matmul-image-right-along-columns.wgsl?raw';
+import RIGHT_ALONG_K from './matmul-image-right-along-k.wgsl?raw';
+import TEXELS from './matmul-image-texels.wgsl?raw';
+import type { Loads, Product } from './matmul-loads';
+import type { WeightDType } from './weight';
+
+/** Multiply-adds below which the copies into images cost more than they save. */
+const SMALLEST = 2 ** 20;
+/** Rows or columns up to which a right matrix along its columns is faster where it is: it is used once. */
+const THIN = 16;
+/** Steps of k a turn of matmul-image.wgsl. */
+const TURN = 8;
+const TEXEL_OF_A = TEXEL_BYTES / BYTES_PER_ELEMENT.f32;
+
+const LEFT = { k: LEFT_ALONG_K, rows: LEFT_ALONG_ROWS };
+const RIGHT = { k: RIGHT_ALONG_K, columns: RIGHT_ALONG_COLUMNS };
+
+/**
+ * The texts before matmul-image.wgsl; undefined where copies would not pay, a texel would not hold elements that are
+ * used together, or an operand is taller than an image may be.
+ * @param aOffset first element of `a` that takes part
+ */
+export function matmulImages(
+  { M, N, K, a, b }: Product,
+  aOffset: number,
+  bType: WeightDType,
+  maxHeight: number,
+): Loads | undefined {
+  const bytes = BYTES_PER_ELEMENT[bType];
+  const fit = [M * K * BYTES_PER_ELEMENT.f32, K * N * bytes].every(
+    (size) => imageHeight(size) <= maxHeight,
+  );
+  if (M * N * K < SMALLEST || !fit || K % TURN !== 0 || aOffset % TEXEL_OF_A !== 0)
+    return undefined;
+  const left = a.column === 1 ? 'k' : a.column % TEXEL_OF_A === 0 ? 'rows' : undefined;
+  const right = b.row === 1 ? 'k' : b.row % (TEXEL_BYTES / bytes) === 0 ? 'columns' : undefined;
+  if (!left || !right) return undefined;
+  if (right === 'columns' && Math.min(M, N) <= THIN) return undefined;
+  return {
+    name: `${left}-${right}`,
+    wgsl: [
+      `const IMAGE_WIDTH_BITS = ${IMAGE_WIDTH_BITS}u;\n`,
+      TEXELS,
+      bType === 'f32' ? IMAGE_F32 : IMAGE_16_BITS,
+      LEFT[left],
+      RIGHT[right],
+    ].join(''),
+  };
+}

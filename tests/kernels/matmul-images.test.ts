@@ -1,0 +1,189 @@
+/**
+ * Plan: products whose operands lie in images have the bits of `register`, which matmul.test.ts holds against float64:
+ * all transpositions and storage types, sizes that fill tiles and rows of an image and do not, split and whole, with bias,
+ * factor and accumulation, and with rows whose number only the GPU knows. Which products go that way; what the images
+ * take is told beforehand, shared by the plans of an arena, and given back.
+ */
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Arena, PlanBuilder, type DType, type Gpu, type Tensor } from '$lib/gpu';
+import { matmul, type MatmulArgs } from '$lib/kernels/matmul';
+import { matmulImages } from '$lib/kernels/matmul-images';
+import type { Product } from '$lib/kernels/matmul-loads';
+import {
+  availableMatmulVariants,
+  candidateMatmulVariants,
+  type MatmulVariant,
+} from '$lib/kernels/matmul-variant';
+import { requestTestGpu } from '../dawn';
+import { randomMatrix, roundedTo, runPlan, upload } from './oracle/matmul';
+
+/** Tiles of 32 by 32 filled and not, of 8 rows, K that is split; images of one row, of less, and of several. */
+const SIZES = [
+  [256, 64, 64],
+  [129, 136, 72],
+  [8, 512, 264],
+  [36, 1032, 40],
+  [300, 264, 200],
+] as const;
+const BOTH = [false, true];
+
+describe('matmul of images', () => {
+  let gpu: Gpu;
+  const made: Tensor[] = [];
+  const keep = (tensor: Tensor) => (made.push(tensor), tensor);
+  const free = () => made.splice(0).forEach((tensor) => gpu.destroyTensor(tensor));
+  beforeAll(async () => {
+    gpu = await requestTestGpu();
+  });
+  afterAll(() => gpu.dispose());
+  beforeEach((context) => {
+    if (!availableMatmulVariants(gpu).includes('image'))
+      context.skip('needs subgroups of 8 lanes and images in WGSL');
+  });
+
+  async function bitsOf(variant: MatmulVariant, args: MatmulArgs): Promise<Uint32Array> {
+    const copies = vi.spyOn(GPUCommandEncoder.prototype, 'copyBufferToTexture');
+    const [out] = await runPlan(gpu, (plan) => [matmul(plan, { ...args, variant })]);
+    expect(copies.mock.calls.length > 0, variant).toBe(variant === 'image');
+    copies.mockRestore();
+    return new Uint32Array(out.buffer, out.byteOffset, out.length);
+  }
+
+  async function expectSameBits(what: string, args: () => MatmulArgs): Promise<void> {
+    const expected = await bitsOf('register', args());
+    expect(await bitsOf('image', args()), what).toEqual(expected);
+    free();
+  }
+
+  it('is what this device uses', () => {
+    expect(candidateMatmulVariants(gpu)).toEqual(['image']);
+  });
+
+  for (const dtype of ['f32', 'f16', 'bf16'] as DType[])
+    for (const transposeA of dtype === 'f32' ? BOTH : [false])
+      for (const transposeB of BOTH)
+        it(`has the bits of register: ${dtype}, transposeA ${transposeA}, transposeB ${transposeB}`, async () => {
+          for (const [M, K, N] of SIZES) {
+            const a = transposeA ? randomMatrix(K, M, 1) : randomMatrix(M, K, 1);
+            const b = transposeB ? randomMatrix(N, K, 2) : randomMatrix(K, N, 2);
+            // A row of the transposed is not whole texels, and thin products along columns stay where they are.
+            if ((transposeA && M % 4 !== 0) || (!transposeB && M === 8)) continue;
+            const tensors = {
+              a: keep(upload(gpu, 'a', a)),
+              b: keep(upload(gpu, 'b', roundedTo(b, dtype), dtype)),
+            };
+            await expectSameBits(`${[M, K, N]}`, () => ({
+              label: '/bits',
+              ...{ ...tensors, transposeA, transposeB },
+            }));
+          }
+        });
+
+  it('has them with a bias, a factor and accumulation, whole and split', async () => {
+    for (const [M, K, N] of [SIZES[1], SIZES[3]]) {
+      const a = keep(upload(gpu, 'a', randomMatrix(M, K, 3)));
+      const b = keep(upload(gpu, 'b', randomMatrix(K, N, 4)));
+      const values = Float32Array.from({ length: N }, (_, i) => i / 7 - 2);
+      const bias = keep(gpu.createTensor('bias', [N], 'f32', values));
+      await expectSameBits(`${[M, K, N]}`, () => ({
+        label: '/bits',
+        out: keep(upload(gpu, 'out', randomMatrix(M, N, 6))),
+        ...{ a, b, bias, alpha: -0.37, accumulate: true },
+      }));
+    }
+  });
+
+  it('computes the live rows from any on, whatever lies behind them, and leaves the others', async () => {
+    const [M, K, N, aFirst, outFirst, first] = [150, 104, 96, 3, 2, 5];
+    const b = upload(gpu, 'b', randomMatrix(K, N, 8));
+    for (const live of [0, 5, 6, 40, 1000]) {
+      const a = randomMatrix(M + aFirst + 2, K, 7);
+      const rowsHere = Math.max(0, Math.min(M, live - first));
+      const poisoned = { ...a, data: a.data.slice().fill(NaN, (aFirst + rowsHere) * K) };
+      const count = keep(gpu.createTensor('count', [1], 'u32', Uint32Array.of(live)));
+      const run = async (variant: MatmulVariant) => {
+        const out = keep(upload(gpu, 'out', randomMatrix(outFirst + M, N, 9)));
+        const rows = { total: M, count, countWord: 0, first, aFirst, outFirst };
+        const tensors = { a: keep(upload(gpu, 'a', poisoned)), b, out };
+        await bitsOf(variant, { label: '/live', ...tensors, rows });
+        return new Uint32Array(await gpu.readBytes(out));
+      };
+      expect(await run('image'), `${live} live`).toEqual(await run('register'));
+      free();
+    }
+    gpu.destroyTensor(b);
+  });
+
+  it('gives each product its own operands, in one plan and in the next run', async () => {
+    const values = [1, 2, 3].map((seed) => randomMatrix(128, 128, seed));
+    const [a, b, c] = values.map((each, i) => keep(upload(gpu, `input ${i}`, each)));
+    const build = (variant: MatmulVariant, plan: PlanBuilder) => {
+      const first = matmul(plan, { label: '/first', a, b, variant });
+      return plan.keep(matmul(plan, { label: '/second', a: first, b: c, variant }));
+    };
+    const run = async (variant: MatmulVariant) => {
+      const plan = new PlanBuilder(gpu, 'chain');
+      const arena = new Arena(gpu, 'chain');
+      const out = build(variant, plan);
+      const predicted = plan.predictBytes();
+      const built = await plan.build(arena);
+      expect(arena.sizeBytes).toBe(predicted);
+      gpu.upload(a, Float32Array.from(values[0].data));
+      await built.run();
+      gpu.upload(a, Float32Array.from(values[2].data));
+      await built.run();
+      const result = await gpu.readBytes(out);
+      built.dispose();
+      arena.dispose();
+      return new Uint32Array(result);
+    };
+    const baseline = [gpu.liveBytes, gpu.liveBufferCount];
+    expect(await run('image')).toEqual(await run('register'));
+    expect([gpu.liveBytes, gpu.liveBufferCount]).toEqual(baseline);
+    free();
+  });
+});
+
+describe('which products go through images', () => {
+  const MAX = 8192;
+  const product = (M: number, K: number, N: number, form: 'a-bt' | 'a-b' | 'at-b'): Product => ({
+    ...{ M, N, K },
+    a: form === 'at-b' ? { row: 1, column: M } : { row: K, column: 1 },
+    b: form === 'a-bt' ? { row: 1, column: K } : { row: N, column: 1 },
+    out: { row: N, column: 1 },
+  });
+  const layout = (each: Product, aOffset = 0, bType: 'f32' | 'bf16' = 'f32', max = MAX) =>
+    matmulImages(each, aOffset, bType, max)?.name;
+
+  it.each([
+    ['a-bt', 'k-k'],
+    ['a-b', 'k-columns'],
+    ['at-b', 'rows-columns'],
+  ] as const)('%s of whole texels', (form, name) => {
+    expect(layout(product(512, 512, 512, form))).toBe(name);
+    expect(layout(product(512, 512, 512, form), 8, 'bf16')).toBe(name);
+  });
+
+  it.each([
+    ['a turn of k is not whole', product(512, 508, 512, 'a-bt'), 0],
+    ['the first element is inside a texel', product(512, 512, 512, 'a-bt'), 2],
+    ['a row of b is not whole texels', product(512, 512, 510, 'a-b'), 0],
+    ['a row of a transposed is not', product(510, 512, 512, 'at-b'), 0],
+    ['there is little to compute', product(64, 64, 64, 'a-bt'), 0],
+    ['b is used for few rows', product(16, 512, 512, 'a-b'), 0],
+  ])('not where %s', (_, each, aOffset) => {
+    expect(layout(each, aOffset)).toBeUndefined();
+  });
+
+  it('a row of 16-bit elements is whole in eights', () => {
+    expect(layout(product(512, 512, 508, 'a-b'))).toBe('k-columns');
+    expect(layout(product(512, 512, 508, 'a-b'), 0, 'bf16')).toBeUndefined();
+  });
+
+  it('not where an operand is taller than an image may be', () => {
+    const tall = product(512, 512, 2 ** 15, 'a-bt');
+    expect(layout(tall, 0, 'f32', 1024)).toBe('k-k');
+    expect(layout(tall, 0, 'f32', 1023)).toBeUndefined();
+    expect(layout(tall, 0, 'bf16', 512)).toBe('k-k');
+  });
+});
