@@ -89,7 +89,8 @@ export class FailingGpu {
       made.destroy = () => {
         this.takenBytes -= size;
         made.destroy = destroy;
-        return destroy();
+        destroy();
+        return undefined;
       };
       return made;
     };

@@ -7,6 +7,7 @@ import { countingDevice, type CountedLimits } from './counting-device';
 import { GpuError, type GpuErrorCode } from './errors';
 import { compilePipeline, pipelineKey, type KernelSource, type Pipeline } from './pipeline';
 import { IMAGE_FORMAT, IMAGE_WIDTH_BITS, imageBytes } from './image';
+import { LiveMemory, outOfMemory } from './live-memory';
 import { isSoftwareAdapter, nameAdapter } from './software-adapter';
 import { tensorBytes, tensorOver, type DType, type Tensor } from './tensor';
 
@@ -54,15 +55,13 @@ export class Gpu {
   readonly lost: Promise<GpuError>;
   /** What the device was asked for and has, hidden or not. */
   private readonly granted: ReadonlySet<string>;
-  private readonly liveBuffers = new Map<GPUBuffer | GPUTexture, number>();
+  private readonly memory: LiveMemory;
   private readonly pipelines = new Map<
     string,
     { kernel: KernelSource; pipeline: Promise<Pipeline> }
   >();
   private disposed = false;
   private loss: GpuError | undefined;
-  /** The first buffer that found no memory since anybody was told. */
-  private shortage: GpuError | undefined;
 
   private constructor(
     readonly device: GPUDevice,
@@ -73,6 +72,7 @@ export class Gpu {
     hasImages: boolean,
   ) {
     this.granted = new Set(device.features);
+    this.memory = new LiveMemory(device);
     this.features = {
       f16: this.granted.has('shader-f16'),
       subgroups: this.granted.has('subgroups'),
@@ -161,14 +161,13 @@ export class Gpu {
     );
   }
 
+  /** Images count too. */
   get liveBufferCount(): number {
-    return this.liveBuffers.size;
+    return this.memory.count;
   }
 
   get liveBytes(): number {
-    let sum = 0;
-    for (const size of this.liveBuffers.values()) sum += size;
-    return sum;
+    return this.memory.bytes;
   }
 
   /**
@@ -184,36 +183,30 @@ export class Gpu {
         `${label} needs a buffer of ${size} bytes, this GPU allows ${allowed}. Use a smaller model, batch or length.`,
         { details: { label, size, allowed } },
       );
-    this.device.pushErrorScope('out-of-memory');
-    const buffer = this.device.createBuffer({
-      label,
-      size,
-      usage: usage ?? BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE.COPY_DST,
-    });
-    this.keepTrack(buffer, label, size);
-    return buffer;
+    const usual = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE.COPY_DST;
+    return this.memory.make(label, size, () =>
+      this.device.createBuffer({ label, size, usage: usage ?? usual }),
+    );
   }
 
   destroyBuffer(buffer: GPUBuffer): void {
-    if (this.liveBuffers.delete(buffer)) buffer.destroy();
+    this.memory.giveBack(buffer);
   }
 
-  /** A texture that shows tensors, see image.ts; one that finds no memory is told of like a buffer. */
+  /** A texture that shows tensors, see image.ts. One that finds no memory is reported like a buffer. */
   createImage(label: string, height: number): GPUTexture {
-    const size = imageBytes(height);
-    this.device.pushErrorScope('out-of-memory');
-    const texture = this.device.createTexture({
-      label,
-      size: [2 ** IMAGE_WIDTH_BITS, height],
-      format: IMAGE_FORMAT,
-      usage: IMAGE_USAGE,
-    });
-    this.keepTrack(texture, label, size);
-    return texture;
+    return this.memory.make(label, imageBytes(height), () =>
+      this.device.createTexture({
+        label,
+        size: [2 ** IMAGE_WIDTH_BITS, height],
+        format: IMAGE_FORMAT,
+        usage: IMAGE_USAGE,
+      }),
+    );
   }
 
   destroyImage(texture: GPUTexture): void {
-    if (this.liveBuffers.delete(texture)) texture.destroy();
+    this.memory.giveBack(texture);
   }
 
   /** A tensor with a buffer of its own, zero-filled unless `data` is given. */
@@ -368,27 +361,8 @@ export class Gpu {
 
   dispose(): void {
     this.disposed = true;
-    for (const buffer of this.liveBuffers.keys()) buffer.destroy();
-    this.liveBuffers.clear();
+    this.memory.giveBackAll();
     this.device.destroy();
-  }
-
-  /** Of memory just asked for, under an error scope of its own. */
-  private keepTrack(made: GPUBuffer | GPUTexture, label: string, size: number): void {
-    this.liveBuffers.set(made, size);
-    const scope = this.device.popErrorScope();
-    void scope.then((error) => error && this.noteShortage(made, label, size)).catch(() => {});
-  }
-
-  private noteShortage(made: GPUBuffer | GPUTexture, label: string, size: number): void {
-    if (this.liveBuffers.delete(made)) made.destroy();
-    this.shortage ??= outOfMemory(`${label} (${size} bytes)`);
-  }
-
-  private takeShortage(): GpuError | undefined {
-    const { shortage } = this;
-    this.shortage = undefined;
-    return shortage;
   }
 
   /** Both are asked for at once, so that scopes of other work stay in order. */
@@ -397,7 +371,7 @@ export class Gpu {
   }
 
   private throwFound(what: string, [validation, memory]: (GPUError | null)[]): void {
-    const shortage = this.takeShortage();
+    const shortage = this.memory.takeShortage();
     if (this.loss) throw this.loss;
     if (shortage) throw shortage;
     if (memory) throw outOfMemory(what);
@@ -407,7 +381,7 @@ export class Gpu {
   private async whyFailed(error: unknown): Promise<unknown> {
     if (error instanceof InkstoneError && !MAY_BE_A_LOSS.has(error.code)) return error;
     const news = new Promise<undefined>((resolve) => setTimeout(resolve, LOSS_NEWS_MS));
-    return (await Promise.race([this.lost, news])) ?? this.takeShortage() ?? error;
+    return (await Promise.race([this.lost, news])) ?? this.memory.takeShortage() ?? error;
   }
 
   private memoryOf(tensor: Tensor) {
@@ -422,9 +396,3 @@ function hideFeature(device: GPUDevice, hidden: GPUFeatureName): void {
   const features = new Set([...device.features].filter((feature) => feature !== hidden));
   Object.defineProperty(device, 'features', { value: features });
 }
-
-const outOfMemory = (what: string): GpuError =>
-  new GpuError(
-    'out-of-memory',
-    `${what}: the GPU has no memory left. Use a smaller batch, a shorter length or a smaller model.`,
-  );
