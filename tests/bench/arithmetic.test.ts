@@ -1,7 +1,7 @@
 /** The bench's own arithmetic: what a ratio means, what a GPU's time is, what results are called equal. */
 import { describe, expect, it } from 'vitest';
 import { attentionOperations, refuseDifferentResults, worstError } from './attention-problem';
-import { coveredMs } from './gpu-watch';
+import { coveredMs, encoderSpans } from './gpu-watch';
 import { recordsOf } from './report';
 
 const where = { adapter: 'none', date: '2026-11-24' };
@@ -25,6 +25,21 @@ describe('a record', () => {
 
   it('is made of no figure that is missing', () => {
     expect(recordsOf('x', 'tokens/s', new Map([['peer', 6]]), where)).toEqual([]);
+  });
+});
+
+describe('time in command buffers', () => {
+  it('goes from the first pass of each to its last, and not from one to the next', () => {
+    const [first, second] = [{}, {}];
+    const spans = encoderSpans([
+      { encoder: first, span: [1n, 2n] },
+      { encoder: second, span: [9n, 10n] },
+      { encoder: first, span: [4n, 6n] },
+    ]);
+    expect(spans).toEqual([
+      [1n, 6n],
+      [9n, 10n],
+    ]);
   });
 });
 

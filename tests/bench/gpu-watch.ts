@@ -1,19 +1,25 @@
 /**
  * Watches WebGPU's own classes, so that ours and the peers are counted by the same calls: buffers that live, dispatches,
- * command buffers, and the time that compute passes take by the device's clock. Knows no contender.
+ * command buffers, and by the device's clock the time from the first compute pass to the last of each command buffer:
+ * what is copied between two passes is the GPU's work too. Knows no contender.
  */
 import { textureBytes } from '../gpu/texture-bytes';
 
 /** What one piece of work asked of the GPU. */
 export interface GpuWork {
   readonly wallMs: number;
-  /** In compute passes, by timestamps; undefined where the device has none or a pass brings its own. */
+  /** In command buffers, by timestamps of their passes; undefined where the device has none or a pass brings its own. */
   readonly passMs: number | undefined;
   readonly dispatches: number;
   readonly commandBuffers: number;
 }
 
 type Span = readonly [begin: bigint, end: bigint];
+
+interface TimedPass {
+  readonly encoder: object;
+  readonly span: Span;
+}
 
 /** WebGPU allows 4096 queries a set. */
 const QUERIES = 4096;
@@ -25,7 +31,8 @@ const RESOLVE_USAGE = 0x200 | 0x4;
 interface Queries {
   readonly device: GPUDevice;
   readonly set: GPUQuerySet;
-  count: number;
+  /** Of each pass: two queries. */
+  readonly encoders: GPUCommandEncoder[];
 }
 
 export class GpuWatch {
@@ -72,9 +79,9 @@ export class GpuWatch {
     }
     const wallMs = performance.now() - start;
     const { dispatches, commandBuffers, untimed } = this;
-    const spans: Span[] = [];
-    for (const each of queries) spans.push(...(await readSpans(each)));
-    const passMs = untimed > 0 || spans.length === 0 ? undefined : coveredMs(spans);
+    const passes: TimedPass[] = [];
+    for (const each of queries) passes.push(...(await readPasses(each)));
+    const passMs = untimed > 0 || passes.length === 0 ? undefined : coveredMs(encoderSpans(passes));
     return { wallMs, passMs, dispatches, commandBuffers };
   }
 
@@ -115,7 +122,9 @@ export class GpuWatch {
     });
     around(GPUCommandEncoder.prototype, 'beginComputePass', (begin, [descriptor], encoder) => {
       if (!this.queries) return begin(descriptor);
-      const writes = descriptor?.timestampWrites ? undefined : this.reserve(devices.get(encoder));
+      const writes = descriptor?.timestampWrites
+        ? undefined
+        : this.reserve(encoder, devices.get(encoder));
       if (!writes) this.untimed++;
       return begin(writes ? { ...descriptor, timestampWrites: writes } : descriptor);
     });
@@ -138,22 +147,38 @@ export class GpuWatch {
     });
   }
 
-  private reserve(device: GPUDevice | undefined): GPUComputePassTimestampWrites | undefined {
+  private reserve(
+    encoder: GPUCommandEncoder,
+    device: GPUDevice | undefined,
+  ): GPUComputePassTimestampWrites | undefined {
     if (!device?.features.has('timestamp-query')) return undefined;
     const { queries = [] } = this;
-    let found = queries.find((each) => each.device === device && each.count < QUERIES);
+    let found = queries.find(
+      (each) => each.device === device && 2 * each.encoders.length < QUERIES,
+    );
     if (!found) {
       const set = device.createQuerySet({ type: 'timestamp', count: QUERIES });
-      found = { device, set, count: 0 };
+      found = { device, set, encoders: [] };
       queries.push(found);
     }
-    found.count += 2;
+    const index = 2 * found.encoders.length;
+    found.encoders.push(encoder);
     return {
       querySet: found.set,
-      beginningOfPassWriteIndex: found.count - 2,
-      endOfPassWriteIndex: found.count - 1,
+      beginningOfPassWriteIndex: index,
+      endOfPassWriteIndex: index + 1,
     };
   }
+}
+
+/** From the first pass to the last of each command buffer. */
+export function encoderSpans(passes: readonly TimedPass[]): Span[] {
+  const spans = new Map<object, Span>();
+  for (const { encoder, span } of passes) {
+    const [begin, end] = spans.get(encoder) ?? span;
+    spans.set(encoder, [span[0] < begin ? span[0] : begin, span[1] > end ? span[1] : end]);
+  }
+  return [...spans.values()];
 }
 
 /** Milliseconds that lie in at least one span of nanoseconds. */
@@ -170,7 +195,8 @@ export function coveredMs(spans: readonly Span[]): number {
   return Number(covered) / 1e6;
 }
 
-async function readSpans({ device, set, count }: Queries): Promise<Span[]> {
+async function readPasses({ device, set, encoders }: Queries): Promise<TimedPass[]> {
+  const count = 2 * encoders.length;
   const size = count * TIMESTAMP_BYTES;
   const resolved = device.createBuffer({ size, usage: RESOLVE_USAGE });
   const staging = device.createBuffer({ size, usage: READ_USAGE });
@@ -183,7 +209,10 @@ async function readSpans({ device, set, count }: Queries): Promise<Span[]> {
   staging.destroy();
   resolved.destroy();
   set.destroy();
-  return Array.from({ length: count / 2 }, (_, index) => [times[2 * index], times[2 * index + 1]]);
+  return encoders.map((encoder, index) => ({
+    encoder,
+    span: [times[2 * index], times[2 * index + 1]],
+  }));
 }
 
 /** Replaces a method by one that is given the method it replaces, bound to its object. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Plan } from '$lib/gpu';
 import {
   Arena,
   image,
@@ -8,9 +9,11 @@ import {
   update,
   write,
   type Gpu,
+  type Tensor,
 } from '$lib/gpu';
 import { assignSlots } from '$lib/gpu/arena';
 import { requestTestGpu } from '../dawn';
+import { limitMemory } from './scarce-memory';
 
 const TWICE = `
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -53,7 +56,7 @@ describe('plan', () => {
   };
 
   it('runs dispatches in order, reuses slots and returns to the baseline', async () => {
-    const baseline = gpu.liveBufferCount;
+    const baseline = gpu.liveCount;
     const x = gpu.createTensor(
       'x',
       [101],
@@ -75,7 +78,7 @@ describe('plan', () => {
     built.dispose();
     arena.dispose();
     gpu.destroyTensor(x);
-    expect(gpu.liveBufferCount).toBe(baseline);
+    expect(gpu.liveCount).toBe(baseline);
   });
 
   it('leaves out what nobody reads when asked to, and nothing else', async () => {
@@ -102,9 +105,8 @@ describe('plan', () => {
     arena.dispose();
   });
 
-  it('shows a tensor of the plan, or a part of it, in an image that its dispatches share', async (context) => {
-    if (!gpu.features.images) context.skip('WGSL has no images to read here');
-    const baseline = [gpu.liveBufferCount, gpu.liveBytes];
+  it('shows a tensor of the plan, or a part of it, in an image that its dispatches share', async () => {
+    const baseline = [gpu.liveCount, gpu.liveBytes];
     // One row of the image, and a part of the next.
     const n = 2 ** IMAGE_WIDTH_BITS * 4 + 400;
     const values = Float32Array.from({ length: n }, (_, i) => i);
@@ -125,20 +127,68 @@ describe('plan', () => {
       return { plan, out };
     };
     const arena = new Arena(gpu, 'arena');
-    for (const first of [0, 8, n - 8]) {
+    const rowBytes = 16 * 2 ** IMAGE_WIDTH_BITS;
+    const built: { plan: Plan; out: Tensor; first: number }[] = [];
+    // The first image is too short for the second plan, which makes another; the third finds that, and both slots.
+    for (const [first, arenaBytes] of [
+      [n - 8, 4 * n + 32 + rowBytes],
+      [0, 8 * n + 32 + 3 * rowBytes],
+      [8, 8 * n + 32 + 3 * rowBytes],
+    ]) {
       const { plan, out } = record(`from ${first}`, first);
-      const predicted = plan.predictBytes();
-      const built = await plan.build(arena);
-      if (first === 0) expect(arena.sizeBytes).toBe(predicted);
-      expect(arena.sizeBytes).toBe(2 * 4 * n + 2 * 16 * 2 ** IMAGE_WIDTH_BITS);
-      await built.run();
+      const rows = first === n - 8 ? 1 : 2;
+      expect(plan.predictBytes()).toBe(4 * n + 4 * (n - first) + rows * rowBytes);
+      built.push({ plan: await plan.build(arena), out, first });
+      expect(arena.sizeBytes, `${first}`).toBe(arenaBytes);
+    }
+    for (const { plan, out, first } of [...built, built[0]]) {
+      await plan.run();
       const expected = values.subarray(first).map((value) => 2 * value);
       expect(await gpu.readFloats(out)).toEqual(expected);
-      built.dispose();
     }
+    for (const { plan } of built) plan.dispose();
     arena.dispose();
     gpu.destroyTensor(x);
-    expect([gpu.liveBufferCount, gpu.liveBytes]).toEqual(baseline);
+    expect([gpu.liveCount, gpu.liveBytes]).toEqual(baseline);
+  });
+
+  it('an image that finds no memory is told of, and leaves nothing behind', async () => {
+    const scarce = await requestTestGpu();
+    const x = scarce.createTensor('x', [64]);
+    const out = scarce.createTensor('out', [64]);
+    const baseline = [scarce.liveCount, scarce.liveBytes];
+    limitMemory(scarce.device, 16 * 2 ** IMAGE_WIDTH_BITS - 1);
+    const plan = new PlanBuilder(scarce, 'scarce');
+    plan.dispatch({
+      label: '/from-image',
+      kernel: { name: 'from-image', wgsl: FROM_IMAGE },
+      bindings: [image(x), write(out)],
+      grid: [1],
+    });
+    const arena = new Arena(scarce, 'arena');
+    await expect(plan.build(arena)).rejects.toMatchObject({ code: 'out-of-memory' });
+    arena.dispose();
+    expect([scarce.liveCount, scarce.liveBytes]).toEqual(baseline);
+    scarce.dispose();
+  });
+
+  it('refuses an image of parts of texels, or taller than the device allows', () => {
+    const plan = new PlanBuilder(gpu, 'refused');
+    const use = (sizeBytes: number, start = 0) =>
+      plan.dispatch({
+        label: '/from-image',
+        kernel: { name: 'from-image', wgsl: FROM_IMAGE },
+        bindings: [
+          image(plan.tensor('x', [400]), { start, sizeBytes }),
+          write(plan.tensor('y', [4])),
+        ],
+        grid: [1],
+      });
+    const tallest = gpu.device.limits.maxTextureDimension2D * 16 * 2 ** IMAGE_WIDTH_BITS;
+    use(tallest, 16);
+    expect(() => use(404)).toThrow(/404 bytes from 0 on, both must be multiples of 16/);
+    expect(() => use(400, 4)).toThrow(/400 bytes from 4 on/);
+    expect(() => use(tallest + 16)).toThrow(/image of 8193 rows, this GPU allows 8192/);
   });
 
   it('refuses to read what nothing wrote, by name', async () => {

@@ -135,6 +135,7 @@ describe('matmul with fp16', () => {
         device: { limits, adapterInfo },
         granted: new Set(features),
         adapterName: 'an old card',
+        features: { images: false },
       } as unknown as Gpu);
     const on = (device: Gpu, fp16: boolean) =>
       matmul(new PlanBuilder(device, 'refused'), {

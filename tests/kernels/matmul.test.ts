@@ -281,12 +281,12 @@ describe('matmul', () => {
       free();
     };
     await run(20, 30, 40);
-    const baseline = gpu.liveBufferCount;
+    const baseline = gpu.liveCount;
     compile.mockClear();
     await run(21, 37, 43);
     await run(100, 4, 65);
     expect(compile).not.toHaveBeenCalled();
-    expect(gpu.liveBufferCount).toBe(baseline);
+    expect(gpu.liveCount).toBe(baseline);
     compile.mockRestore();
   });
 

@@ -149,7 +149,7 @@ describe('evaluation in a run', () => {
   });
 
   it('needs rows, and says so; gives its memory back', async () => {
-    const baseline = gpu.liveBufferCount;
+    const baseline = gpu.liveCount;
     const create = (changes: Partial<TrainingArguments>, evalRows = EVAL_ROWS) =>
       Trainer.create({ ...inputOf(changes, evalRows), peft: LORA });
     await expect(create({ eval_strategy: 'epoch' }, [])).rejects.toMatchObject({
@@ -163,6 +163,6 @@ describe('evaluation in a run', () => {
     (await create({ eval_strategy: 'epoch' })).dispose();
     (await create({ eval_strategy: 'no' }, [])).dispose();
     await gpu.idle();
-    expect(gpu.liveBufferCount).toBe(baseline);
+    expect(gpu.liveCount).toBe(baseline);
   });
 });

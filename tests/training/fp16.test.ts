@@ -60,6 +60,7 @@ describe('fp16', () => {
           device: { limits, adapterInfo },
           granted: new Set(features),
           adapterName: 'an old card',
+          features: { images: false },
         } as unknown as Gpu,
       });
     expect((await predict(['shader-f16'], true)).total).toBeGreaterThan(0);

@@ -39,7 +39,7 @@ describe('training against the Trainer', () => {
     const { config } = golden;
     const initial = await openAdapterFolder(`${folder}/init-adapter`, config);
     const expected = readJson<{ steps: ExpectedStep[] }>(`training/${name}/expected.json`).steps;
-    const baseline = gpu.liveBufferCount;
+    const baseline = gpu.liveCount;
     const weights = await ModelWeights.upload(gpu, config, golden.checkpoint.source);
     const trainer = await Trainer.create({
       gpu,
@@ -76,6 +76,6 @@ describe('training against the Trainer', () => {
     trainer.dispose();
     weights.dispose();
     await gpu.idle();
-    expect(gpu.liveBufferCount).toBe(baseline);
+    expect(gpu.liveCount).toBe(baseline);
   });
 });

@@ -152,7 +152,7 @@ describe('8-bit moments', () => {
       trainer.dispose();
     }
     await gpu.idle();
-    const baseline = gpu.liveBufferCount;
+    const baseline = gpu.liveCount;
     for (const [made, checkpoint] of states)
       for (const optim of states.keys()) {
         const resumed = create({ optim }, checkpoint);
@@ -160,7 +160,7 @@ describe('8-bit moments', () => {
         else await expect(resumed).rejects.toMatchObject({ code: 'wrong-checkpoint' });
       }
     await gpu.idle();
-    expect(gpu.liveBufferCount).toBe(baseline);
+    expect(gpu.liveCount).toBe(baseline);
   });
 
   it('change no bit where every parameter is small, but when decay comes', async () => {

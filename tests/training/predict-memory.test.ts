@@ -61,7 +61,7 @@ describe('the memory of a run', () => {
     const [name, options, batchSize, rowCount, longestRow, storage] = row;
     const { config, weights } = await open(name, storage);
     const args = { ...DEFAULT_TRAINING_ARGUMENTS, per_device_train_batch_size: batchSize };
-    const before = [gpu.liveBufferCount, gpu.liveBytes];
+    const before = [gpu.liveCount, gpu.liveBytes];
     const shared = { config, peft: lora(options), args };
     const dtypeOf = (tensor: string) => weights.get(tensor).dtype;
     const predicted = await predictMemory({
@@ -69,7 +69,7 @@ describe('the memory of a run', () => {
       trained: { count: rowCount, longest: longestRow },
       ...{ dtypeOf, gpu },
     });
-    expect([gpu.liveBufferCount, gpu.liveBytes]).toEqual(before);
+    expect([gpu.liveCount, gpu.liveBytes]).toEqual(before);
     const rows = rowsOf(rowCount, longestRow);
     const trainer = await Trainer.create({ ...shared, gpu, weights, rows });
     expect(predicted.total).toBe(gpu.liveBytes);

@@ -95,7 +95,7 @@ describe('a run of', () => {
     async (_, settings) => {
       const peft = readPeftConfig(settings, 'test');
       await gpu.idle();
-      const baseline = gpu.liveBufferCount;
+      const baseline = gpu.liveCount;
       const whole = await create(peft);
       await whole.run();
       const expected = digests(await filesOf(whole, peft));
@@ -119,7 +119,7 @@ describe('a run of', () => {
         second.dispose();
       }
       await gpu.idle();
-      expect(gpu.liveBufferCount).toBe(baseline);
+      expect(gpu.liveCount).toBe(baseline);
     },
   );
 

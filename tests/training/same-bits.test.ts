@@ -101,7 +101,7 @@ describe('a run', () => {
 
   it('leaves no GPU buffer behind after it ends, is cancelled, or fails to start', async () => {
     await gpu.idle();
-    const baseline = gpu.liveBufferCount;
+    const baseline = gpu.liveCount;
     const finished = await create();
     await finished.run();
     finished.dispose();
@@ -114,7 +114,7 @@ describe('a run', () => {
       create({ ...checkpoint, moments: { m: checkpoint.values, v: checkpoint.values } }),
     ).rejects.toMatchObject({ code: 'wrong-checkpoint' });
     await gpu.idle();
-    expect(gpu.liveBufferCount).toBe(baseline);
+    expect(gpu.liveCount).toBe(baseline);
   });
 
   it('waits at its gate between steps, and writes checkpoints when they are due', async () => {

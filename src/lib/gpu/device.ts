@@ -161,8 +161,8 @@ export class Gpu {
     );
   }
 
-  /** Images count too. */
-  get liveBufferCount(): number {
+  /** Buffers and images that live. */
+  get liveCount(): number {
     return this.memory.count;
   }
 

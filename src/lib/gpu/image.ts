@@ -38,7 +38,7 @@ export function wholeRange({ sizeBytes }: Tensor): ByteRange {
 }
 
 /** What brings the range into the texture: its full rows at once, then what is left. */
-export function imageCopies(
+function imageCopies(
   { buffer, offset }: GpuMemory,
   { start, sizeBytes }: ByteRange,
   texture: GPUTexture,
@@ -54,4 +54,30 @@ export function imageCopies(
     ...(rows > 0 ? [copy(0, IMAGE_WIDTH, rows)] : []),
     ...(rest > 0 ? [copy(rows, rest, 1)] : []),
   ];
+}
+
+/** The images of a plan, as its dispatches come one after another: what one shows already is not copied again. */
+export class PlanImages {
+  private readonly shown: ({ memory: GpuMemory; range: ByteRange } | undefined)[] = [];
+
+  constructor(private readonly textures: readonly GPUTexture[]) {}
+
+  /** @returns the image, and the copies that it needs to show the range */
+  show(index: number, memory: GpuMemory, range: ByteRange) {
+    const texture = this.textures[index];
+    const before = this.shown[index];
+    this.shown[index] = { memory, range };
+    const isShown =
+      before?.memory.buffer === memory.buffer &&
+      before.memory.offset + before.range.start === memory.offset + range.start &&
+      before.range.sizeBytes === range.sizeBytes;
+    return { texture, copies: isShown ? [] : imageCopies(memory, range, texture) };
+  }
+
+  /** A dispatch has written there. */
+  forget(buffer: GPUBuffer): void {
+    this.shown.forEach((each, index) => {
+      if (each?.memory.buffer === buffer) this.shown[index] = undefined;
+    });
+  }
 }

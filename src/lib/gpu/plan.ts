@@ -7,8 +7,9 @@ import { BUFFER_USAGE, type Gpu } from './device';
 import { GpuError } from './errors';
 import {
   imageBytes,
-  imageCopies,
   imageHeight,
+  PlanImages,
+  TEXEL_BYTES,
   wholeRange,
   type ByteRange,
   type ImageCopy,
@@ -99,6 +100,7 @@ export class PlanBuilder {
           'limit',
           `${dispatch.label} (${dispatch.kernel.name}) asks for a grid of ${dispatch.grid}, 1 to ${limits.maxComputeWorkgroupsPerDimension} a dimension are allowed.`,
         );
+    for (const each of dispatch.bindings) if (each.access === 'image') this.checkImage(each);
     for (const { tensor } of dispatch.bindings)
       if (tensor.sizeBytes > limits.maxStorageBufferBindingSize)
         throw new GpuError(
@@ -113,6 +115,21 @@ export class PlanBuilder {
         hasUniforms: dispatch.uniforms !== undefined,
       },
     });
+  }
+
+  private checkImage({ tensor, range = wholeRange(tensor) }: Binding): void {
+    const { start, sizeBytes } = range;
+    if (start % TEXEL_BYTES !== 0 || sizeBytes % TEXEL_BYTES !== 0)
+      throw new GpuError(
+        'plan',
+        `${tensor.label}: an image was asked for of ${sizeBytes} bytes from ${start} on, both must be multiples of ${TEXEL_BYTES}.`,
+      );
+    const allowed = this.gpu.device.limits.maxTextureDimension2D;
+    if (imageHeight(sizeBytes) > allowed)
+      throw new GpuError(
+        'limit',
+        `${tensor.label} is an image of ${imageHeight(sizeBytes)} rows, this GPU allows ${allowed}.`,
+      );
   }
 
   get dispatchCount(): number {
@@ -160,7 +177,7 @@ export class PlanBuilder {
     try {
       return await this.gpu.checked(`${this.label}: preparing`, () => {
         const buffers = arena.acquire(slots.sizes);
-        const images = arena.acquireImages(this.imageHeights());
+        const images = new PlanImages(arena.acquireImages(this.imageHeights()));
         for (const [tensor, slot] of slots.slotOf)
           (tensor as PlanTensor).memory = { buffer: buffers[slot], offset: 0 };
         uniforms = this.createUniforms();
@@ -236,20 +253,20 @@ export class PlanBuilder {
   private prepare(
     dispatch: Dispatch,
     pipeline: Pipeline,
-    images: readonly GPUTexture[],
+    images: PlanImages,
     uniforms: PlanUniforms | undefined,
     index: number,
   ): Step {
     const copies: ImageCopy[] = [];
-    const free = [...images];
+    let imageIndex = 0;
     const entries: GPUBindGroupEntry[] = dispatch.bindings.map(
       ({ tensor, access, range }, binding) => {
         const memory = tensor.memory;
         if (!memory) throw new GpuError('plan', `${tensor.label} has no memory.`);
         if (access === 'image') {
-          const texture = free.shift()!;
-          copies.push(...imageCopies(memory, range ?? wholeRange(tensor), texture));
-          return { binding, resource: texture.createView() };
+          const shown = images.show(imageIndex++, memory, range ?? wholeRange(tensor));
+          copies.push(...shown.copies);
+          return { binding, resource: shown.texture.createView() };
         }
         const { buffer, offset } = memory;
         return { binding, resource: { buffer, offset, size: Math.max(4, tensor.sizeBytes) } };
@@ -264,6 +281,8 @@ export class PlanBuilder {
           size: uniforms.sizes[index],
         },
       });
+    for (const { tensor, access } of dispatch.bindings)
+      if (isWritten(access) && tensor.memory) images.forget(tensor.memory.buffer);
     return {
       label: dispatch.label,
       pipeline: pipeline.compute,

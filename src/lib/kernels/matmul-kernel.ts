@@ -3,7 +3,7 @@
  * sides. Knows no tensors, only sizes and strides.
  */
 import { matmulImages } from './matmul-images';
-import { matmulLoads, storesQuads, type Product, type Strides } from './matmul-loads';
+import { matmulLoads, storesQuads, type Loads, type Product, type Strides } from './matmul-loads';
 import IMAGE from './matmul-image.wgsl?raw';
 import QUAD from './matmul-quad.wgsl?raw';
 import REGISTER from './matmul-register.wgsl?raw';
@@ -44,34 +44,23 @@ export interface MatmulOperands {
   readonly maxImageHeight: number;
 }
 
-/** Of `image`, where the layouts do not allow it, the kernel of `subgroup`. */
+/** Of `image`, where images do not pay or do not fit (matmul-images.ts), the kernel of `subgroup`. */
 export function matmulKernel(
   variant: MatmulVariant,
   product: Product,
   operands: MatmulOperands,
 ): MatmulKernel {
-  const { bType, biasType, aOffset, outStrides, outOffset, fp16 } = operands;
+  const { bType, aOffset, maxImageHeight, fp16 } = operands;
   const { M, N } = product;
+  if (variant === 'image') {
+    const images = matmulImages(product, aOffset, bType, maxImageHeight);
+    if (!images) return matmulKernel('subgroup', product, operands);
+    return { ...subgroupKernel('image', IMAGE, product, operands, images), areImages: true };
+  }
   const loads = matmulLoads(product, aOffset, LANES[variant]);
-  const isQuads = storesQuads(N, outStrides, outOffset);
-  const store = isQuads ? STORE_QUADS : STORE_ANY;
-  const types = weightPrelude(bType) + biasPrelude(biasType) + SIZES;
-  const prelude = types + loads.wgsl + store;
-  const name = (idea: string, { name: layout } = loads) =>
-    `matmul-${idea}-${layout}-${isQuads ? 'quads' : 'any'}-${bType}`;
+  if (variant === 'subgroup') return subgroupKernel('subgroup', SUBGROUP, product, operands, loads);
+  const { name, prelude } = kernelParts(product, operands, loads);
   switch (variant) {
-    case 'image': {
-      const images = matmulImages(product, aOffset, bType, operands.maxImageHeight);
-      if (!images) return matmulKernel('subgroup', product, operands);
-      const rows = subgroupRows(product);
-      return {
-        name: name(`image-${rows}`, images),
-        wgsl: `enable subgroups;\nconst OCTETS = ${rows / 8}u;\n${types}${images.wgsl}${store}${IMAGE}`,
-        tile: { rows, columns: SUBGROUP_COLUMNS },
-        block: { rows, columns: 4 },
-        areImages: true,
-      };
-    }
     case 'tiled': {
       const [x, y] = N <= 16 ? [4, 16] : M <= 16 ? [32, 2] : [16, 8];
       return {
@@ -80,15 +69,6 @@ export function matmulKernel(
         constants: { THREADS_X: x, THREADS_Y: y },
         tile: { rows: 8 * y, columns: 4 * x },
         block: { rows: 8, columns: 4 },
-      };
-    }
-    case 'subgroup': {
-      const rows = subgroupRows(product);
-      return {
-        name: name(`subgroup-${rows}`),
-        wgsl: `enable subgroups;\nconst OCTETS = ${rows / 8}u;\n${prelude}${SUBGROUP}`,
-        tile: { rows, columns: SUBGROUP_COLUMNS },
-        block: { rows, columns: 4 },
       };
     }
     case 'quad':
@@ -109,6 +89,37 @@ export function matmulKernel(
       };
     }
   }
+}
+
+/** What stands before a variant's text, and how the kernel is called. */
+function kernelParts(
+  { N }: Product,
+  { bType, biasType, outStrides, outOffset }: MatmulOperands,
+  loads: Loads,
+) {
+  const isQuads = storesQuads(N, outStrides, outOffset);
+  const types = weightPrelude(bType) + biasPrelude(biasType) + SIZES;
+  return {
+    prelude: types + loads.wgsl + (isQuads ? STORE_QUADS : STORE_ANY),
+    name: (idea: string) => `matmul-${idea}-${loads.name}-${isQuads ? 'quads' : 'any'}-${bType}`,
+  };
+}
+
+function subgroupKernel(
+  idea: string,
+  wgsl: string,
+  product: Product,
+  operands: MatmulOperands,
+  loads: Loads,
+): MatmulKernel {
+  const { name, prelude } = kernelParts(product, operands, loads);
+  const rows = subgroupRows(product);
+  return {
+    name: name(`${idea}-${rows}`),
+    wgsl: `enable subgroups;\nconst OCTETS = ${rows / 8}u;\n${prelude}${wgsl}`,
+    tile: { rows, columns: SUBGROUP_COLUMNS },
+    block: { rows, columns: 4 },
+  };
 }
 
 /** Over how many lanes the rows of `a` are spread. */

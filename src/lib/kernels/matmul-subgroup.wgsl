@@ -5,7 +5,7 @@
 //
 // For CPU adapters with subgroups of 8 (lavapipe). What decides there, seen in the code that LLVM makes:
 // - a load is done lane by lane at 8 instructions an element, and four that lie together take half of what four
-//   apart do: so quads, and tiles as tall as their compilation time allows;
+//   apart do: so quads, and tiles of 32 rows, beyond which longer code costs what fewer loads save;
 // - a variable changed in a loop is blended with its old value at the end of the turn, at 3 cycles: so four
 //   steps a turn, and sums in an array, which is changed in place. As variables they were held twice.
 // Each sum runs over k in ascending order, as in every variant: the bits are the same.

@@ -7,7 +7,7 @@ import { subgroupLanes } from './subgroup-lanes';
 
 /**
  * Named by idea: `tiled` for real GPUs; for adapters that run on a CPU `register`, `quad` where subgroups have 4 lanes,
- * `subgroup` where they have 8, and `image`, which is the same with operands in images wherever their layout allows.
+ * `subgroup` where they have 8, and `image`, the same with operands in images wherever that pays (matmul-images.ts).
  */
 export type MatmulVariant = 'register' | 'quad' | 'subgroup' | 'image' | 'tiled';
 

@@ -1,7 +1,8 @@
 /**
  * Matrix products: out = alpha * op(a) @ op(b) [+ bias] [+ out]. The one entry for every dense product;
  * it checks shapes, picks a variant and splits K where a product would leave the GPU idle.
- * Knows nothing of layers. Sizes go through uniforms, so a new shape compiles nothing.
+ * Knows nothing of layers. Sizes go through uniforms: a new shape compiles nothing
+ * where it runs the same kernel.
  */
 import { BYTES_PER_ELEMENT, image, read, type PlanBuilder, type Tensor } from '../gpu';
 import { checkMatmul } from './matmul-checks';
@@ -11,7 +12,7 @@ import { betterSwapped, matmulKernel, swapped } from './matmul-kernel';
 import type { Product } from './matmul-loads';
 import { matmulForm, matmulVariantOf, type MatmulVariant } from './matmul-variant';
 
-/** A number of rows that is known only when the plan runs; rows after it cost almost nothing. */
+/** A number of rows that is known only when the plan runs; rows after it cost no more than a copy of them. */
 export interface MatmulRows {
   /** Rows that the grid covers: M of this product. `a` and `out` may hold more. */
   readonly total: number;
@@ -145,11 +146,9 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
   const { name, wgsl, constants, tile, block, threadsX, areImages } = kernel;
   const leftRange = {
     start: aOffset * BYTES_PER_ELEMENT.f32,
-    sizeBytes: M * K * BYTES_PER_ELEMENT.f32,
+    sizeBytes: product.M * K * BYTES_PER_ELEMENT.f32,
   };
-  const operands = areImages
-    ? [image(left, swap ? undefined : leftRange), image(right)]
-    : [read(left), read(right)];
+  const operands = areImages ? [image(left, leftRange), image(right)] : [read(left), read(right)];
   plan.dispatch({
     label,
     kernel: { name, wgsl, constants },
