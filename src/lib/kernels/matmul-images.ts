@@ -21,6 +21,14 @@ const TEXEL_OF_A = TEXEL_BYTES / BYTES_PER_ELEMENT.f32;
 const LEFT = { k: LEFT_ALONG_K, rows: LEFT_ALONG_ROWS };
 const RIGHT = { k: RIGHT_ALONG_K, columns: RIGHT_ALONG_COLUMNS };
 
+export interface ImageLoads extends Loads {
+  /**
+   * Workgroups go down the rows of `out` before the next columns: of a right matrix along its columns a tile loads short
+   * pieces that lie far apart, which no processor foresees, so that it is best used again while it is at hand.
+   */
+  readonly rowsFirst: boolean;
+}
+
 /**
  * The texts before matmul-image.wgsl; undefined where copies would not pay, a texel would not hold elements that are
  * used together, or an operand is taller than an image may be.
@@ -31,7 +39,7 @@ export function matmulImages(
   aOffset: number,
   bType: WeightDType,
   maxHeight: number,
-): Loads | undefined {
+): ImageLoads | undefined {
   const bytes = BYTES_PER_ELEMENT[bType];
   const fit = [M * K * BYTES_PER_ELEMENT.f32, K * N * bytes].every(
     (size) => imageHeight(size) <= maxHeight,
@@ -42,10 +50,12 @@ export function matmulImages(
   const right = b.row === 1 ? 'k' : b.row % (TEXEL_BYTES / bytes) === 0 ? 'columns' : undefined;
   if (!left || !right) return undefined;
   if (right === 'columns' && Math.min(M, N) <= THIN) return undefined;
+  const rowsFirst = right === 'columns';
   return {
+    rowsFirst,
     name: `${left}-${right}`,
     wgsl: [
-      `const IMAGE_WIDTH_BITS = ${IMAGE_WIDTH_BITS}u;\n`,
+      `const IMAGE_WIDTH_BITS = ${IMAGE_WIDTH_BITS}u;\nconst ROWS_FIRST = ${rowsFirst};\n`,
       TEXELS,
       bType === 'f32' ? IMAGE_F32 : IMAGE_16_BITS,
       LEFT[left],

@@ -29,6 +29,8 @@ export interface MatmulKernel {
   readonly threadsX?: number;
   /** Both operands are bound as images, of which the left begins with the first element that takes part. */
   readonly areImages?: boolean;
+  /** The first dimension of the grid counts tiles of rows, the second tiles of columns. */
+  readonly rowsFirst?: boolean;
 }
 
 export interface MatmulOperands {
@@ -55,7 +57,8 @@ export function matmulKernel(
   if (variant === 'image') {
     const images = matmulImages(product, aOffset, bType, maxImageHeight);
     if (!images) return matmulKernel('subgroup', product, operands);
-    return { ...subgroupKernel('image', IMAGE, product, operands, images), areImages: true };
+    const kernel = subgroupKernel('image', IMAGE, product, operands, images);
+    return { ...kernel, areImages: true, rowsFirst: images.rowsFirst };
   }
   const loads = matmulLoads(product, aOffset, LANES[variant]);
   if (variant === 'subgroup') return subgroupKernel('subgroup', SUBGROUP, product, operands, loads);

@@ -143,12 +143,14 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
     fp16,
     maxImageHeight: plan.gpu.device.limits.maxTextureDimension2D,
   });
-  const { name, wgsl, constants, tile, block, threadsX, areImages } = kernel;
+  const { name, wgsl, constants, tile, block, threadsX, areImages, rowsFirst } = kernel;
   const leftRange = {
     start: aOffset * BYTES_PER_ELEMENT.f32,
     sizeBytes: product.M * K * BYTES_PER_ELEMENT.f32,
   };
   const operands = areImages ? [image(left, leftRange), image(right)] : [read(left), read(right)];
+  const across = Math.ceil(product.N / tile.columns);
+  const down = Math.ceil(product.M / tile.rows);
   plan.dispatch({
     label,
     kernel: { name, wgsl, constants },
@@ -175,7 +177,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       QUAD_COLUMNS,
       threadsX ?? 1,
     ],
-    grid: [Math.ceil(product.N / tile.columns), Math.ceil(product.M / tile.rows), planes],
+    grid: rowsFirst ? [down, across, planes] : [across, down, planes],
   });
   if (isSplit)
     reducePlanes(plan, `${label}/reduce`, { planes: target, M: product.M, N: product.N }, finish);
