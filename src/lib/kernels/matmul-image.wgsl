@@ -1,7 +1,8 @@
 // Matrix product in one subgroup of 8 lanes, of operands that lie in images: 8 * OCTETS rows by 32 columns of `out` a
 // workgroup, 8 steps of k a turn (K a multiple of 8). Each lane loads four columns of `b` and its part of each octet
 // of `a`; elements of `a` go round by shuffles.
-// Before this text: OCTETS (1 or 4), ROWS_FIRST (matmul-images.ts), matmul-image-texels.wgsl, the text of b's type, a left and a right text.
+// Before this text: OCTETS (1 or 4), ROWS_FIRST (matmul-images.ts), matmul-image-texels.wgsl, the text of the type of
+// `b`, a left and a right text.
 //
 // For CPU adapters with subgroups of 8 (lavapipe). What decides there, seen in the code that LLVM makes:
 // - a texel takes 55 instructions for all lanes; four words of a storage buffer take some 300, since there every element
