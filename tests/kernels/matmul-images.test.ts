@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Arena, PlanBuilder, type DType, type Gpu, type Tensor } from '$lib/gpu';
 import { matmul, type MatmulArgs } from '$lib/kernels/matmul';
-import { matmulImages } from '$lib/kernels/matmul-images';
+import { bandTiles, matmulImages } from '$lib/kernels/matmul-images';
 import type { Product } from '$lib/kernels/matmul-loads';
 import {
   availableMatmulVariants,
@@ -219,5 +219,14 @@ describe('which products go through images', () => {
     expect(layout(tall, 0, 'f32', 1024)).toBe('k-k');
     expect(layout(tall, 0, 'f32', 1023)).toBeUndefined();
     expect(layout(tall, 0, 'bf16', 512)).toBe('k-k');
+  });
+
+  it('tiles of rows go in even bands of at most 512 KB of a', () => {
+    expect(bandTiles(512, 32, 16)).toBe(8);
+    expect(bandTiles(512, 32, 17)).toBe(6);
+    expect(bandTiles(512, 32, 3)).toBe(3);
+    expect(bandTiles(1536, 32, 32)).toBe(2);
+    expect(bandTiles(49152, 32, 32)).toBe(1);
+    expect(bandTiles(8, 8, 1)).toBe(1);
   });
 });

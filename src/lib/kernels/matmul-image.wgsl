@@ -1,8 +1,8 @@
 // Matrix product in one subgroup of 8 lanes, of operands that lie in images: 8 * OCTETS rows by 32 columns of `out` a
 // workgroup, 8 steps of k a turn (K a multiple of 8). Each lane loads four columns of `b` and its part of each octet
 // of `a`; elements of `a` go round by shuffles.
-// Before this text: OCTETS (1 or 4), ROWS_FIRST (matmul-images.ts), matmul-image-texels.wgsl, the text of the type of
-// `b`, a left and a right text.
+// Before this text: OCTETS (1 or 4), matmul-image-texels.wgsl, the text of the type of `b`, a left and a right text.
+// The grid is [tiles of rows in a band, tiles of columns times bands, parts of K].
 //
 // For CPU adapters with subgroups of 8 (lavapipe). What decides there, seen in the code that LLVM makes:
 // - a texel takes 55 instructions for all lanes; four words of a storage buffer take some 300, since there every element
@@ -20,12 +20,13 @@ fn addRow(row: u32, low: vec4<f32>, high: vec4<f32>, right: EightSteps) {
 @compute @workgroup_size(8)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let rows = liveRows();
-  let tile = select(group.xy, group.yx, ROWS_FIRST);
-  let m = tile.y * 8u * OCTETS;
-  let n = tile.x * 32u + lane * 4u;
+  let across = (sizes.N + 31u) / 32u;
+  let m = (group.y / across * groups.x + group.x) * 8u * OCTETS;
+  let n = group.y % across * 32u + lane * 4u;
   if (m >= rows) {
     return;
   }

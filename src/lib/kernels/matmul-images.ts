@@ -14,20 +14,14 @@ import type { WeightDType } from './weight';
 const SMALLEST = 2 ** 20;
 /** Rows or columns up to which a right matrix along its columns is faster where it is: it is used once. */
 const THIN = 16;
+/** Bytes of the rows of `a` that a band of tiles takes: a processor keeps them at hand for all columns of `b`. */
+const BAND_BYTES = 2 ** 19;
 /** Steps of k a turn of matmul-image.wgsl. */
 const TURN = 8;
 const TEXEL_OF_A = TEXEL_BYTES / BYTES_PER_ELEMENT.f32;
 
 const LEFT = { k: LEFT_ALONG_K, rows: LEFT_ALONG_ROWS };
 const RIGHT = { k: RIGHT_ALONG_K, columns: RIGHT_ALONG_COLUMNS };
-
-export interface ImageLoads extends Loads {
-  /**
-   * Workgroups go down the rows of `out` before the next columns: of a right matrix along its columns a tile loads short
-   * pieces that lie far apart, which no processor foresees, so that it is best used again while it is at hand.
-   */
-  readonly rowsFirst: boolean;
-}
 
 /**
  * The texts before matmul-image.wgsl; undefined where copies would not pay, a texel would not hold elements that are
@@ -39,7 +33,7 @@ export function matmulImages(
   aOffset: number,
   bType: WeightDType,
   maxHeight: number,
-): ImageLoads | undefined {
+): Loads | undefined {
   const bytes = BYTES_PER_ELEMENT[bType];
   const fit = [M * K * BYTES_PER_ELEMENT.f32, K * N * bytes].every(
     (size) => imageHeight(size) <= maxHeight,
@@ -50,16 +44,20 @@ export function matmulImages(
   const right = b.row === 1 ? 'k' : b.row % (TEXEL_BYTES / bytes) === 0 ? 'columns' : undefined;
   if (!left || !right) return undefined;
   if (right === 'columns' && Math.min(M, N) <= THIN) return undefined;
-  const rowsFirst = right === 'columns';
   return {
-    rowsFirst,
     name: `${left}-${right}`,
     wgsl: [
-      `const IMAGE_WIDTH_BITS = ${IMAGE_WIDTH_BITS}u;\nconst ROWS_FIRST = ${rowsFirst};\n`,
+      `const IMAGE_WIDTH_BITS = ${IMAGE_WIDTH_BITS}u;\n`,
       TEXELS,
       bType === 'f32' ? IMAGE_F32 : IMAGE_16_BITS,
       LEFT[left],
       RIGHT[right],
     ].join(''),
   };
+}
+
+/** Tiles of rows that go along all columns before the next do: as many in each band. */
+export function bandTiles(K: number, tileRows: number, tiles: number): number {
+  const most = Math.max(1, Math.floor(BAND_BYTES / (tileRows * K * BYTES_PER_ELEMENT.f32)));
+  return Math.ceil(tiles / Math.ceil(tiles / most));
 }

@@ -2,7 +2,7 @@
  * Which text computes a product, over which grid: the variant's tiles, their heights, and the swap of
  * sides. Knows no tensors, only sizes and strides.
  */
-import { matmulImages } from './matmul-images';
+import { bandTiles, matmulImages } from './matmul-images';
 import { matmulLoads, storesQuads, type Loads, type Product, type Strides } from './matmul-loads';
 import IMAGE from './matmul-image.wgsl?raw';
 import QUAD from './matmul-quad.wgsl?raw';
@@ -29,8 +29,8 @@ export interface MatmulKernel {
   readonly threadsX?: number;
   /** Both operands are bound as images, of which the left begins with the first element that takes part. */
   readonly areImages?: boolean;
-  /** The first dimension of the grid counts tiles of rows, the second tiles of columns. */
-  readonly rowsFirst?: boolean;
+  /** Tiles of rows in a band where the grid is one of bands, see matmul-image.wgsl. */
+  readonly band?: number;
 }
 
 export interface MatmulOperands {
@@ -53,12 +53,13 @@ export function matmulKernel(
   operands: MatmulOperands,
 ): MatmulKernel {
   const { bType, aOffset, maxImageHeight, fp16 } = operands;
-  const { M, N } = product;
+  const { M, N, K } = product;
   if (variant === 'image') {
     const images = matmulImages(product, aOffset, bType, maxImageHeight);
     if (!images) return matmulKernel('subgroup', product, operands);
     const kernel = subgroupKernel('image', IMAGE, product, operands, images);
-    return { ...kernel, areImages: true, rowsFirst: images.rowsFirst };
+    const { rows } = kernel.tile;
+    return { ...kernel, areImages: true, band: bandTiles(K, rows, Math.ceil(M / rows)) };
   }
   const loads = matmulLoads(product, aOffset, LANES[variant]);
   if (variant === 'subgroup') return subgroupKernel('subgroup', SUBGROUP, product, operands, loads);

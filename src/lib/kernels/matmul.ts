@@ -143,7 +143,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
     fp16,
     maxImageHeight: plan.gpu.device.limits.maxTextureDimension2D,
   });
-  const { name, wgsl, constants, tile, block, threadsX, areImages, rowsFirst } = kernel;
+  const { name, wgsl, constants, tile, block, threadsX, areImages, band } = kernel;
   const leftRange = {
     start: aOffset * BYTES_PER_ELEMENT.f32,
     sizeBytes: product.M * K * BYTES_PER_ELEMENT.f32,
@@ -177,7 +177,7 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       QUAD_COLUMNS,
       threadsX ?? 1,
     ],
-    grid: rowsFirst ? [down, across, planes] : [across, down, planes],
+    grid: band ? [band, across * Math.ceil(down / band), planes] : [across, down, planes],
   });
   if (isSplit)
     reducePlanes(plan, `${label}/reduce`, { planes: target, M: product.M, N: product.N }, finish);
