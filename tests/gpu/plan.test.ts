@@ -1,19 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Plan } from '$lib/gpu';
-import {
-  Arena,
-  image,
-  IMAGE_WIDTH_BITS,
-  PlanBuilder,
-  read,
-  update,
-  write,
-  type Gpu,
-  type Tensor,
-} from '$lib/gpu';
+import { Arena, PlanBuilder, read, update, write, type Gpu } from '$lib/gpu';
 import { assignSlots } from '$lib/gpu/arena';
 import { requestTestGpu } from '../dawn';
-import { limitMemory } from './scarce-memory';
 
 const TWICE = `
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -23,17 +11,6 @@ struct Sizes { n: u32 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (id.x < sizes.n) { out[id.x] = 2.0 * x[id.x]; }
-}`;
-
-const FROM_IMAGE = `
-@group(0) @binding(0) var x: texture_storage_2d<rgba32uint, read>;
-@group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = id.x;
-  if (i < arrayLength(&out)) {
-    out[i] = textureLoad(x, vec2<u32>(i & ${2 ** IMAGE_WIDTH_BITS - 1}u, i >> ${IMAGE_WIDTH_BITS}u));
-  }
 }`;
 
 describe('plan', () => {
@@ -103,92 +80,6 @@ describe('plan', () => {
     expect(Array.from(await gpu.readFloats(kept))).toEqual([4, 8, 12, 16]);
     expect(Array.from(await gpu.readFloats(foreign))).toEqual([2, 4, 6, 8]);
     arena.dispose();
-  });
-
-  it('shows a tensor of the plan, or a part of it, in an image that its dispatches share', async () => {
-    const baseline = [gpu.liveCount, gpu.liveBytes];
-    // One row of the image, and a part of the next.
-    const n = 2 ** IMAGE_WIDTH_BITS * 4 + 400;
-    const values = Float32Array.from({ length: n }, (_, i) => i);
-    const x = gpu.createTensor('x', [n], 'f32', values);
-    const record = (label: string, first: number) => {
-      const plan = new PlanBuilder(gpu, label);
-      const twice = double(plan, x, n);
-      const out = plan.tensor('out', [n - first]);
-      const range = first > 0 ? { start: 4 * first, sizeBytes: 4 * (n - first) } : undefined;
-      plan.dispatch({
-        label: '/from-image',
-        kernel: { name: 'from-image', wgsl: FROM_IMAGE },
-        bindings: [image(twice, range), write(out)],
-        grid: [Math.ceil((n - first) / 4 / 64)],
-      });
-      plan.keep(out);
-      plan.dropUnread();
-      return { plan, out };
-    };
-    const arena = new Arena(gpu, 'arena');
-    const rowBytes = 16 * 2 ** IMAGE_WIDTH_BITS;
-    const built: { plan: Plan; out: Tensor; first: number }[] = [];
-    // The first image is too short for the second plan, which makes another; the third finds that, and both slots.
-    for (const [first, arenaBytes] of [
-      [n - 8, 4 * n + 32 + rowBytes],
-      [0, 8 * n + 32 + 3 * rowBytes],
-      [8, 8 * n + 32 + 3 * rowBytes],
-    ]) {
-      const { plan, out } = record(`from ${first}`, first);
-      const rows = first === n - 8 ? 1 : 2;
-      expect(plan.predictBytes()).toBe(4 * n + 4 * (n - first) + rows * rowBytes);
-      built.push({ plan: await plan.build(arena), out, first });
-      expect(arena.sizeBytes, `${first}`).toBe(arenaBytes);
-    }
-    for (const { plan, out, first } of [...built, built[0]]) {
-      await plan.run();
-      const expected = values.subarray(first).map((value) => 2 * value);
-      expect(await gpu.readFloats(out)).toEqual(expected);
-    }
-    for (const { plan } of built) plan.dispose();
-    arena.dispose();
-    gpu.destroyTensor(x);
-    expect([gpu.liveCount, gpu.liveBytes]).toEqual(baseline);
-  });
-
-  it('an image that finds no memory is told of, and leaves nothing behind', async () => {
-    const scarce = await requestTestGpu();
-    const x = scarce.createTensor('x', [64]);
-    const out = scarce.createTensor('out', [64]);
-    const baseline = [scarce.liveCount, scarce.liveBytes];
-    limitMemory(scarce.device, 16 * 2 ** IMAGE_WIDTH_BITS - 1);
-    const plan = new PlanBuilder(scarce, 'scarce');
-    plan.dispatch({
-      label: '/from-image',
-      kernel: { name: 'from-image', wgsl: FROM_IMAGE },
-      bindings: [image(x), write(out)],
-      grid: [1],
-    });
-    const arena = new Arena(scarce, 'arena');
-    await expect(plan.build(arena)).rejects.toMatchObject({ code: 'out-of-memory' });
-    arena.dispose();
-    expect([scarce.liveCount, scarce.liveBytes]).toEqual(baseline);
-    scarce.dispose();
-  });
-
-  it('refuses an image of parts of texels, or taller than the device allows', () => {
-    const plan = new PlanBuilder(gpu, 'refused');
-    const use = (sizeBytes: number, start = 0) =>
-      plan.dispatch({
-        label: '/from-image',
-        kernel: { name: 'from-image', wgsl: FROM_IMAGE },
-        bindings: [
-          image(plan.tensor('x', [400]), { start, sizeBytes }),
-          write(plan.tensor('y', [4])),
-        ],
-        grid: [1],
-      });
-    const tallest = gpu.device.limits.maxTextureDimension2D * 16 * 2 ** IMAGE_WIDTH_BITS;
-    use(tallest, 16);
-    expect(() => use(404)).toThrow(/404 bytes from 0 on, both must be multiples of 16/);
-    expect(() => use(400, 4)).toThrow(/400 bytes from 4 on/);
-    expect(() => use(tallest + 16)).toThrow(/image of 8193 rows, this GPU allows 8192/);
   });
 
   it('refuses to read what nothing wrote, by name', async () => {

@@ -19,7 +19,8 @@ import { requestTestGpu } from '../dawn';
 import { randomMatrix, roundedTo, runPlan, upload } from './oracle/matmul';
 
 /**
- * Tiles of 32 by 32 filled and not, of 8 rows, turned round, K that is split; images of one row, of less, and of several.
+ * Tiles of 32 by 32 filled and not, of 8 rows, turned round, K that is split; sides across k in panels (multiples of 32
+ * elements, of 64 in 16 bits) and not.
  */
 const SIZES = [
   [256, 64, 64],
@@ -28,6 +29,7 @@ const SIZES = [
   [512, 256, 8],
   [36, 1032, 40],
   [300, 264, 200],
+  [96, 264, 192],
 ] as const;
 const BOTH = [false, true];
 
@@ -159,7 +161,7 @@ describe('matmul of images', () => {
       const results = await runPlan(gpu, (plan) => {
         const first = matmul(plan, { label: '/first', a, b, variant });
         const same = matmul(plan, { label: '/same', a, b: c, variant });
-        const again = matmul(plan, { label: '/again', a, b: c, transposeB: true, variant });
+        const again = matmul(plan, { label: '/again', a, b: c, alpha: 2, variant });
         matmul(plan, { label: '/over', a: first, b: c, out, variant });
         const before = matmul(plan, { label: '/before', a: out, b: c, variant });
         matmul(plan, { label: '/write', a: same, b: c, out, variant });
@@ -169,8 +171,8 @@ describe('matmul of images', () => {
     };
     const copies = vi.spyOn(GPUCommandEncoder.prototype, 'copyBufferToTexture');
     const images = await run('image');
-    // a, b; c; none; first; out; same; out again.
-    expect(copies).toHaveBeenCalledTimes(7);
+    // a, b in 4 panels of 2 strips; c; none; first; out; same; out again.
+    expect(copies).toHaveBeenCalledTimes(1 + 8 + 8 + 1 + 1 + 1 + 1);
     copies.mockRestore();
     expect(images).toEqual(await run('register'));
     expect(images[1]).not.toEqual(images[2]);
@@ -179,15 +181,16 @@ describe('matmul of images', () => {
 });
 
 describe('which products go through images', () => {
-  const MAX = 8192;
+  const MAX = 256;
   const product = (M: number, K: number, N: number, form: 'a-bt' | 'a-b' | 'at-b'): Product => ({
     ...{ M, N, K },
     a: form === 'at-b' ? { row: 1, column: M } : { row: K, column: 1 },
     b: form === 'a-bt' ? { row: 1, column: K } : { row: N, column: 1 },
     out: { row: N, column: 1 },
   });
-  const layout = (each: Product, aOffset = 0, bType: 'f32' | 'bf16' = 'f32', max = MAX) =>
-    matmulImages(each, aOffset, bType, max)?.name;
+  const loads = (each: Product, aOffset = 0, bType: 'f32' | 'bf16' = 'f32', max = MAX) =>
+    matmulImages(each, aOffset, bType, max);
+  const layout = (...args: Parameters<typeof loads>) => loads(...args)?.name;
 
   it.each([
     ['a-bt', 'k-k'],
@@ -214,11 +217,31 @@ describe('which products go through images', () => {
     expect(layout(product(512, 512, 508, 'a-b'), 0, 'bf16')).toBeUndefined();
   });
 
-  it('not where an operand is taller than an image may be', () => {
-    const tall = product(512, 512, 2 ** 15, 'a-bt');
-    expect(layout(tall, 0, 'f32', 1024)).toBe('k-k');
-    expect(layout(tall, 0, 'f32', 1023)).toBeUndefined();
-    expect(layout(tall, 0, 'bf16', 512)).toBe('k-k');
+  it('a side across k is in panels where its rows are whole ones', () => {
+    const of = (each: Product, bType: 'f32' | 'bf16' = 'f32') => {
+      const { left, right } = loads(each, 0, bType)!;
+      return [left, right];
+    };
+    expect(of(product(96, 256, 64, 'at-b'))).toEqual([
+      { strides: { row: 32 * 256, column: 32 }, rowBytes: 96 * 4 },
+      { strides: { row: 32, column: 32 * 256 }, rowBytes: 64 * 4 },
+    ]);
+    expect(of(product(100, 256, 72, 'at-b'))).toEqual([
+      { strides: { row: 32, column: 100 } },
+      { strides: { row: 72, column: 32 } },
+    ]);
+    const along = { strides: { row: 256, column: 1 } };
+    const weight = { strides: { row: 64, column: 64 * 256 }, rowBytes: 192 * 2 };
+    expect(of(product(96, 256, 192, 'a-b'), 'bf16')).toEqual([along, weight]);
+    expect(of(product(96, 256, 160, 'a-b'), 'bf16')[1].rowBytes).toBeUndefined();
+    expect(of(product(96, 256, 64, 'a-bt'))).toEqual([along, { strides: { row: 1, column: 256 } }]);
+  });
+
+  it('not where an operand has more layers than an image may', () => {
+    const large = product(512, 512, 2 ** 15, 'a-bt');
+    expect(layout(large, 0, 'f32', 64)).toBe('k-k');
+    expect(layout(large, 0, 'f32', 63)).toBeUndefined();
+    expect(layout(large, 0, 'bf16', 32)).toBe('k-k');
   });
 
   it('tiles of rows go in even bands of at most 512 KB of a', () => {

@@ -53,7 +53,7 @@ function overlaps(a: Lifetime, b: Lifetime): boolean {
 
 export class Arena {
   private readonly buffers: { buffer: GPUBuffer; sizeBytes: number }[] = [];
-  private readonly images: { texture: GPUTexture; height: number }[] = [];
+  private readonly images: { texture: GPUTexture; layers: number }[] = [];
 
   constructor(
     private readonly gpu: Gpu,
@@ -62,7 +62,7 @@ export class Arena {
 
   get sizeBytes(): number {
     const ofBuffers = this.buffers.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    return this.images.reduce((sum, { height }) => sum + imageBytes(height), ofBuffers);
+    return this.images.reduce((sum, { layers }) => sum + imageBytes(layers), ofBuffers);
   }
 
   /** One buffer for each size, reusing what the arena already holds. Build the largest plan first. */
@@ -80,14 +80,14 @@ export class Arena {
     );
   }
 
-  /** The same for images, by height. */
-  acquireImages(heights: readonly number[]): GPUTexture[] {
+  /** The same for images, by layers. */
+  acquireImages(layerCounts: readonly number[]): GPUTexture[] {
     return acquireEach(
-      this.images.map(({ texture, height }) => ({ made: texture, size: height })),
-      heights,
-      (height) => {
-        const texture = this.gpu.createImage(`${this.label}/image ${this.images.length}`, height);
-        this.images.push({ texture, height });
+      this.images.map(({ texture, layers }) => ({ made: texture, size: layers })),
+      layerCounts,
+      (layers) => {
+        const texture = this.gpu.createImage(`${this.label}/image ${this.images.length}`, layers);
+        this.images.push({ texture, layers });
         return texture;
       },
     );

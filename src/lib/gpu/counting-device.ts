@@ -8,7 +8,7 @@ export type CountedLimits = Pick<
   | 'maxBufferSize'
   | 'maxStorageBufferBindingSize'
   | 'maxComputeWorkgroupsPerDimension'
-  | 'maxTextureDimension2D'
+  | 'maxTextureArrayLayers'
   | 'minUniformBufferOffsetAlignment'
 >;
 
@@ -16,7 +16,7 @@ export const NO_LIMITS: CountedLimits = {
   maxBufferSize: Infinity,
   maxStorageBufferBindingSize: Infinity,
   maxComputeWorkgroupsPerDimension: Infinity,
-  maxTextureDimension2D: Infinity,
+  maxTextureArrayLayers: Infinity,
   minUniformBufferOffsetAlignment: 256,
 };
 

@@ -6,7 +6,7 @@ import { InkstoneError } from '../config/errors';
 import { countingDevice, type CountedLimits } from './counting-device';
 import { GpuError, type GpuErrorCode } from './errors';
 import { compilePipeline, pipelineKey, type KernelSource, type Pipeline } from './pipeline';
-import { IMAGE_FORMAT, IMAGE_WIDTH_BITS, imageBytes } from './image';
+import { IMAGE_FORMAT, imageBytes, imageSize } from './image';
 import { LiveMemory, outOfMemory } from './live-memory';
 import { isSoftwareAdapter, nameAdapter } from './software-adapter';
 import { tensorBytes, tensorOver, type DType, type Tensor } from './tensor';
@@ -125,6 +125,7 @@ export class Gpu {
         maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
         maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
         maxComputeWorkgroupSizeZ: limits.maxComputeWorkgroupSizeZ,
+        maxTextureArrayLayers: limits.maxTextureArrayLayers,
       },
     });
     const device = await requested.catch((cause: unknown) => {
@@ -194,11 +195,11 @@ export class Gpu {
   }
 
   /** A texture that shows tensors, see image.ts. One that finds no memory is reported like a buffer. */
-  createImage(label: string, height: number): GPUTexture {
-    return this.memory.make(label, imageBytes(height), () =>
+  createImage(label: string, layers: number): GPUTexture {
+    return this.memory.make(label, imageBytes(layers), () =>
       this.device.createTexture({
         label,
-        size: [2 ** IMAGE_WIDTH_BITS, height],
+        size: imageSize(layers),
         format: IMAGE_FORMAT,
         usage: IMAGE_USAGE,
       }),

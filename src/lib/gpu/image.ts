@@ -1,21 +1,38 @@
 /**
- * A tensor's bytes as an image: texels of 16 bytes, row after row, in a texture of `rgba32uint`. A processor that
- * imitates a GPU may load a texel in a fifth of the instructions that four words of a storage buffer take it.
+ * A tensor's bytes as an image: texels of 16 bytes in a layered texture of `rgba32uint`. A processor that imitates a
+ * GPU may load a texel in a fifth of the instructions that four words of a storage buffer take it. Rows are short, so
+ * that what follows in the image follows in memory.
  */
+import { GpuError } from './errors';
 import type { GpuMemory, Tensor } from './tensor';
 
-/** Texels of a row are 2 ** IMAGE_WIDTH_BITS; texel i lies in row i >> IMAGE_WIDTH_BITS. */
-export const IMAGE_WIDTH_BITS = 12;
+/** Texel i is texel i % 2 ** IMAGE_WIDTH_BITS of its row; rows are 256 bytes, the least that a copy can step by. */
+export const IMAGE_WIDTH_BITS = 4;
+/** Rows of a layer are 2 ** IMAGE_HEIGHT_BITS. */
+export const IMAGE_HEIGHT_BITS = 12;
 export const TEXEL_BYTES = 16;
 export const IMAGE_FORMAT = 'rgba32uint';
+export const IMAGE_DIMENSION = '2d-array';
+/** What a panel holds of each row of a matrix. */
+export const PANEL_BYTES = 128;
 
-const IMAGE_WIDTH = 2 ** IMAGE_WIDTH_BITS;
-const ROW_BYTES = IMAGE_WIDTH * TEXEL_BYTES;
+const WIDTH = 2 ** IMAGE_WIDTH_BITS;
+const HEIGHT = 2 ** IMAGE_HEIGHT_BITS;
+const ROW_BYTES = WIDTH * TEXEL_BYTES;
+const PANEL_TEXELS = PANEL_BYTES / TEXEL_BYTES;
+/** Rows of a matrix that a row of the image holds of a panel. */
+const ABREAST = ROW_BYTES / PANEL_BYTES;
 
-/** Part of a tensor, in bytes: both are multiples of TEXEL_BYTES. */
-export interface ByteRange {
+/** What an image shows of a tensor, in bytes. */
+export interface ImagePart {
+  /** Like the size a multiple of TEXEL_BYTES. */
   readonly start: number;
   readonly sizeBytes: number;
+  /**
+   * Of a matrix that is shown in panels: the first PANEL_BYTES of every row, one row after another, then the next of
+   * every row. A multiple of PANEL_BYTES, and the number of rows even. Left out, the bytes are shown as they lie.
+   */
+  readonly rowBytes?: number;
 }
 
 export interface ImageCopy {
@@ -24,54 +41,132 @@ export interface ImageCopy {
   readonly size: GPUExtent3DStrict;
 }
 
-/** Rows of an image that holds so many bytes. */
-export function imageHeight(sizeBytes: number): number {
-  return Math.max(1, Math.ceil(sizeBytes / ROW_BYTES));
+/** Layers of an image that holds so many bytes. */
+export function imageLayers(sizeBytes: number): number {
+  return Math.max(1, Math.ceil(sizeBytes / (HEIGHT * ROW_BYTES)));
 }
 
-export function imageBytes(height: number): number {
-  return height * ROW_BYTES;
+export function imageBytes(layers: number): number {
+  return layers * HEIGHT * ROW_BYTES;
 }
 
-export function wholeRange({ sizeBytes }: Tensor): ByteRange {
+export function imageSize(layers: number): [number, number, number] {
+  return [WIDTH, HEIGHT, layers];
+}
+
+export function wholePart({ sizeBytes }: Tensor): ImagePart {
   return { start: 0, sizeBytes };
 }
 
-/** What brings the range into the texture: its full rows at once, then what is left. */
-function imageCopies(
-  { buffer, offset }: GpuMemory,
-  { start, sizeBytes }: ByteRange,
-  texture: GPUTexture,
-): ImageCopy[] {
-  const copy = (row: number, width: number, height: number): ImageCopy => ({
-    source: { buffer, offset: offset + start + row * ROW_BYTES, bytesPerRow: ROW_BYTES },
-    target: { texture, origin: { x: 0, y: row } },
-    size: { width, height },
-  });
+/**
+ * @param most layers that the device allows
+ * @throws GpuError `plan` for parts of texels or panels, `limit`
+ */
+export function checkImage(tensor: Tensor, part = wholePart(tensor), most: number): void {
+  const { start, sizeBytes, rowBytes } = part;
+  if (start % TEXEL_BYTES !== 0 || sizeBytes % TEXEL_BYTES !== 0)
+    throw new GpuError(
+      'plan',
+      `${tensor.label}: an image was asked for of ${sizeBytes} bytes from ${start} on, both must be multiples of ${TEXEL_BYTES}.`,
+    );
+  if (rowBytes && (rowBytes % PANEL_BYTES !== 0 || sizeBytes % (ABREAST * rowBytes) !== 0))
+    throw new GpuError(
+      'plan',
+      `${tensor.label}: panels were asked for of ${sizeBytes} bytes in rows of ${rowBytes}; a row must be a multiple of ${PANEL_BYTES}, and rows a multiple of ${ABREAST}.`,
+    );
+  const layers = imageLayers(sizeBytes);
+  if (layers > most)
+    throw new GpuError(
+      'limit',
+      `${tensor.label} is an image of ${layers} layers, this GPU allows ${most}.`,
+    );
+}
+
+/** Texels side by side in the buffer, as many again a stride later, and so on: below each other in the image. */
+interface Strip {
+  /** Its first byte in the tensor. */
+  readonly start: number;
+  readonly strideBytes: number;
+  readonly texels: number;
+  readonly rows: number;
+  /** Where its first texel lies in the image. */
+  readonly x: number;
+  readonly row: number;
+}
+
+function linearStrips({ start, sizeBytes }: ImagePart): Strip[] {
   const rows = Math.floor(sizeBytes / ROW_BYTES);
   const rest = (sizeBytes - rows * ROW_BYTES) / TEXEL_BYTES;
+  const strip = (row: number, texels: number, rows: number): Strip => ({
+    start: start + row * ROW_BYTES,
+    strideBytes: ROW_BYTES,
+    ...{ texels, rows, x: 0, row },
+  });
   return [
-    ...(rows > 0 ? [copy(0, IMAGE_WIDTH, rows)] : []),
-    ...(rest > 0 ? [copy(rows, rest, 1)] : []),
+    ...(rows > 0 ? [strip(0, WIDTH, rows)] : []),
+    ...(rest > 0 ? [strip(rows, rest, 1)] : []),
   ];
+}
+
+/** A row of the image holds that of two rows of the matrix which belongs to one panel: even rows left, odd ones right. */
+function panelStrips({ start, sizeBytes }: ImagePart, rowBytes: number): Strip[] {
+  const rows = sizeBytes / rowBytes / ABREAST;
+  return Array.from({ length: rowBytes / PANEL_BYTES }, (_, panel) =>
+    Array.from({ length: ABREAST }, (_, side) => ({
+      start: start + panel * PANEL_BYTES + side * rowBytes,
+      strideBytes: ABREAST * rowBytes,
+      texels: PANEL_TEXELS,
+      rows,
+      x: side * PANEL_TEXELS,
+      row: panel * rows,
+    })),
+  ).flat();
+}
+
+/** What brings the part into the texture. A strip is cut where layers end, and whole layers are copied at once. */
+function imageCopies(memory: GpuMemory, part: ImagePart, texture: GPUTexture): ImageCopy[] {
+  const strips = part.rowBytes ? panelStrips(part, part.rowBytes) : linearStrips(part);
+  return strips.flatMap((strip) => {
+    const copies: ImageCopy[] = [];
+    let row = strip.row;
+    const end = strip.row + strip.rows;
+    while (row < end) {
+      const y = row % HEIGHT;
+      const layers = y === 0 ? Math.max(1, Math.floor((end - row) / HEIGHT)) : 1;
+      const height = Math.min(HEIGHT - y, end - row);
+      copies.push({
+        source: {
+          buffer: memory.buffer,
+          offset: memory.offset + strip.start + (row - strip.row) * strip.strideBytes,
+          bytesPerRow: strip.strideBytes,
+          rowsPerImage: HEIGHT,
+        },
+        target: { texture, origin: [strip.x, y, Math.floor(row / HEIGHT)] },
+        size: [strip.texels, height, layers],
+      });
+      row += height * layers;
+    }
+    return copies;
+  });
 }
 
 /** The images of a plan, as its dispatches come one after another: what one shows already is not copied again. */
 export class PlanImages {
-  private readonly shown: ({ memory: GpuMemory; range: ByteRange } | undefined)[] = [];
+  private readonly shown: ({ memory: GpuMemory; part: ImagePart } | undefined)[] = [];
 
   constructor(private readonly textures: readonly GPUTexture[]) {}
 
-  /** @returns the image, and the copies that it needs to show the range */
-  show(index: number, memory: GpuMemory, range: ByteRange) {
+  /** @returns the image, and the copies that it needs to show the part */
+  show(index: number, memory: GpuMemory, part: ImagePart) {
     const texture = this.textures[index];
     const before = this.shown[index];
-    this.shown[index] = { memory, range };
+    this.shown[index] = { memory, part };
     const isShown =
       before?.memory.buffer === memory.buffer &&
-      before.memory.offset + before.range.start === memory.offset + range.start &&
-      before.range.sizeBytes === range.sizeBytes;
-    return { texture, copies: isShown ? [] : imageCopies(memory, range, texture) };
+      before.memory.offset + before.part.start === memory.offset + part.start &&
+      before.part.sizeBytes === part.sizeBytes &&
+      before.part.rowBytes === part.rowBytes;
+    return { texture, copies: isShown ? [] : imageCopies(memory, part, texture) };
   }
 
   /** A dispatch has written there. */

@@ -5,7 +5,14 @@ export { GpuError, type GpuErrorCode } from './errors';
 export { Arena } from './arena';
 export { ReadbackRing } from './readback';
 export { PlanBuilder, Plan, read, write, update, image, type Binding, type Dispatch } from './plan';
-export { IMAGE_WIDTH_BITS, TEXEL_BYTES, imageHeight, type ByteRange } from './image';
+export {
+  IMAGE_HEIGHT_BITS,
+  IMAGE_WIDTH_BITS,
+  PANEL_BYTES,
+  TEXEL_BYTES,
+  imageLayers,
+  type ImagePart,
+} from './image';
 export type { KernelSource, Access } from './pipeline';
 export {
   BYTES_PER_ELEMENT,

@@ -1,6 +1,6 @@
 /** Compiles WGSL into a pipeline with an explicit layout; a compiler message becomes part of the error. */
 import { GpuError } from './errors';
-import { IMAGE_FORMAT } from './image';
+import { IMAGE_DIMENSION, IMAGE_FORMAT } from './image';
 
 /**
  * How a kernel uses a binding: `read` is read-only storage, `write` fills it, `update` reads and writes; `image` reads
@@ -47,7 +47,13 @@ export async function compilePipeline(device: GPUDevice, kernel: KernelSource): 
     binding,
     visibility: COMPUTE_STAGE,
     ...(access === 'image'
-      ? { storageTexture: { access: 'read-only' as const, format: IMAGE_FORMAT } }
+      ? {
+          storageTexture: {
+            access: 'read-only' as const,
+            format: IMAGE_FORMAT,
+            viewDimension: IMAGE_DIMENSION,
+          },
+        }
       : { buffer: { type: access === 'read' ? ('read-only-storage' as const) : 'storage' } }),
   }));
   if (kernel.hasUniforms)

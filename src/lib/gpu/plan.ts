@@ -6,13 +6,14 @@ import { assignSlots, type Arena, type Lifetime } from './arena';
 import { BUFFER_USAGE, type Gpu } from './device';
 import { GpuError } from './errors';
 import {
+  checkImage,
+  IMAGE_DIMENSION,
   imageBytes,
-  imageHeight,
+  imageLayers,
   PlanImages,
-  TEXEL_BYTES,
-  wholeRange,
-  type ByteRange,
+  wholePart,
   type ImageCopy,
+  type ImagePart,
 } from './image';
 import type { Access, KernelSource, Pipeline } from './pipeline';
 import { rootOf, tensorBytes, type DType, type GpuMemory, type Tensor } from './tensor';
@@ -21,17 +22,17 @@ export interface Binding {
   readonly tensor: Tensor;
   readonly access: Access;
   /** What an image shows of the tensor; all of it when left out. */
-  readonly range?: ByteRange;
+  readonly part?: ImagePart;
 }
 
 export const read = (tensor: Tensor): Binding => ({ tensor, access: 'read' });
 export const write = (tensor: Tensor): Binding => ({ tensor, access: 'write' });
 export const update = (tensor: Tensor): Binding => ({ tensor, access: 'update' });
 /** Reads a copy, made before the dispatch, in a texture that the plan's dispatches share. */
-export const image = (tensor: Tensor, range?: ByteRange): Binding => ({
+export const image = (tensor: Tensor, part?: ImagePart): Binding => ({
   tensor,
   access: 'image',
-  range,
+  part,
 });
 
 const isWritten = (access: Access): boolean => access === 'write' || access === 'update';
@@ -100,7 +101,8 @@ export class PlanBuilder {
           'limit',
           `${dispatch.label} (${dispatch.kernel.name}) asks for a grid of ${dispatch.grid}, 1 to ${limits.maxComputeWorkgroupsPerDimension} a dimension are allowed.`,
         );
-    for (const each of dispatch.bindings) if (each.access === 'image') this.checkImage(each);
+    for (const { tensor, access, part } of dispatch.bindings)
+      if (access === 'image') checkImage(tensor, part, limits.maxTextureArrayLayers);
     for (const { tensor } of dispatch.bindings)
       if (tensor.sizeBytes > limits.maxStorageBufferBindingSize)
         throw new GpuError(
@@ -115,21 +117,6 @@ export class PlanBuilder {
         hasUniforms: dispatch.uniforms !== undefined,
       },
     });
-  }
-
-  private checkImage({ tensor, range = wholeRange(tensor) }: Binding): void {
-    const { start, sizeBytes } = range;
-    if (start % TEXEL_BYTES !== 0 || sizeBytes % TEXEL_BYTES !== 0)
-      throw new GpuError(
-        'plan',
-        `${tensor.label}: an image was asked for of ${sizeBytes} bytes from ${start} on, both must be multiples of ${TEXEL_BYTES}.`,
-      );
-    const allowed = this.gpu.device.limits.maxTextureDimension2D;
-    if (imageHeight(sizeBytes) > allowed)
-      throw new GpuError(
-        'limit',
-        `${tensor.label} is an image of ${imageHeight(sizeBytes)} rows, this GPU allows ${allowed}.`,
-      );
   }
 
   get dispatchCount(): number {
@@ -160,7 +147,7 @@ export class PlanBuilder {
   /** Slots that `build` would ask for: the plan's memory, known before anything is allocated. */
   predictBytes(): number {
     const slots = assignSlots(this.lifetimes()).sizes.reduce((sum, size) => sum + size, 0);
-    return this.imageHeights().reduce((sum, height) => sum + imageBytes(height), slots);
+    return this.imageLayerCounts().reduce((sum, layers) => sum + imageBytes(layers), slots);
   }
 
   /**
@@ -177,7 +164,7 @@ export class PlanBuilder {
     try {
       return await this.gpu.checked(`${this.label}: preparing`, () => {
         const buffers = arena.acquire(slots.sizes);
-        const images = new PlanImages(arena.acquireImages(this.imageHeights()));
+        const images = new PlanImages(arena.acquireImages(this.imageLayerCounts()));
         for (const [tensor, slot] of slots.slotOf)
           (tensor as PlanTensor).memory = { buffer: buffers[slot], offset: 0 };
         uniforms = this.createUniforms();
@@ -216,13 +203,13 @@ export class PlanBuilder {
   }
 
   /** Of the images that dispatches share: the first shows the first that each asks for. */
-  private imageHeights(): number[] {
-    const heights: number[] = [];
+  private imageLayerCounts(): number[] {
+    const counts: number[] = [];
     for (const { dispatch } of this.recorded)
       imagesOf(dispatch).forEach(({ sizeBytes }, index) => {
-        heights[index] = Math.max(heights[index] ?? 1, imageHeight(sizeBytes));
+        counts[index] = Math.max(counts[index] ?? 1, imageLayers(sizeBytes));
       });
-    return heights;
+    return counts;
   }
 
   private createUniforms(): PlanUniforms | undefined {
@@ -260,13 +247,14 @@ export class PlanBuilder {
     const copies: ImageCopy[] = [];
     let imageIndex = 0;
     const entries: GPUBindGroupEntry[] = dispatch.bindings.map(
-      ({ tensor, access, range }, binding) => {
+      ({ tensor, access, part }, binding) => {
         const memory = tensor.memory;
         if (!memory) throw new GpuError('plan', `${tensor.label} has no memory.`);
         if (access === 'image') {
-          const shown = images.show(imageIndex++, memory, range ?? wholeRange(tensor));
+          const shown = images.show(imageIndex++, memory, part ?? wholePart(tensor));
           copies.push(...shown.copies);
-          return { binding, resource: shown.texture.createView() };
+          const view = shown.texture.createView({ dimension: IMAGE_DIMENSION });
+          return { binding, resource: view };
         }
         const { buffer, offset } = memory;
         return { binding, resource: { buffer, offset, size: Math.max(4, tensor.sizeBytes) } };
@@ -297,10 +285,10 @@ export class PlanBuilder {
   }
 }
 
-function imagesOf({ bindings }: Dispatch): ByteRange[] {
+function imagesOf({ bindings }: Dispatch): ImagePart[] {
   return bindings
     .filter(({ access }) => access === 'image')
-    .map(({ tensor, range }) => range ?? wholeRange(tensor));
+    .map(({ tensor, part }) => part ?? wholePart(tensor));
 }
 
 interface Step {

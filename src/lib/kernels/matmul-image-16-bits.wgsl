@@ -1,7 +1,9 @@
 // Elements of b where they are 16 bits wide; after a weight's prelude and matmul-image-texels.wgsl. A texel holds eight.
+const PANEL_COLUMNS = PANEL_BYTES / 2u;
 
 fn rightWords(element: u32) -> vec4<u32> {
-  return textureLoad(bImage, texelPlace(element / 8u));
+  let texel = element / 8u;
+  return textureLoad(bImage, texelPlace(texel), texelLayer(texel));
 }
 
 // Eight elements from a multiple of 8 on.

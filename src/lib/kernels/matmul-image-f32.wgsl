@@ -1,8 +1,10 @@
 // Elements of b where they are f32; after matmul-image-texels.wgsl. A texel holds four.
+const PANEL_COLUMNS = PANEL_BYTES / 4u;
 
 // Four elements from a multiple of 4 on.
 fn rightFour(element: u32) -> vec4<f32> {
-  return bitcast<vec4<f32>>(textureLoad(bImage, texelPlace(element / 4u)));
+  let texel = element / 4u;
+  return bitcast<vec4<f32>>(textureLoad(bImage, texelPlace(texel), texelLayer(texel)));
 }
 
 fn rightEight(element: u32) -> Eight {

@@ -2,7 +2,7 @@
  * Which text computes a product, over which grid: the variant's tiles, their heights, and the swap of
  * sides. Knows no tensors, only sizes and strides.
  */
-import { bandTiles, matmulImages } from './matmul-images';
+import { bandTiles, matmulImages, type ImageLayout } from './matmul-images';
 import { matmulLoads, storesQuads, type Loads, type Product, type Strides } from './matmul-loads';
 import IMAGE from './matmul-image.wgsl?raw';
 import QUAD from './matmul-quad.wgsl?raw';
@@ -27,10 +27,15 @@ export interface MatmulKernel {
   readonly block: { readonly rows: number; readonly columns: number };
   /** Invocations side by side along a row, where the text lets them be arranged. */
   readonly threadsX?: number;
-  /** Both operands are bound as images, of which the left begins with the first element that takes part. */
-  readonly areImages?: boolean;
-  /** Tiles of rows in a band where the grid is one of bands, see matmul-image.wgsl. */
-  readonly band?: number;
+  readonly images?: MatmulAsImages;
+}
+
+/** Both operands are bound as images, of which the left begins with the first element that takes part. */
+export interface MatmulAsImages {
+  readonly left: ImageLayout;
+  readonly right: ImageLayout;
+  /** Tiles of rows in a band of the grid, see matmul-image.wgsl. */
+  readonly band: number;
 }
 
 export interface MatmulOperands {
@@ -42,8 +47,8 @@ export interface MatmulOperands {
   readonly outOffset: number;
   /** Operands rounded to 16 bits, which the variant `tiled` alone does. */
   readonly fp16: boolean;
-  /** Rows that an image may have on this device. */
-  readonly maxImageHeight: number;
+  /** Layers that an image may have on this device. */
+  readonly maxImageLayers: number;
 }
 
 /** Of `image`, where images do not pay or do not fit (matmul-images.ts), the kernel of `subgroup`. */
@@ -52,14 +57,15 @@ export function matmulKernel(
   product: Product,
   operands: MatmulOperands,
 ): MatmulKernel {
-  const { bType, aOffset, maxImageHeight, fp16 } = operands;
+  const { bType, aOffset, maxImageLayers, fp16 } = operands;
   const { M, N, K } = product;
   if (variant === 'image') {
-    const images = matmulImages(product, aOffset, bType, maxImageHeight);
-    if (!images) return matmulKernel('subgroup', product, operands);
-    const kernel = subgroupKernel('image', IMAGE, product, operands, images);
+    const loads = matmulImages(product, aOffset, bType, maxImageLayers);
+    if (!loads) return matmulKernel('subgroup', product, operands);
+    const kernel = subgroupKernel('image', IMAGE, product, operands, loads);
     const { rows } = kernel.tile;
-    return { ...kernel, areImages: true, band: bandTiles(K, rows, Math.ceil(M / rows)) };
+    const band = bandTiles(K, rows, Math.ceil(M / rows));
+    return { ...kernel, images: { left: loads.left, right: loads.right, band } };
   }
   const loads = matmulLoads(product, aOffset, LANES[variant]);
   if (variant === 'subgroup') return subgroupKernel('subgroup', SUBGROUP, product, operands, loads);

@@ -141,14 +141,20 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
     outStrides: here.outStrides,
     outOffset: here.outOffset,
     fp16,
-    maxImageHeight: plan.gpu.device.limits.maxTextureDimension2D,
+    maxImageLayers: plan.gpu.device.limits.maxTextureArrayLayers,
   });
-  const { name, wgsl, constants, tile, block, threadsX, areImages, band } = kernel;
-  const leftRange = {
+  const { name, wgsl, constants, tile, block, threadsX, images } = kernel;
+  const leftPart = {
     start: aOffset * BYTES_PER_ELEMENT.f32,
     sizeBytes: product.M * K * BYTES_PER_ELEMENT.f32,
+    rowBytes: images?.left.rowBytes,
   };
-  const operands = areImages ? [image(left, leftRange), image(right)] : [read(left), read(right)];
+  const rightPart = { start: 0, sizeBytes: right.sizeBytes, rowBytes: images?.right.rowBytes };
+  const operands = images
+    ? [image(left, leftPart), image(right, rightPart)]
+    : [read(left), read(right)];
+  const leftStrides = images?.left.strides ?? product.a;
+  const rightStrides = images?.right.strides ?? product.b;
   const across = Math.ceil(product.N / tile.columns);
   const down = Math.ceil(product.M / tile.rows);
   plan.dispatch({
@@ -159,14 +165,14 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       product.M,
       product.N,
       K,
-      product.a.row,
-      product.a.column,
-      product.b.row,
-      product.b.column,
+      leftStrides.row,
+      leftStrides.column,
+      rightStrides.row,
+      rightStrides.column,
       here.outStrides.row,
       here.outStrides.column,
       isSplit ? M * N : 0,
-      areImages ? 0 : aOffset,
+      images ? 0 : aOffset,
       here.outOffset,
       splitLength,
       here.alpha,
@@ -177,7 +183,9 @@ export function matmul(plan: PlanBuilder, args: MatmulArgs): Tensor {
       QUAD_COLUMNS,
       threadsX ?? 1,
     ],
-    grid: band ? [band, across * Math.ceil(down / band), planes] : [across, down, planes],
+    grid: images
+      ? [images.band, across * Math.ceil(down / images.band), planes]
+      : [across, down, planes],
   });
   if (isSplit)
     reducePlanes(plan, `${label}/reduce`, { planes: target, M: product.M, N: product.N }, finish);
