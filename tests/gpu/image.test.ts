@@ -8,7 +8,7 @@ import {
   image,
   IMAGE_HEIGHT_BITS,
   IMAGE_WIDTH_BITS,
-  PANEL_BYTES,
+  panelBytes,
   PlanBuilder,
   write,
   type Gpu,
@@ -88,32 +88,47 @@ describe('image', () => {
   });
 
   it.each([
-    ['one panel', 0, 10, 1],
-    ['three in a layer', 64, 22, 3],
-    ['a panel that ends with a layer', 0, 2 ** (IMAGE_HEIGHT_BITS + 1), 2],
-    ['panels cut by layers', 32, 2 ** (IMAGE_HEIGHT_BITS + 1) - 6, 3],
-    ['panels of several layers', 0, 2 ** (IMAGE_HEIGHT_BITS + 2) + 10, 2],
-  ])('shows a matrix in panels: %s', async (_, start, rows, panels) => {
-    const rowBytes = panels * PANEL_BYTES;
+    ['one panel', 0, 10, 256, 256],
+    ['one narrow panel', 0, 10, 128, 128],
+    ['panels in a layer', 64, 22, 768, 256],
+    ['narrow panels in a layer', 64, 22, 384, 128],
+    ['a panel that ends with a layer', 0, 2 ** IMAGE_HEIGHT_BITS, 512, 256],
+    ['panels cut by layers', 32, 2 ** IMAGE_HEIGHT_BITS - 6, 768, 256],
+    ['narrow panels cut by layers', 32, 2 ** (IMAGE_HEIGHT_BITS + 1) - 6, 384, 128],
+    ['panels of several layers', 0, 2 ** (IMAGE_HEIGHT_BITS + 1) + 10, 512, 256],
+    ['narrow panels of several layers', 0, 2 ** (IMAGE_HEIGHT_BITS + 2) + 10, 384, 128],
+  ])('shows a matrix in panels: %s', async (_, start, rows, rowBytes, width) => {
+    expect(panelBytes(rowBytes)).toBe(width);
     const sizeBytes = rows * rowBytes;
     const words = counted((start + sizeBytes + 64) / 4);
     const found = await shown(words, { start, sizeBytes, rowBytes });
-    const perPanel = PANEL_BYTES / 4;
+    const [perRow, perPanel] = [rowBytes / 4, width / 4];
     const expected = new Uint32Array(sizeBytes / 4);
     for (let row = 0; row < rows; row++)
-      for (let panel = 0; panel < panels; panel++)
-        for (let i = 0; i < perPanel; i++)
-          expected[(panel * rows + row) * perPanel + i] =
-            words[start / 4 + (row * panels + panel) * perPanel + i];
+      for (let i = 0; i < perRow; i++) {
+        const panel = Math.floor(i / perPanel);
+        const place = (panel * rows + row) * perPanel + (i % perPanel);
+        expected[place] = words[start / 4 + row * perRow + i];
+      }
     expectWords(found, expected);
   });
 
+  it('has no panels of rows that none divides', () => {
+    expect([64, 192, 320, 1152, 1280].map(panelBytes)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      128,
+      256,
+    ]);
+  });
+
   it('is copied again where the same bytes are shown in another order', async () => {
-    const words = counted(4 * PANEL_BYTES);
+    const words = counted(1024);
     const x = gpu.createTensor('x', [words.length], 'u32', words);
     const plan = new PlanBuilder(gpu, 'orders');
     const linear = { start: 0, sizeBytes: 4 * words.length };
-    const panels = { ...linear, rowBytes: 2 * PANEL_BYTES };
+    const panels = { ...linear, rowBytes: 512 };
     const outs = [linear, panels, linear].map((part) => show(plan, x, part));
     const arena = new Arena(gpu, 'arena');
     const built = await plan.build(arena);
@@ -186,10 +201,11 @@ describe('image', () => {
     const most = gpu.device.limits.maxTextureArrayLayers;
     use(most * LAYER_BYTES, 16);
     use(1024, 0, 256);
+    use(1024, 0, 128);
     expect(() => use(404)).toThrow(/404 bytes from 0 on, both must be multiples of 16/);
     expect(() => use(400, 4)).toThrow(/400 bytes from 4 on/);
     expect(() => use(768, 0, 192)).toThrow(/rows of 192; a row must be a multiple of 128/);
-    expect(() => use(768, 0, 256)).toThrow(/rows a multiple of 2/);
+    expect(() => use(768, 0, 256)).toThrow(/the rows of an even number/);
     expect(() => use(most * LAYER_BYTES + 16)).toThrow(
       `image of ${most + 1} layers, this GPU allows ${most}`,
     );

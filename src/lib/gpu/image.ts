@@ -13,15 +13,12 @@ export const IMAGE_HEIGHT_BITS = 12;
 export const TEXEL_BYTES = 16;
 export const IMAGE_FORMAT = 'rgba32uint';
 export const IMAGE_DIMENSION = '2d-array';
-/** What a panel holds of each row of a matrix. */
-export const PANEL_BYTES = 128;
 
 const WIDTH = 2 ** IMAGE_WIDTH_BITS;
 const HEIGHT = 2 ** IMAGE_HEIGHT_BITS;
 const ROW_BYTES = WIDTH * TEXEL_BYTES;
-const PANEL_TEXELS = PANEL_BYTES / TEXEL_BYTES;
-/** Rows of a matrix that a row of the image holds of a panel. */
-const ABREAST = ROW_BYTES / PANEL_BYTES;
+/** What a panel may hold of each row of a matrix. Wide ones are fewer copies. */
+const PANEL_BYTES = [ROW_BYTES, ROW_BYTES / 2];
 
 /** What an image shows of a tensor, in bytes. */
 export interface ImagePart {
@@ -29,8 +26,8 @@ export interface ImagePart {
   readonly start: number;
   readonly sizeBytes: number;
   /**
-   * Of a matrix that is shown in panels: the first PANEL_BYTES of every row, one row after another, then the next of
-   * every row. A multiple of PANEL_BYTES, and the number of rows even. Left out, the bytes are shown as they lie.
+   * Of a matrix that is shown in panels: the first `panelBytes(rowBytes)` of every row, one row after another, then the
+   * next of every row. The number of rows is even. Left out, the bytes are shown as they lie.
    */
   readonly rowBytes?: number;
 }
@@ -54,6 +51,11 @@ export function imageSize(layers: number): [number, number, number] {
   return [WIDTH, HEIGHT, layers];
 }
 
+/** Bytes of a row that a panel holds; undefined where no panel divides it. */
+export function panelBytes(rowBytes: number): number | undefined {
+  return PANEL_BYTES.find((bytes) => rowBytes % bytes === 0);
+}
+
 export function wholePart({ sizeBytes }: Tensor): ImagePart {
   return { start: 0, sizeBytes };
 }
@@ -69,10 +71,10 @@ export function checkImage(tensor: Tensor, part = wholePart(tensor), most: numbe
       'plan',
       `${tensor.label}: an image was asked for of ${sizeBytes} bytes from ${start} on, both must be multiples of ${TEXEL_BYTES}.`,
     );
-  if (rowBytes && (rowBytes % PANEL_BYTES !== 0 || sizeBytes % (ABREAST * rowBytes) !== 0))
+  if (rowBytes && (!panelBytes(rowBytes) || sizeBytes % (2 * rowBytes) !== 0))
     throw new GpuError(
       'plan',
-      `${tensor.label}: panels were asked for of ${sizeBytes} bytes in rows of ${rowBytes}; a row must be a multiple of ${PANEL_BYTES}, and rows a multiple of ${ABREAST}.`,
+      `${tensor.label}: panels were asked for of ${sizeBytes} bytes in rows of ${rowBytes}; a row must be a multiple of ${Math.min(...PANEL_BYTES)}, and the rows of an even number.`,
     );
   const layers = imageLayers(sizeBytes);
   if (layers > most)
@@ -108,16 +110,17 @@ function linearStrips({ start, sizeBytes }: ImagePart): Strip[] {
   ];
 }
 
-/** A row of the image holds that of two rows of the matrix which belongs to one panel: even rows left, odd ones right. */
-function panelStrips({ start, sizeBytes }: ImagePart, rowBytes: number): Strip[] {
-  const rows = sizeBytes / rowBytes / ABREAST;
-  return Array.from({ length: rowBytes / PANEL_BYTES }, (_, panel) =>
-    Array.from({ length: ABREAST }, (_, side) => ({
-      start: start + panel * PANEL_BYTES + side * rowBytes,
-      strideBytes: ABREAST * rowBytes,
-      texels: PANEL_TEXELS,
+/** A panel half as wide as the image has the even rows of the matrix at its left and the odd ones at its right. */
+function panelStrips({ start, sizeBytes }: ImagePart, rowBytes: number, width: number): Strip[] {
+  const abreast = ROW_BYTES / width;
+  const rows = sizeBytes / rowBytes / abreast;
+  return Array.from({ length: rowBytes / width }, (_, panel) =>
+    Array.from({ length: abreast }, (_, side) => ({
+      start: start + panel * width + side * rowBytes,
+      strideBytes: abreast * rowBytes,
+      texels: width / TEXEL_BYTES,
       rows,
-      x: side * PANEL_TEXELS,
+      x: (side * width) / TEXEL_BYTES,
       row: panel * rows,
     })),
   ).flat();
@@ -125,7 +128,9 @@ function panelStrips({ start, sizeBytes }: ImagePart, rowBytes: number): Strip[]
 
 /** What brings the part into the texture. A strip is cut where layers end, and whole layers are copied at once. */
 function imageCopies(memory: GpuMemory, part: ImagePart, texture: GPUTexture): ImageCopy[] {
-  const strips = part.rowBytes ? panelStrips(part, part.rowBytes) : linearStrips(part);
+  const { rowBytes = 0 } = part;
+  const width = panelBytes(rowBytes);
+  const strips = rowBytes && width ? panelStrips(part, rowBytes, width) : linearStrips(part);
   return strips.flatMap((strip) => {
     const copies: ImageCopy[] = [];
     let row = strip.row;

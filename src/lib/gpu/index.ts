@@ -8,9 +8,9 @@ export { PlanBuilder, Plan, read, write, update, image, type Binding, type Dispa
 export {
   IMAGE_HEIGHT_BITS,
   IMAGE_WIDTH_BITS,
-  PANEL_BYTES,
   TEXEL_BYTES,
   imageLayers,
+  panelBytes,
   type ImagePart,
 } from './image';
 export type { KernelSource, Access } from './pipeline';

@@ -1,5 +1,4 @@
 // Elements of b where they are 16 bits wide; after a weight's prelude and matmul-image-texels.wgsl. A texel holds eight.
-const PANEL_COLUMNS = PANEL_BYTES / 2u;
 
 fn rightWords(element: u32) -> vec4<u32> {
   let texel = element / 8u;

@@ -1,5 +1,4 @@
 // Elements of b where they are f32; after matmul-image-texels.wgsl. A texel holds four.
-const PANEL_COLUMNS = PANEL_BYTES / 4u;
 
 // Four elements from a multiple of 4 on.
 fn rightFour(element: u32) -> vec4<f32> {

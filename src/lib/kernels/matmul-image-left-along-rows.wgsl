@@ -1,10 +1,9 @@
 // Eight rows of a left image whose columns lie along its rows (a transposed; its k stride a multiple of 4): one texel
 // holds 4 rows at one k. Lanes 2 q and 2 q + 1 load the two halves of the octet at k + q, then at k + 4 + q.
-// In panels or not: aRowStride is from one PANEL_ROWS to the next.
-const PANEL_ROWS = PANEL_BYTES / 4u;
+// In panels: as many rows as aColumnStride at each step of k, and aRowStride elements from one panel to the next.
 
 fn lanePlace(row: u32, lane: u32) -> u32 {
-  return row / PANEL_ROWS * sizes.aRowStride + row % PANEL_ROWS + (lane & 1u) * 4u;
+  return row / sizes.aColumnStride * sizes.aRowStride + row % sizes.aColumnStride + (lane & 1u) * 4u;
 }
 
 fn loadOctet(place: u32, k: u32, lane: u32) -> Eight {

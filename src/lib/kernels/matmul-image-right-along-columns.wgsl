@@ -1,9 +1,9 @@
-// Right image whose rows lie along its columns (a weight (K, N); N a multiple of a texel's elements), in panels or not:
-// bColumnStride is from one PANEL_COLUMNS to the next.
+// Right image whose rows lie along its columns (a weight (K, N); N a multiple of a texel's elements), in panels:
+// as many columns as bRowStride at each step of k, and bColumnStride elements from one panel to the next.
 
 // Where the four columns from n on start. Lanes beyond N load what lies there, and store nothing.
 fn rightPlace(n: u32) -> vec4<u32> {
-  return vec4<u32>(n / PANEL_COLUMNS * sizes.bColumnStride + n % PANEL_COLUMNS);
+  return vec4<u32>(n / sizes.bRowStride * sizes.bColumnStride + n % sizes.bRowStride);
 }
 
 fn loadRight(place: vec4<u32>, k: u32) -> EightSteps {

@@ -1,5 +1,5 @@
 // Operands as images (src/lib/gpu/image.ts) for matmul-image.wgsl: four f32 a texel, or eight elements of 16 bits.
-// Before this text: IMAGE_WIDTH_BITS, IMAGE_HEIGHT_BITS, PANEL_BYTES.
+// Before this text: IMAGE_WIDTH_BITS, IMAGE_HEIGHT_BITS.
 @group(0) @binding(0) var aImage: texture_storage_2d_array<rgba32uint, read>;
 @group(0) @binding(1) var bImage: texture_storage_2d_array<rgba32uint, read>;
 

@@ -3,9 +3,9 @@ import {
   BYTES_PER_ELEMENT,
   IMAGE_HEIGHT_BITS,
   IMAGE_WIDTH_BITS,
-  PANEL_BYTES,
   TEXEL_BYTES,
   imageLayers,
+  panelBytes,
 } from '../gpu';
 import IMAGE_16_BITS from './matmul-image-16-bits.wgsl?raw';
 import IMAGE_F32 from './matmul-image-f32.wgsl?raw';
@@ -32,7 +32,7 @@ const RIGHT = { k: RIGHT_ALONG_K, columns: RIGHT_ALONG_COLUMNS };
 
 /** How an operand lies in its image. */
 export interface ImageLayout {
-  /** Elements; of a side along rows or columns, the other side's is from one panel to the next. */
+  /** Elements. Across k, one is from a step to the next, which is as wide as a panel; the other from panel to panel. */
   readonly strides: Strides;
   /** Of a matrix in panels, see ImagePart. */
   readonly rowBytes?: number;
@@ -71,7 +71,6 @@ export function matmulImages(
     wgsl: [
       `const IMAGE_WIDTH_BITS = ${IMAGE_WIDTH_BITS}u;\n`,
       `const IMAGE_HEIGHT_BITS = ${IMAGE_HEIGHT_BITS}u;\n`,
-      `const PANEL_BYTES = ${PANEL_BYTES}u;\n`,
       TEXELS,
       bType === 'f32' ? IMAGE_F32 : IMAGE_16_BITS,
       LEFT[left],
@@ -88,14 +87,13 @@ export function matmulImages(
 
 /**
  * An operand whose rows of so many elements are its steps of k: in panels, so that what a tile reads of it lies together,
- * else as it is.
+ * else as it is, which is one panel.
  */
 function acrossK(K: number, elements: number, bytes: number) {
-  const rowBytes = elements * bytes;
-  const perPanel = PANEL_BYTES / bytes;
-  return rowBytes % PANEL_BYTES === 0
-    ? { rowBytes, step: perPanel, panel: perPanel * K }
-    : { rowBytes: undefined, step: elements, panel: perPanel };
+  const width = panelBytes(elements * bytes);
+  return width
+    ? { rowBytes: elements * bytes, step: width / bytes, panel: (width / bytes) * K }
+    : { rowBytes: undefined, step: elements, panel: 0 };
 }
 
 /** Tiles of rows that go along all columns before the next do: as many in each band. */
