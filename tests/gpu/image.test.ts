@@ -16,6 +16,7 @@ import {
   type Plan,
   type Tensor,
 } from '$lib/gpu';
+import { checkImage } from '$lib/gpu/image';
 import { requestTestGpu } from '../dawn';
 import { limitMemory } from './scarce-memory';
 
@@ -29,6 +30,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     let place = vec2<u32>(i & ${2 ** IMAGE_WIDTH_BITS - 1}u, row & ${2 ** IMAGE_HEIGHT_BITS - 1}u);
     out[i] = textureLoad(x, place, row >> ${IMAGE_HEIGHT_BITS}u);
   }
+}`;
+
+const FILL = `
+@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+struct Value { value: u32 }
+@group(0) @binding(1) var<uniform> given: Value;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  x[id.x] = given.value;
 }`;
 
 const LAYER_BYTES = 16 * 2 ** (IMAGE_WIDTH_BITS + IMAGE_HEIGHT_BITS);
@@ -96,6 +106,7 @@ describe('image', () => {
     ['panels cut by layers', 32, 2 ** IMAGE_HEIGHT_BITS - 6, 768, 256],
     ['narrow panels cut by layers', 32, 2 ** (IMAGE_HEIGHT_BITS + 1) - 6, 384, 128],
     ['panels of several layers', 0, 2 ** (IMAGE_HEIGHT_BITS + 1) + 10, 512, 256],
+    ['a panel cut, then of whole layers', 0, 3 * 2 ** IMAGE_HEIGHT_BITS + 10, 512, 256],
     ['narrow panels of several layers', 0, 2 ** (IMAGE_HEIGHT_BITS + 2) + 10, 384, 128],
   ])('shows a matrix in panels: %s', async (_, start, rows, rowBytes, width) => {
     expect(panelBytes(rowBytes)).toBe(width);
@@ -142,6 +153,30 @@ describe('image', () => {
     gpu.destroyTensor(x);
   });
 
+  it('is copied again where a dispatch wrote what it shows', async () => {
+    const plan = new PlanBuilder(gpu, 'written');
+    const x = plan.tensor('x', [64], 'u32');
+    const fill = (value: number) =>
+      plan.dispatch({
+        label: '/fill',
+        kernel: { name: 'fill', wgsl: FILL },
+        bindings: [write(x)],
+        uniforms: [value],
+        grid: [1],
+      });
+    fill(7);
+    const first = show(plan, x);
+    fill(9);
+    const second = show(plan, x);
+    const arena = new Arena(gpu, 'arena');
+    const built = await plan.build(arena);
+    await built.run();
+    expectWords(new Uint32Array(await gpu.readBytes(first)), new Uint32Array(64).fill(7));
+    expectWords(new Uint32Array(await gpu.readBytes(second)), new Uint32Array(64).fill(9));
+    built.dispose();
+    arena.dispose();
+  });
+
   it('is shared by the plans of an arena, and its memory told beforehand', async () => {
     const baseline = [gpu.liveCount, gpu.liveBytes];
     const words = counted(LAYER_BYTES / 4 + 400);
@@ -151,10 +186,11 @@ describe('image', () => {
     // The first image is too small for the second plan, which makes another; the third finds that, and both slots.
     const small = { start: LAYER_BYTES, bytes: 1600, layers: 1 };
     const large = { start: 0, bytes: LAYER_BYTES + 1600, layers: 2 };
+    const second = { start: 32, bytes: LAYER_BYTES + 1568, layers: 2 };
     for (const [{ start, bytes, layers }, arenaBytes] of [
       [small, small.bytes + LAYER_BYTES],
       [large, small.bytes + large.bytes + 3 * LAYER_BYTES],
-      [small, small.bytes + large.bytes + 3 * LAYER_BYTES],
+      [second, small.bytes + large.bytes + 3 * LAYER_BYTES],
     ] as const) {
       const plan = new PlanBuilder(gpu, `from ${start}`);
       const out = show(plan, x, { start, sizeBytes: bytes });
@@ -162,7 +198,7 @@ describe('image', () => {
       built.push({ plan: await plan.build(arena), out, start });
       expect(arena.sizeBytes).toBe(arenaBytes);
     }
-    for (const { plan, out, start } of [...built, built[0]]) {
+    for (const { plan, out, start } of [...built, built[1], built[0]]) {
       await plan.run();
       expectWords(new Uint32Array(await gpu.readBytes(out)), words.subarray(start / 4));
     }
@@ -188,26 +224,23 @@ describe('image', () => {
 
   it('refuses parts of texels and of panels, and more layers than the device allows', () => {
     const plan = new PlanBuilder(gpu, 'refused');
+    const x = plan.tensor('x', [400]);
     const use = (sizeBytes: number, start = 0, rowBytes?: number) =>
-      plan.dispatch({
-        label: '/from-image',
-        kernel: { name: 'from-image', wgsl: FROM_IMAGE },
-        bindings: [
-          image(plan.tensor('x', [400]), { start, sizeBytes, rowBytes }),
-          write(plan.tensor('y', [4])),
-        ],
-        grid: [1],
-      });
-    const most = gpu.device.limits.maxTextureArrayLayers;
-    use(most * LAYER_BYTES, 16);
+      checkImage(x, { start, sizeBytes, rowBytes }, 3);
+    use(1584, 16);
     use(1024, 0, 256);
     use(1024, 0, 128);
     expect(() => use(404)).toThrow(/404 bytes from 0 on, both must be multiples of 16/);
     expect(() => use(400, 4)).toThrow(/400 bytes from 4 on/);
     expect(() => use(768, 0, 192)).toThrow(/rows of 192; a row must be a multiple of 128/);
     expect(() => use(768, 0, 256)).toThrow(/the rows of an even number/);
-    expect(() => use(most * LAYER_BYTES + 16)).toThrow(
-      `image of ${most + 1} layers, this GPU allows ${most}`,
+    expect(() => use(1600, 16)).toThrow(/x: .* 1600 bytes from 16 on.* holds 1600/);
+    const large = plan.tensor('large', [LAYER_BYTES]);
+    checkImage(large, { start: 0, sizeBytes: 3 * LAYER_BYTES }, 3);
+    expect(() => checkImage(large, undefined, 3)).toThrow(/image of 4 layers, this GPU allows 3/);
+    const most = gpu.device.limits.maxTextureArrayLayers;
+    expect(() => show(plan, plan.tensor('largest', [(most * LAYER_BYTES) / 4 + 4]))).toThrow(
+      /image of \d+ layers/,
     );
   });
 });

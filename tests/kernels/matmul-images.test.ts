@@ -20,7 +20,7 @@ import { randomMatrix, roundedTo, runPlan, upload } from './oracle/matmul';
 
 /**
  * Tiles of 32 by 32 filled and not, of 8 rows, turned round, K that is split; sides across k in panels (multiples of 32
- * elements, of 64 in 16 bits, at best twice that) and not.
+ * elements, of 64 in 16 bits, at best twice that) and not, whole and split; images of one layer and of two.
  */
 const SIZES = [
   [256, 64, 64],
@@ -30,6 +30,9 @@ const SIZES = [
   [36, 1032, 40],
   [300, 264, 200],
   [96, 264, 192],
+  [40, 512, 256],
+  [64, 1024, 64],
+  [544, 520, 576],
 ] as const;
 const BOTH = [false, true];
 
@@ -89,7 +92,7 @@ describe('matmul of images', () => {
         });
 
   it('has them with a bias, a factor and accumulation, whole and split', async () => {
-    for (const [M, K, N] of [SIZES[1], SIZES[4]]) {
+    for (const [M, K, N] of [SIZES[1], SIZES[4], SIZES[7]]) {
       const a = keep(upload(gpu, 'a', randomMatrix(M, K, 3)));
       const b = keep(upload(gpu, 'b', randomMatrix(K, N, 4)));
       const values = Float32Array.from({ length: N }, (_, i) => i / 7 - 2);

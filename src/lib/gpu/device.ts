@@ -125,7 +125,6 @@ export class Gpu {
         maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
         maxComputeWorkgroupSizeY: limits.maxComputeWorkgroupSizeY,
         maxComputeWorkgroupSizeZ: limits.maxComputeWorkgroupSizeZ,
-        maxTextureArrayLayers: limits.maxTextureArrayLayers,
       },
     });
     const device = await requested.catch((cause: unknown) => {

@@ -62,10 +62,10 @@ export function wholePart({ sizeBytes }: Tensor): ImagePart {
 
 /**
  * @param most layers that the device allows
- * @throws GpuError `plan` for parts of texels or panels, `limit`
+ * @throws GpuError `plan` for parts of texels or panels and for what is not the tensor's, `limit`
  */
-export function checkImage(tensor: Tensor, part = wholePart(tensor), most: number): void {
-  const { start, sizeBytes, rowBytes } = part;
+export function checkImage(tensor: Tensor, part: ImagePart | undefined, most: number): void {
+  const { start, sizeBytes, rowBytes } = part ?? wholePart(tensor);
   if (start % TEXEL_BYTES !== 0 || sizeBytes % TEXEL_BYTES !== 0)
     throw new GpuError(
       'plan',
@@ -75,6 +75,11 @@ export function checkImage(tensor: Tensor, part = wholePart(tensor), most: numbe
     throw new GpuError(
       'plan',
       `${tensor.label}: panels were asked for of ${sizeBytes} bytes in rows of ${rowBytes}; a row must be a multiple of ${Math.min(...PANEL_BYTES)}, and the rows of an even number.`,
+    );
+  if (start + sizeBytes > tensor.sizeBytes)
+    throw new GpuError(
+      'plan',
+      `${tensor.label}: an image was asked for of ${sizeBytes} bytes from ${start} on, and the tensor holds ${tensor.sizeBytes}.`,
     );
   const layers = imageLayers(sizeBytes);
   if (layers > most)

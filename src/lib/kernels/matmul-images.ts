@@ -32,7 +32,10 @@ const RIGHT = { k: RIGHT_ALONG_K, columns: RIGHT_ALONG_COLUMNS };
 
 /** How an operand lies in its image. */
 export interface ImageLayout {
-  /** Elements. Across k, one is from a step to the next, which is as wide as a panel; the other from panel to panel. */
+  /**
+   * Elements. Of a side across k in panels: along k the width of a panel, along the other side the distance from a panel
+   * to the next; 0 where there is one.
+   */
   readonly strides: Strides;
   /** Of a matrix in panels, see ImagePart. */
   readonly rowBytes?: number;
@@ -86,14 +89,15 @@ export function matmulImages(
 }
 
 /**
- * An operand whose rows of so many elements are its steps of k: in panels, so that what a tile reads of it lies together,
- * else as it is, which is one panel.
+ * An operand whose rows of so many elements are its steps of k: in panels, so that what a tile reads of it lies on few
+ * pages, else as it is, which is one panel.
  */
-function acrossK(K: number, elements: number, bytes: number) {
-  const width = panelBytes(elements * bytes);
-  return width
-    ? { rowBytes: elements * bytes, step: width / bytes, panel: (width / bytes) * K }
-    : { rowBytes: undefined, step: elements, panel: 0 };
+function acrossK(K: number, rowElements: number, elementBytes: number) {
+  const rowBytes = rowElements * elementBytes;
+  const width = panelBytes(rowBytes);
+  if (!width) return { rowBytes: undefined, step: rowElements, panel: 0 };
+  const step = width / elementBytes;
+  return { rowBytes, step, panel: step * K };
 }
 
 /** Tiles of rows that go along all columns before the next do: as many in each band. */

@@ -15,7 +15,7 @@ import RIGHT_ALONG_COLUMNS from './matmul-right-along-columns.wgsl?raw';
 import RIGHT_ALONG_K from './matmul-right-along-k.wgsl?raw';
 import RIGHT_ANY from './matmul-right-any.wgsl?raw';
 
-/** Elements from one row, and from one column, to the next. */
+/** Elements from one row, and from one column, to the next; of an image in panels see ImageLayout. */
 export interface Strides {
   readonly row: number;
   readonly column: number;
