@@ -29,7 +29,7 @@ const SIZES = [
   [512, 256, 8],
   [36, 1032, 40],
   [300, 264, 200],
-  [96, 264, 192],
+  [96, 520, 192],
   [40, 512, 256],
   [64, 1024, 64],
   [544, 520, 576],
@@ -60,7 +60,11 @@ describe('matmul of images', () => {
 
   async function expectSameBits(what: string, args: () => MatmulArgs): Promise<void> {
     const expected = await bitsOf('register', args());
-    expect(await bitsOf('image', args()), what).toEqual(expected);
+    const found = await bitsOf('image', args());
+    expect(found.length).toBe(expected.length);
+    // vitest's own comparison takes a second a megabyte.
+    const wrong = found.findIndex((word, i) => word !== expected[i]);
+    expect(wrong, what).toBe(-1);
     free();
   }
 
@@ -174,8 +178,8 @@ describe('matmul of images', () => {
     };
     const copies = vi.spyOn(GPUCommandEncoder.prototype, 'copyBufferToTexture');
     const images = await run('image');
-    // a, b in 2 panels; c; none; first; out; same; out again.
-    expect(copies).toHaveBeenCalledTimes(1 + 2 + 2 + 1 + 1 + 1 + 1);
+    // a, b; c; none; first; out; same; out again.
+    expect(copies).toHaveBeenCalledTimes(7);
     copies.mockRestore();
     expect(images).toEqual(await run('register'));
     expect(images[1]).not.toEqual(images[2]);
@@ -225,19 +229,20 @@ describe('which products go through images', () => {
       const { left, right } = loads(each, 0, bType)!;
       return [left, right];
     };
-    expect(of(product(96, 256, 64, 'at-b'))).toEqual([
-      { strides: { row: 32 * 256, column: 32 }, rowBytes: 96 * 4 },
-      { strides: { row: 64, column: 64 * 256 }, rowBytes: 64 * 4 },
+    expect(of(product(96, 512, 64, 'at-b'))).toEqual([
+      { strides: { row: 32 * 512, column: 32 }, rowBytes: 96 * 4 },
+      { strides: { row: 64, column: 64 * 512 }, rowBytes: 64 * 4 },
     ]);
-    expect(of(product(100, 256, 72, 'at-b'))).toEqual([
+    expect(of(product(100, 512, 72, 'at-b'))).toEqual([
       { strides: { row: 0, column: 100 } },
       { strides: { row: 72, column: 0 } },
     ]);
-    const along = { strides: { row: 256, column: 1 } };
-    const weight = { strides: { row: 64, column: 64 * 256 }, rowBytes: 192 * 2 };
-    expect(of(product(96, 256, 192, 'a-b'), 'bf16')).toEqual([along, weight]);
-    expect(of(product(96, 256, 160, 'a-b'), 'bf16')[1].rowBytes).toBeUndefined();
-    expect(of(product(96, 256, 64, 'a-bt'))).toEqual([along, { strides: { row: 1, column: 256 } }]);
+    const along = { strides: { row: 512, column: 1 } };
+    const weight = { strides: { row: 64, column: 64 * 512 }, rowBytes: 192 * 2 };
+    expect(of(product(96, 512, 192, 'a-b'), 'bf16')).toEqual([along, weight]);
+    expect(of(product(96, 512, 160, 'a-b'), 'bf16')[1].rowBytes).toBeUndefined();
+    expect(of(product(96, 504, 192, 'a-b'), 'bf16')[1].rowBytes).toBeUndefined();
+    expect(of(product(96, 512, 64, 'a-bt'))).toEqual([along, { strides: { row: 1, column: 512 } }]);
   });
 
   it('not where an operand has more layers than an image may', () => {

@@ -23,6 +23,8 @@ const SMALLEST = 2 ** 20;
 const THIN = 16;
 /** Bytes of the rows of `a` that a band of tiles takes: a processor keeps them at hand for all columns of `b`. */
 const BAND_BYTES = 2 ** 19;
+/** Steps of k below which panels save nothing: what a tile reads of a side stays at hand however it lies. */
+const SHORTEST_IN_PANELS = 512;
 /** Steps of k a turn of matmul-image.wgsl. */
 const TURN = 8;
 const TEXEL_OF_A = TEXEL_BYTES / BYTES_PER_ELEMENT.f32;
@@ -94,7 +96,7 @@ export function matmulImages(
  */
 function acrossK(K: number, rowElements: number, elementBytes: number) {
   const rowBytes = rowElements * elementBytes;
-  const width = panelBytes(rowBytes);
+  const width = K >= SHORTEST_IN_PANELS ? panelBytes(rowBytes) : undefined;
   if (!width) return { rowBytes: undefined, step: rowElements, panel: 0 };
   const step = width / elementBytes;
   return { rowBytes, step, panel: step * K };
