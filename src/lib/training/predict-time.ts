@@ -124,7 +124,7 @@ export async function measureRates(options: MeasureOptions): Promise<MeasuredRat
   const first = await measureBatch(options, batch);
   if (!first || first.stepMs > QUICK_MS) return first?.rates;
   const larger = measuredBatch(options, Math.min(MOST_GROWTH, AIM_MS / first.stepMs));
-  if (larger.B * larger.T <= batch.B * batch.T) return first.rates;
+  if (tokensOf(larger) <= tokensOf(batch)) return first.rates;
   const second = await measureBatch(options, larger).catch((error: unknown) => {
     if (error instanceof GpuError && error.code === 'out-of-memory') return undefined;
     throw error;
@@ -155,7 +155,7 @@ async function measureBatch(
       trained: extend(one.trained, more.trained),
       evaluated: extend(one.evaluated, more.evaluated),
     },
-    stepMs: more.trained * 1000 * batch.B * batch.T,
+    stepMs: more.trained * 1000 * tokensOf(batch),
   };
 }
 
@@ -163,14 +163,15 @@ async function measureBatch(
 async function measureLayers(
   options: MeasureOptions,
   layers: number,
-  { B, T }: Batch,
+  batch: Batch,
 ): Promise<MeasuredRates> {
   const { gpu, weights, load, signal } = options;
   signal?.throwIfAborted();
+  const { B, T, accumulation } = batch;
   const args: TrainingArguments = {
     ...options.args,
     max_steps: STEPS,
-    gradient_accumulation_steps: 1,
+    gradient_accumulation_steps: accumulation,
     group_by_length: false,
     eval_strategy: load.evaluations > 0 ? 'steps' : 'no',
     eval_steps: 1,
@@ -180,13 +181,13 @@ async function measureLayers(
   };
   const config = withLayers(options.config, layers);
   const row = rowOf(T, load.targetShare, config.vocabSize);
-  const rows = new Array<TokenRow>(B).fill(row);
+  const rowsOf = (count: number) => new Array<TokenRow>(count).fill(row);
   const layout = layoutAdapter(adaptedModel(config), options.peft);
   const trainer = await Trainer.create({
-    ...{ gpu, config, weights, rows, signal },
+    ...{ gpu, config, weights, signal, rows: rowsOf(B * accumulation) },
     peft: options.peft,
     args: { ...args, per_device_train_batch_size: B, per_device_eval_batch_size: B },
-    evalRows: load.evaluations > 0 ? rows : undefined,
+    evalRows: load.evaluations > 0 ? rowsOf(B) : undefined,
     initialValues: new Float32Array(layout.flatCount),
   });
   const trained: number[] = [];
@@ -201,8 +202,12 @@ async function measureLayers(
     trainer.dispose();
   }
   signal?.throwIfAborted();
-  const rateOf = (times: readonly number[]) => median(times.slice(1)) / 1000 / (B * T);
-  return { trained: rateOf(trained), evaluated: evaluated.length > 0 ? rateOf(evaluated) : 0 };
+  const rateOf = (times: readonly number[], tokens: number) =>
+    median(times.slice(1)) / 1000 / tokens;
+  return {
+    trained: rateOf(trained, tokensOf(batch)),
+    evaluated: evaluated.length > 0 ? rateOf(evaluated, B * T) : 0,
+  };
 }
 
 async function bytesToMeasure(options: MeasureOptions, { B, T }: Batch): Promise<number> {
@@ -219,18 +224,26 @@ async function bytesToMeasure(options: MeasureOptions, { B, T }: Batch): Promise
 /** Layers of the larger of the two models that are measured. */
 const fewLayers = ({ config }: MeasureOptions): number => Math.min(LAYERS, config.layerCount);
 
-type Batch = Pick<RunLoad, 'B' | 'T'>;
+interface Batch extends Pick<RunLoad, 'B' | 'T'> {
+  /** Micro-batches of a step: what a step costs by itself counts once in so many, as it does in the run. */
+  readonly accumulation: number;
+}
+
+const tokensOf = ({ B, T, accumulation }: Batch): number => B * T * accumulation;
 
 /**
- * The run's own batch, or as many of its tokens as can be computed in a moment.
+ * The run's own step, or as many of its tokens as can be computed in a moment: first of a row, then rows, then batches.
  * @param growth how much longer than at first the moment may be
  */
 function measuredBatch(options: MeasureOptions, growth: number): Batch {
-  const { gpu, config, load } = options;
+  const { gpu, config, load, args } = options;
   const perToken = OPERATIONS_A_WEIGHT * countParameters(withLayers(config, fewLayers(options)));
   const tokens = (growth * OPERATIONS[gpu.isSoftware ? 'software' : 'card']) / perToken;
   const T = Math.min(load.T, paddedTokens(tokens));
-  return { B: Math.max(1, Math.min(load.B, Math.floor(tokens / T))), T };
+  const upTo = (most: number, wanted: number) => Math.max(1, Math.min(most, Math.floor(wanted)));
+  const B = upTo(load.B, tokens / T);
+  const most = Math.min(tokens, load.tokensPerStep);
+  return { B, T, accumulation: upTo(args.gradient_accumulation_steps, most / (B * T)) };
 }
 
 const withLayers = (config: ModelConfig, layerCount: number): ModelConfig => ({
