@@ -1,5 +1,6 @@
 /** Engines over one disk, as a person's tabs come and go. */
 import { createEngine } from '$lib/engine';
+import type { TalkOn } from '$lib/engine/open-model';
 import type { EngineApi, RunSummary } from '$lib/rpc/engine-api';
 import { FailingGpu } from './failing-gpu';
 import { Life, type Disk } from './mortal-storage';
@@ -11,14 +12,15 @@ export { learned } from './outcome';
 interface Parts {
   life?: Life;
   gpu?: FailingGpu;
+  talkOn?: TalkOn;
 }
 
 /** Nothing is bundled at this address: what the tests open, they imported. */
 export const startEngine = (
   disk: Disk,
-  { life = new Life(), gpu = new FailingGpu() }: Parts = {},
+  { life = new Life(), gpu = new FailingGpu(), talkOn }: Parts = {},
 ): EngineApi =>
-  createEngine({ ...disk.usedBy(life), gpu: gpu.entry, baseUrl: 'http://127.0.0.1:9/' });
+  createEngine({ ...disk.usedBy(life), gpu: gpu.entry, baseUrl: 'http://127.0.0.1:9/', talkOn });
 
 /** The files of a run's adapter as a person would take them away. */
 export async function takeAdapter(

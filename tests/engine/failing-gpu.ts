@@ -16,11 +16,12 @@ interface Scope {
 export class FailingGpu {
   /** Bytes that buffers and textures may take together from now on; lifted by Infinity. */
   memoryBytes = Infinity;
+  /** What they take together now. */
+  takenBytes = 0;
   /** What the adapter says of itself, where it is to be another. */
   description: string | undefined;
   /** Kernels that have been compiled, as their makers label them. */
   readonly compiled: string[] = [];
-  private takenBytes = 0;
   private readonly devices: GPUDevice[] = [];
 
   /** What the engine takes for `navigator.gpu`. */

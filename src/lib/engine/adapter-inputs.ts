@@ -118,11 +118,10 @@ async function computeRowFactors(
   prepareAdapter(plan, linearSites(config), weights, state);
   if (plan.dispatchCount === 0) return;
   const arena = new Arena(gpu, 'row factors');
-  const built = await plan.build(arena);
   try {
-    await built.run();
+    const built = await plan.build(arena);
+    await built.run().finally(() => built.dispose());
   } finally {
-    built.dispose();
     arena.dispose();
   }
 }

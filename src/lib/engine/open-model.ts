@@ -17,11 +17,12 @@ import { tensorToFloat32 } from '../formats';
 import type { DType, Gpu } from '../gpu';
 import { TextSession, type AdapterInputs } from '../inference';
 import { hasWholeNf4Rows } from '../onnx-export';
-import { AdapterState, type LoadedAdapter } from '../peft';
+import type { AdapterState, LoadedAdapter } from '../peft';
 import type { Backend, LoadProgress, ModelSummary, OpenModel } from '../rpc/engine-api';
-import { gpuInputs, hostInputs } from './adapter-inputs';
+import { hostInputs } from './adapter-inputs';
 import { EngineError } from './errors';
 import type { ModelFolder } from './model-folder';
+import { holdLoaded, holdTrained, type GpuBase, type HeldInputs } from './open-model-inputs';
 
 /** `auto`: WebGPU on a graphics card, the processor without one. */
 export type TalkOn = 'auto' | Backend;
@@ -67,17 +68,12 @@ export interface InTraining {
   readonly loaded: () => Promise<LoadedAdapter>;
 }
 
-interface LoadedInputs {
-  readonly inputs: AdapterInputs;
-  readonly state?: AdapterState;
-}
-
 /** Id of the adapter that is being trained. */
 const IN_TRAINING = 'in-training';
 
 export class LoadedModel {
   private session: Promise<TextSession> | undefined;
-  private readonly adapters = new Map<string, LoadedInputs>();
+  private readonly adapters = new Map<string, HeldInputs>();
   private tuned: { id: string; session: Promise<TextSession> } | undefined;
 
   private constructor(
@@ -140,7 +136,10 @@ export class LoadedModel {
     return { session: await this.talk() };
   }
 
-  /** Loaded once and kept until the model is closed or the adapter forgotten. */
+  /**
+   * Loaded once and kept until the model is closed or the adapter forgotten.
+   * @throws GpuError `out-of-memory` where there is no room for it
+   */
   async speakerOf(id: string, adapter: LoadedAdapter): Promise<Speaker> {
     // Its tensors take the place of the base's, which a graph in 4 bits has no place for.
     if (adapter.config.peft_type === 'FULL' && (this.talksOn === 'wasm' || this.fourBit))
@@ -153,16 +152,19 @@ export class LoadedModel {
     return { session: await this.talk(), adapter: entry.inputs };
   }
 
-  /** The voice of what is being trained, with the values that it has at this moment. */
+  /**
+   * The voice of what is being trained, with the values that it has at this moment; its memory is held until
+   * `forgetTraining`.
+   * @throws GpuError `out-of-memory` where there is no room for it
+   */
   async speakerInTraining({ adapter: state, loaded }: InTraining): Promise<Speaker> {
-    const { gpu, gpuWeights, talksOn } = this;
-    const isDirect = state.config.peft_type === 'LORA' && !startsFromWeights(state.config);
-    if (gpu && gpuWeights && talksOn === 'webgpu' && isDirect)
-      return {
-        session: await this.talk(),
-        adapter: await gpuInputs(gpu, this.folder.config, gpuWeights, state),
-      };
-    return this.speakerBefore(await loaded());
+    const base = this.gpuBase;
+    if (!base || !isCopiedOnTheGpu(state)) return this.speakerBefore(await loaded());
+    await this.forgetTraining();
+    const session = await this.talk();
+    const held = await holdTrained(base, state);
+    this.adapters.set(IN_TRAINING, held);
+    return { session, adapter: held.inputs };
   }
 
   /** The voice of what is being trained, with the values of a copy. */
@@ -177,7 +179,7 @@ export class LoadedModel {
   }
 
   async forgetAdapter(id: string): Promise<void> {
-    this.adapters.get(id)?.state?.dispose();
+    this.adapters.get(id)?.giveBack?.();
     this.adapters.delete(id);
     if (this.tuned?.id !== id) return;
     const { session } = this.tuned;
@@ -209,19 +211,18 @@ export class LoadedModel {
     return session;
   }
 
-  private async inputsOf(adapter: LoadedAdapter): Promise<LoadedInputs> {
-    const { gpu, gpuWeights, talksOn } = this;
-    const { config } = this.folder;
-    if (!gpu || !gpuWeights || talksOn === 'wasm')
-      return { inputs: await hostInputs(config, adapter, floatSource(this.source)) };
-    const { layout, values } = adapter;
-    const state = new AdapterState(gpu, layout, adapter.config, values, { trainable: false });
-    try {
-      return { inputs: await gpuInputs(gpu, config, gpuWeights, state), state };
-    } catch (error) {
-      state.dispose();
-      throw error;
-    }
+  private async inputsOf(adapter: LoadedAdapter): Promise<HeldInputs> {
+    const base = this.gpuBase;
+    // A prefix goes into the cache from main memory on either backend.
+    if (base && adapter.config.peft_type !== 'PREFIX_TUNING') return holdLoaded(base, adapter);
+    return { inputs: await hostInputs(this.folder.config, adapter, floatSource(this.source)) };
+  }
+
+  /** Undefined where the processor talks. */
+  private get gpuBase(): GpuBase | undefined {
+    const { gpu, gpuWeights: weights, talksOn } = this;
+    if (!gpu || !weights || talksOn === 'wasm') return undefined;
+    return { gpu, config: this.folder.config, weights };
   }
 
   /** The weights as they are trained on and talked to; what is taken away is made of the file's own. */
@@ -236,14 +237,20 @@ export class LoadedModel {
   }
 
   private createSession(): Promise<TextSession> {
-    if (this.gpu && this.gpuWeights && this.talksOn === 'webgpu')
+    const base = this.gpuBase;
+    if (base)
       return TextSession.create({
         ...this.shared,
-        gpu: { device: this.gpu, weights: this.gpuWeights.tensors },
+        gpu: { device: base.gpu, weights: base.weights.tensors },
       });
     return TextSession.create({ ...this.shared, host: hostOf(this.source) });
   }
 }
+
+/** A session has a prefix in main memory; PiSSA's and OLoRA's factors are an adapter only together with where they began. */
+const isCopiedOnTheGpu = ({ config }: AdapterState): boolean =>
+  config.peft_type !== 'PREFIX_TUNING' &&
+  !(config.peft_type === 'LORA' && startsFromWeights(config));
 
 const hostOf = (source: TensorSource) => ({ weights: floatSource(source) });
 

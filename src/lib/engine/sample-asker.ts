@@ -38,17 +38,18 @@ export class SampleAsker {
     const { step } = trainer;
     const asked = record.run.samples.filter((sample) => sample.step === step);
     if (prompts.every((prompt) => asked.some((sample) => sample.prompt === prompt))) return;
-    this.start = { step, adapter: await trainer.loadedAdapter() };
+    try {
+      this.start = { step, adapter: await trainer.loadedAdapter() };
+    } catch (error) {
+      this.tell(step, error);
+    }
   }
 
   async askAfter(step: number): Promise<void> {
     const { start } = this;
     const { model } = this.options;
     this.start = undefined;
-    if (start) {
-      await this.ask(start.step, () => model.speakerBefore(start.adapter));
-      await model.forgetTraining();
-    }
+    if (start) await this.ask(start.step, () => model.speakerBefore(start.adapter));
     if (this.isDue(step)) await this.ask(step, () => this.speakerNow());
   }
 
@@ -69,7 +70,7 @@ export class SampleAsker {
   }
 
   private async ask(step: number, speaker: () => Promise<Speaker>): Promise<void> {
-    const { prompts, signal, record } = this.options;
+    const { prompts, signal, record, model } = this.options;
     const asked = prompts.filter((prompt) => !this.tooLong.has(prompt));
     if (asked.length === 0 || signal.aborted) return;
     const started = performance.now();
@@ -83,6 +84,8 @@ export class SampleAsker {
     } catch (error) {
       this.tell(step, error);
     }
+    // The steps to come were promised this memory.
+    await model.forgetTraining().catch((error: unknown) => this.tell(step, error));
     const elapsedMs = performance.now() - started;
     this.spentMs += elapsedMs;
     if (answered && !signal.aborted) record.toCome.answered(elapsedMs);

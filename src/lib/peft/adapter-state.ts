@@ -133,7 +133,7 @@ export class AdapterState {
 
   /**
    * Each parameter under its PEFT key in a buffer of its own, with the values of this moment: ONNX
-   * Runtime binds whole buffers. The buffers stay the same from call to call.
+   * Runtime binds whole buffers. The buffers stay the same from call to call until they are given back.
    */
   ownTensors(): Map<string, Tensor> {
     const pairs = this.layout.parameters.map((parameter) => {
@@ -163,6 +163,12 @@ export class AdapterState {
     return new Map(pairs.map(({ path, to }) => [path, to]));
   }
 
+  /** Frees what `ownTensors` and `ownRowFactors` have made; the adapter itself stays as it is. */
+  giveBackCopies(): void {
+    for (const tensor of this.copies.values()) this.gpu.destroyTensor(tensor);
+    this.copies.clear();
+  }
+
   async readParameters(): Promise<Float32Array> {
     return this.gpu.readFloats(this.params);
   }
@@ -183,8 +189,7 @@ export class AdapterState {
     const own = [params, initial, rowFactors, inverseNorms];
     for (const tensor of [...own, training?.grads, training?.m, training?.v])
       if (tensor) this.gpu.destroyTensor(tensor);
-    for (const tensor of this.copies.values()) this.gpu.destroyTensor(tensor);
-    this.copies.clear();
+    this.giveBackCopies();
   }
 
   private moments(): { m: Tensor; v: Tensor } {
