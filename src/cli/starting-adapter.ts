@@ -6,6 +6,7 @@
 import {
   parseJsonObject,
   readRecipe,
+  spellingsOf,
   type JsonObject,
   type PeftConfig,
   type RecipeFile,
@@ -28,7 +29,7 @@ export function parseRoundRecipe(
   adapterFolder: string,
 ): RecipeFile {
   const object = parseJsonObject(text, fileName);
-  const isGiven = (name: string) => (object[name] ?? null) !== null;
+  const isGiven = (name: string) => spellingsOf(object, name).length > 0;
   const type = isGiven('peft_type') ? object.peft_type : made.peft_type;
   const recipe = readRecipe({ ...object, peft_type: type }, fileName);
   const [own, given]: JsonObject[] = [{ ...made }, { ...recipe.peft }];

@@ -67,7 +67,7 @@ describe('npm run inkstone', () => {
   it('train: tells in a line each what the config names and nobody reads, and trains', async () => {
     const settings = JSON.parse(readFileSync(`${folder}/config.json`, 'utf8')) as object;
     const config = join(out, 'unread.json');
-    const unread = { max_seq_length: 64, learning_rte: 1, bf16: false, output_dir: 'x' };
+    const unread = { max_seq_len: 64, learning_rte: 1, bf16: false, output_dir: 'x' };
     writeFileSync(config, JSON.stringify({ ...settings, max_steps: 1, ...unread }));
     const { code, stderr } = await inkstone(
       ...['train', '--model', model, '--dataset', `${folder}/dataset.jsonl`],
@@ -76,7 +76,7 @@ describe('npm run inkstone', () => {
     expect([code, stderr.trim().split('\n')]).toEqual([
       0,
       [
-        `${config}: max_seq_length is not used (it is 64): use max_length.`,
+        `${config}: max_seq_len is not used (it is 64): use max_length.`,
         `${config}: learning_rte is not used; did you mean learning_rate?`,
       ],
     ]);

@@ -20,11 +20,11 @@ describe('a name that nobody reads is told', () => {
     [{ learningRate: 1 }, /did you mean learning_rate\?$/],
     [{ num_virtual_token: 4 }, /did you mean num_virtual_tokens\?$/],
     [{ bf16: true }, /bf16 is not used \(it is true\): the model's weights stay in the 16 bits/],
-    [{ max_seq_length: 512 }, /max_seq_length is not used \(it is 512\): use max_length\.$/],
+    [{ max_seq_len: 512 }, /max_seq_len is not used \(it is 512\): use max_length\.$/],
     [{ assistant_only_loss: true }, /the loss is on the answers alone unless train_on_prompt/],
     [{ completion_only_loss: false }, /train_on_prompt takes the loss on the prompt too/],
     [{ dataloader_drop_last: true }, /dataloader_drop_last is not used \(it is true\)/],
-    [{ lora_rank: 4 }, /lora_rank is not used \(it is 4\): use r\.$/],
+    [{ rank: 4 }, /rank is not used \(it is 4\): use r\.$/],
     [{ push_to_hub: true }, /nothing is uploaded/],
     [{ loftq_config: { loftq_bits: 4 } }, /loftq_config is not used/],
     [{ peft_type: 'IA3', r: 16 }, 'c.json: r is not used: peft_type IA3 has no such option.'],
@@ -37,14 +37,14 @@ describe('a name that nobody reads is told', () => {
   });
 
   test('each in a line of its own, in the order of the file', () => {
-    const found = warningsOf({ max_seq_length: 1, r: 4, learning_rte: 1, ['x'.repeat(5000)]: 1 });
+    const found = warningsOf({ max_seq_len: 1, r: 4, learning_rte: 1, ['x'.repeat(5000)]: 1 });
     expect(found.map((line) => line.split(' ')[1].slice(0, 14))).toEqual([
-      ...['max_seq_length', 'learning_rte', 'xxxxxxxxxxxxxx'],
+      ...['max_seq_len', 'learning_rte', 'xxxxxxxxxxxxxx'],
     ]);
   });
 
   test('and is no error: the rest of the recipe counts', () => {
-    const { peft, args } = parseRecipeFile('{"r": 4, "seed": 7, "lora_rank": 9}', 'c.json');
+    const { peft, args } = parseRecipeFile('{"r": 4, "seed": 7, "rank": 9}', 'c.json');
     expect([peft, args]).toMatchObject([{ r: 4 }, { seed: 7 }]);
   });
 });

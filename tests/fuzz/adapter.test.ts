@@ -1,12 +1,22 @@
-/** An adapter's two files, and the four of a checkpoint, on the model that they were made for. */
+/**
+ * An adapter's two files, and the four of a checkpoint, on the model that they were made for; moments of 8 bits up
+ * to the GPU, which here only counts.
+ */
 import { describe, expect, it } from 'vitest';
 import { readPeftConfig, type PeftConfig } from '$lib/config';
+import { Gpu } from '$lib/gpu';
 import { layoutAdapter, readAdapter, writeAdapter, type AdaptedModel } from '$lib/peft';
-import { readCheckpoint, writeCheckpoint, type CheckpointFiles } from '$lib/training';
+import {
+  OPTIMIZER_FILE,
+  readCheckpoint,
+  writeCheckpoint,
+  type CheckpointFiles,
+} from '$lib/training';
+import { Moments8bit, planMoments } from '$lib/training/moments-8bit';
 import { control } from '$lib/training/trainer-state';
 import type { Xoshiro128 } from '$lib/config/random';
 import { fuzzParser } from './fuzz-parser';
-import { chance } from './hostile';
+import { chance, pick } from './hostile';
 import { concat, mutateBytes } from './mutate-bytes';
 import { mutateJson } from './mutate-json';
 
@@ -93,6 +103,35 @@ const ADAPTERS = CONFIGS.filter(
   ),
 );
 
+/** Of A, which is large, in blocks; of B and the bias in 32 bits. */
+const WIDE: AdaptedModel = {
+  ...MODEL,
+  layers: [{ ...MODEL.layers[0], inFeatures: 4096 }],
+};
+const ADAMW_8BIT = (() => {
+  const config = readPeftConfig(
+    { r: 1, lora_alpha: 1, bias: 'lora_only', target_modules: ['q_proj'] },
+    'test',
+  );
+  const layout = layoutAdapter(WIDE, config);
+  const { blocks, smallCount } = planMoments(layout);
+  const codes = Uint8Array.from({ length: 256 * blocks.length }, (_, i) => i);
+  const absmax = new Float32Array(blocks.length).fill(0.5);
+  const small = new Float32Array(smallCount).fill(0.25);
+  const checkpoint = {
+    values: Float32Array.from({ length: layout.flatCount }, (_, i) => i / 1000),
+    initial: undefined,
+    moments: {
+      ...{ m: small, v: small },
+      blocks: { mCodes: codes, vCodes: codes, mAbsmax: absmax, vAbsmax: absmax },
+    },
+    pendingLoss: { sum: 1.5, count: 2 },
+    state: STATE,
+  };
+  const files = writeCheckpoint(checkpoint, config, WIDE, 'base');
+  return { config, layout, counts: { blocks: blocks.length, small: smallCount }, files };
+})();
+
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -106,6 +145,21 @@ function mutateFile(random: Xoshiro128, name: string, bytes: Uint8Array): Uint8A
   new DataView(length.buffer).setBigUint64(0, BigInt(header.length), true);
   return concat(length, header, bytes.subarray(end));
 }
+
+/** A value in one of the tensors; what the bytes around it are is left alone. */
+function mutateTensor(random: Xoshiro128, bytes: Uint8Array): Uint8Array {
+  const start = 8 + Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const header = JSON.parse(decode(bytes.subarray(8, start))) as object;
+  const tensors = Object.entries(header).filter(([name]) => name !== '__metadata__');
+  const [, { data_offsets }] = pick(random, tensors) as [string, { data_offsets: number[] }];
+  const [begin, end] = data_offsets;
+  const copy = bytes.slice();
+  const at = start + begin + 4 * random.nextBelow((end - begin) / 4);
+  new DataView(copy.buffer).setFloat32(at, pick(random, FLOATS), true);
+  return copy;
+}
+
+const FLOATS = [0, -0, 1, -1, 1e-45, -1e-45, 3e38, -3e38, NaN, Infinity, -Infinity];
 
 const isFinite = (values: Float32Array) => values.every((value) => Number.isFinite(value));
 
@@ -162,6 +216,40 @@ describe('hostile adapters and checkpoints', () => {
     expect(counts.accepted).toBeGreaterThan(1000);
     expect(Object.keys(counts.refused)).toEqual(
       expect.arrayContaining(['wrong-checkpoint', 'wrong-type', 'not-json', 'corrupt']),
+    );
+  });
+
+  it('moments of 8 bits are refused by code or fill the blocks of the run', async () => {
+    const { config, layout, counts: parts, files } = ADAMW_8BIT;
+    const gpu = Gpu.counting();
+    const moments8bit = new Moments8bit(gpu, layout);
+    const counts = await fuzzParser({
+      title: '8-bit moments',
+      samples: [files.get(OPTIMIZER_FILE)!],
+      mutate: (random, optimizer) =>
+        chance(random, 2)
+          ? mutateTensor(random, optimizer)
+          : mutateFile(random, OPTIMIZER_FILE, optimizer),
+      parse(optimizer) {
+        const read = readCheckpoint(new Map([...files, [OPTIMIZER_FILE, optimizer]]), config, WIDE);
+        moments8bit.write(read.moments);
+        return read.moments;
+      },
+      check({ m, v, blocks }) {
+        expect([m.length, v.length]).toEqual([parts.small, parts.small]);
+        const { mCodes, vCodes, mAbsmax, vAbsmax } = blocks!;
+        expect([mAbsmax.length, vAbsmax.length]).toEqual([parts.blocks, parts.blocks]);
+        expect([mCodes.length, vCodes.length]).toEqual([256 * parts.blocks, 256 * parts.blocks]);
+        expect([m, v, mAbsmax, vAbsmax].every(isFinite)).toBe(true);
+        for (const values of [v, mAbsmax, vAbsmax])
+          expect(values.every((value) => value >= 0)).toBe(true);
+      },
+    });
+    moments8bit.dispose();
+    expect(gpu.liveCount).toBe(0);
+    expect(counts.accepted).toBeGreaterThan(1000);
+    expect(Object.keys(counts.refused)).toEqual(
+      expect.arrayContaining(['wrong-checkpoint', 'truncated', 'corrupt']),
     );
   });
 });

@@ -56,7 +56,10 @@ describe('hostile settings', () => {
       readJson(`methods/${folder}/final-adapter/adapter_config.json`);
     const counts = await fuzzParser({
       title: 'adapter_config.json',
-      samples: folders.map((folder) => JSON.stringify(read(folder))),
+      samples: [
+        ...folders.map((folder) => JSON.stringify(read(folder))),
+        JSON.stringify({ lora_rank: 8, lora_alpha: 16, lora_target: 'q_proj,v_proj' }),
+      ],
       mutate,
       parse: (text) => parsePeftConfig(text),
       check(config) {
@@ -77,7 +80,13 @@ describe('hostile settings', () => {
   it('training arguments are refused by code or make a run of whole steps', async () => {
     const counts = await fuzzParser({
       title: 'training arguments',
-      samples: [JSON.stringify({ ...COMMON_RECIPE.training, warmup_ratio: 0.1 })],
+      samples: [
+        JSON.stringify({ ...COMMON_RECIPE.training, warmup_ratio: 0.1 }),
+        JSON.stringify({
+          ...{ cutoff_len: 512, per_gpu_train_batch_size: 2, train_on_inputs: true, max_steps: 9 },
+          optim: 'paged_adamw_8bit',
+        }),
+      ],
       mutate,
       parse: (text) => readTrainingArguments(parseJsonObject(text, 'train.json'), 'train.json'),
       check(args) {

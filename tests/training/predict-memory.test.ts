@@ -25,6 +25,7 @@ import {
   withChange,
   writeCheckpoint,
   writeFitChange,
+  type FitChange,
   type FitSettings,
   type TokenRow,
 } from '$lib/training';
@@ -200,6 +201,49 @@ describe('the memory of a run', () => {
     expect(writeFitChange(both!)).toBe(
       'per_device_train_batch_size=2, gradient_accumulation_steps=4, gradient_checkpointing=true',
     );
+  });
+
+  it('full fine-tuning has its moments in 8 bits before anything that changes the result more', async () => {
+    const { config, settings } = await sizes(16, 2);
+    // Wide enough that moments are most of what the run takes.
+    const wide = { ...config, hiddenSize: 256, intermediateSize: 704, headCount: 16 };
+    const full = { ...settings, peft: readPeftConfig({ peft_type: 'FULL' }, 'test') };
+    const totalOf = async (candidate: FitSettings) =>
+      (await predictMemory({ config: wide, ...candidate })).total;
+    const totalWith = (change: FitChange) => totalOf(withChange(full, change));
+    const findWithin = (allowed: number, of: FitSettings = full) =>
+      findFit(of, async (candidate) => (await totalOf(candidate)) <= allowed);
+    const moments: FitChange = { optim: 'adamw_8bit' };
+    const small: FitChange = {
+      ...{ per_device_train_batch_size: 1, gradient_accumulation_steps: 2 },
+      gradient_checkpointing: true,
+    };
+    const withMoments = await totalWith(moments);
+    expect(withMoments).toBeLessThan(0.75 * (await totalOf(full)));
+    // The control: what leaves the result as it is comes first.
+    expect(await findWithin(await totalWith(small))).not.toHaveProperty('optim');
+    const found = await findWithin(withMoments);
+    expect(writeFitChange(found!)).toBe('optim=adamw_8bit');
+    const both = { ...small, ...moments };
+    expect(await findWithin(await totalWith(both))).toEqual(both);
+    expect(await findWithin(0)).toBeUndefined();
+  });
+
+  it('moments in 8 bits come before a base in 4 bits, with it where both are needed, and not twice', async () => {
+    const { settings } = await sizes(64, 1);
+    const triedOf = async (of: FitSettings): Promise<string[]> => {
+      const tried: string[] = [];
+      await findFit(of, async ({ args }) => {
+        tried.push(`${args.optim}${args.load_in_4bit ? ' nf4' : ''}`);
+        return false;
+      });
+      return [...new Set(tried)];
+    };
+    expect(await triedOf(settings)).toEqual([
+      ...['adamw_torch', 'adamw_8bit', 'adamw_torch nf4', 'adamw_8bit nf4'],
+    ]);
+    const already = { ...settings, args: { ...settings.args, optim: 'adamw_bnb_8bit' } as const };
+    expect(await triedOf(already)).toEqual(['adamw_bnb_8bit', 'adamw_bnb_8bit nf4']);
   });
 
   it('a base in 4 bits is offered where the weights are what is too much, and never with full tuning', async () => {

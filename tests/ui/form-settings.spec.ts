@@ -92,12 +92,12 @@ test('a file of PEFT fills in the method alone; names that nobody reads are told
   await expect(field(page, 'num_train_epochs')).toHaveValue('9');
   await page.getByText('Everything else').click();
   await expect(page.getByLabel(/ init_lora_weights$/)).toHaveValue('pissa_niter_16');
-  await give(page, { learning_rate: 1e-3, max_seq_length: 64, learning_rte: 1, foo: 2 });
+  await give(page, { learning_rate: 1e-3, max_seq_len: 64, learning_rte: 1, foo: 2 });
   await expect(told(page)).toContainText(
-    '3 names in the file are not used: max_seq_length (here it is max_length), learning_rte (here it is learning_rate), foo.',
+    '3 names in the file are not used: max_seq_len (here it is max_length), learning_rte (here it is learning_rate), foo.',
   );
   await told(page).getByText('Why, one by one').click();
-  await expect(told(page)).toContainText('c.json: max_seq_length is not used (it is 64)');
+  await expect(told(page)).toContainText('c.json: max_seq_len is not used (it is 64)');
   await expect(field(page, 'r')).toHaveValue('5');
   await expectAccessible(page);
 });

@@ -119,10 +119,9 @@ describe('files of others', () => {
       ...{ output_dir: 'out', learning_rate: 1e-3, num_train_epochs: 2, bf16: false },
       ...{ max_seq_length: 512, learning_rte: 1, bf16_full_eval: true, foo: 1 },
     });
-    expect(args).toMatchObject({ learning_rate: 1e-3, num_train_epochs: 2 });
+    expect(args).toMatchObject({ learning_rate: 1e-3, num_train_epochs: 2, max_length: 512 });
     expect(peft).toBeUndefined();
     expect(unused.map(({ name, meant }) => [name, meant])).toEqual([
-      ['max_seq_length', 'max_length'],
       ['learning_rte', 'learning_rate'],
       ['bf16_full_eval', undefined],
       ['foo', undefined],

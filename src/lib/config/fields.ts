@@ -1,4 +1,5 @@
 /** Reads typed fields out of parsed JSON, with an error that names field, value found and what is allowed. */
+import { NO_ALIASES, spellingsOf, type Aliases } from './aliases';
 import { ConfigError } from './errors';
 import { isDeeperThan } from './json-depth';
 
@@ -49,17 +50,33 @@ interface NumberRange {
 }
 
 export class Fields {
-  /** @param namesRead collects every name that is asked for, so that what nobody asked for can be told */
+  /**
+   * @param namesRead collects every name that is asked for, so that what nobody asked for can be told
+   * @param aliases names under which the file may say what is asked for
+   */
   constructor(
     readonly object: JsonObject,
     readonly fileName: string,
     private readonly namesRead = new Set<string>(),
+    private readonly aliases: Aliases = NO_ALIASES,
   ) {}
 
-  /** As it stands in the file. */
+  /** As it stands in the file, under the name itself or else under an alias. */
   value(name: string): unknown {
     this.namesRead.add(name);
-    return this.object[name];
+    if (!this.aliases.has(name)) return this.object[name];
+    const [counting, ...others] = spellingsOf(this.object, name, this.aliases);
+    if (!counting) return undefined;
+    this.namesRead.add(counting.name);
+    // What says the same is not left unread.
+    for (const other of others)
+      if (isSame(other.value, counting.value)) this.namesRead.add(other.name);
+    return counting.value;
+  }
+
+  /** The name that counts in the file, for sentences about it. */
+  spelling(name: string): string {
+    return spellingsOf(this.object, name, this.aliases)[0]?.name ?? name;
   }
 
   has(name: string): boolean {
@@ -127,22 +144,22 @@ export class Fields {
     allowed: string,
     details: { needs?: Needed; allowed?: string } = {},
   ): ConfigError {
+    const field = this.spelling(name);
     return new ConfigError(
       'wrong-type',
-      `${this.fileName}: ${name} is ${describe(found)}, ${allowed} is needed.`,
-      {
-        details: { fileName: this.fileName, field: name, found: describe(found), ...details },
-      },
+      `${this.fileName}: ${field} is ${describe(found)}, ${allowed} is needed.`,
+      { details: { fileName: this.fileName, field, found: describe(found), ...details } },
     );
   }
 
   unsupported(name: string, found: unknown, supported: string): ConfigError {
+    const field = this.spelling(name);
     return new ConfigError(
       'unsupported-option',
-      `${this.fileName}: ${name} is ${describe(found)}, which is not supported; supported: ${supported}.`,
+      `${this.fileName}: ${field} is ${describe(found)}, which is not supported; supported: ${supported}.`,
       {
         details: {
-          ...{ fileName: this.fileName, field: name, found: describe(found) },
+          ...{ fileName: this.fileName, field, found: describe(found) },
           allowed: supported,
         },
       },
@@ -168,13 +185,20 @@ export class Fields {
     const low = min === -Infinity ? '' : `${open ? 'above' : 'at least'} ${min}`;
     const high = max === Infinity ? '' : `${open ? 'below' : 'at most'} ${max}`;
     const allowed = [low, high].filter(Boolean).join(' and ');
+    const field = this.spelling(name);
     return new ConfigError(
       'out-of-range',
-      `${this.fileName}: ${name} is ${found}, it must be ${allowed}.`,
-      { details: { fileName: this.fileName, field: name, found, allowed, ...bounds } },
+      `${this.fileName}: ${field} is ${found}, it must be ${allowed}.`,
+      { details: { fileName: this.fileName, field, found, allowed, ...bounds } },
     );
   }
 }
+
+/** Of values and lists of values. */
+const isSame = (a: unknown, b: unknown): boolean =>
+  Array.isArray(a) && Array.isArray(b)
+    ? a.length === b.length && a.every((item, i) => item === b[i])
+    : a === b;
 
 /** A value as JSON, cut to a length that fits into a sentence; safe for any value. */
 export function describe(value: unknown): string {

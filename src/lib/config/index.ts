@@ -1,4 +1,5 @@
 export { InkstoneError, ConfigError, type ConfigErrorCode } from './errors';
+export { spellingsOf } from './aliases';
 export { checkRecipe } from './check-recipe';
 export { bearsLoss, type ChatMessage, type DatasetRow } from './dataset-row';
 export { layerPath, linearSite, linearSites, type LinearSite } from './linear-sites';
@@ -43,6 +44,7 @@ export {
   type LrSchedulerType,
   type RampType,
 } from './lr-schedules';
+export { has8bitMoments, OPTIMIZERS, type OptimizerName } from './optimizers';
 export {
   DEFAULT_IA3_CONFIG,
   DEFAULT_PREFIX_CONFIG,
@@ -67,9 +69,6 @@ export {
 export {
   COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,
-  has8bitMoments,
-  OPTIMIZERS,
   readTrainingArguments,
-  type OptimizerName,
   type TrainingArguments,
 } from './training-arguments';

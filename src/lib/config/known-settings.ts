@@ -35,7 +35,7 @@ const WITHOUT_EFFECT = `
   .trim()
   .split(/\s+/);
 
-/** What a run does not have; harmless where it is off. */
+/** What a run does not have, and aliases that another name has overruled; harmless where it is off. */
 const INSTEAD_OF: Readonly<Record<string, string>> = {
   bf16: "the model's weights stay in the 16 bits they came in, and fp16 makes products in 16 bits",
   load_in_8bit: 'load_in_4bit keeps the base in 4 bits',
@@ -44,7 +44,6 @@ const INSTEAD_OF: Readonly<Record<string, string>> = {
   max_seq_len: 'use max_length',
   model_max_length: 'use max_length',
   cutoff_len: 'use max_length',
-  train_on_inputs: 'use train_on_prompt',
   assistant_only_loss: 'the loss is on the answers alone unless train_on_prompt is true',
   dataloader_drop_last: "an epoch's last, shorter step is taken",
   data_seed: 'seed decides the order of the rows',
@@ -117,6 +116,8 @@ export const KNOWN_SETTINGS: ReadonlyMap<string, KnownSetting> = new Map<string,
   ...Object.entries(INSTEAD_OF).map(
     ([name, instead]) => [name, { isHarmless: isOff, instead }] as const,
   ),
+  // False, too, is meant where train_on_prompt says otherwise.
+  ['train_on_inputs', { isHarmless: isOneOf(), instead: 'use train_on_prompt' }],
   [
     'eval_delay',
     { isHarmless: isOneOf(0), instead: 'evaluations begin with the first that is due' },

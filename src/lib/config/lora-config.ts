@@ -1,4 +1,5 @@
 /** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA, PiSSA and OLoRA too. */
+import { RECIPE_ALIASES } from './aliases';
 import { ConfigError } from './errors';
 import { describe, Fields, type JsonObject } from './fields';
 import { refuseUnsupportedPeft } from './unsupported-peft';
@@ -69,7 +70,7 @@ export function readLoraConfig(
   fileName: string,
   namesRead?: Set<string>,
 ): LoraConfig {
-  const fields = new Fields(object, fileName, namesRead);
+  const fields = new Fields(object, fileName, namesRead, RECIPE_ALIASES);
   refuseUnsupportedPeft(fields);
   for (const option of ['use_qalora', 'fan_in_fan_out', 'lora_bias'])
     if (fields.boolean(option, false)) throw fields.unsupported(option, true, 'false');
@@ -125,14 +126,15 @@ export function readTargets(
       ? item.replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, '')
       : describe(item),
   );
+  const field = fields.spelling(name);
   for (const item of names)
     if (!LINEAR_MODULES.some((module) => module === item))
       throw new ConfigError(
         'unsupported-option',
-        `${fields.fileName}: ${name} names ${describe(item)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
+        `${fields.fileName}: ${field} names ${describe(item)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
         {
           details: {
-            ...{ fileName: fields.fileName, field: name, found: describe(item) },
+            ...{ fileName: fields.fileName, field, found: describe(item) },
             allowed: LINEAR_MODULES.join(', '),
           },
         },

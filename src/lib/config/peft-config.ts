@@ -2,6 +2,7 @@
  * `adapter_config.json` as PEFT 0.21 reads and writes it: which method tunes a model, and its options.
  * Full fine-tuning is no method of PEFT; it stands here as one more choice, with a name of our own.
  */
+import { RECIPE_ALIASES } from './aliases';
 import { Fields, parseJsonObject, type JsonObject } from './fields';
 import {
   DEFAULT_LORA_CONFIG,
@@ -77,7 +78,7 @@ export function readPeftConfig(
   fileName: string,
   namesRead?: Set<string>,
 ): PeftConfig {
-  const fields = new Fields(object, fileName, namesRead);
+  const fields = new Fields(object, fileName, namesRead, RECIPE_ALIASES);
   const type = fields.text('peft_type', 'LORA');
   refuseUnsupportedPeft(fields);
   switch (type) {

@@ -1,4 +1,5 @@
 /** The part of transformers' `TrainingArguments` that Inkstone honours, with its names and defaults. */
+import { RECIPE_ALIASES } from './aliases';
 import {
   DEFAULT_EVALUATION_ARGUMENTS,
   readEvaluationArguments,
@@ -12,18 +13,7 @@ import {
   type LrSchedulerKwargs,
   type LrSchedulerType,
 } from './lr-schedules';
-
-/** `adamw_torch_fused` is the same arithmetic; the 8-bit ones, which are one, keep Adam's moments in 8 bits. */
-export const OPTIMIZERS = [
-  'adamw_torch',
-  'adamw_torch_fused',
-  'adamw_8bit',
-  'adamw_bnb_8bit',
-] as const;
-export type OptimizerName = (typeof OPTIMIZERS)[number];
-
-export const has8bitMoments = ({ optim }: Pick<TrainingArguments, 'optim'>): boolean =>
-  optim === 'adamw_8bit' || optim === 'adamw_bnb_8bit';
+import { readOptimizer, type OptimizerName } from './optimizers';
 
 export interface TrainingArguments extends EvaluationArguments {
   learning_rate: number;
@@ -134,7 +124,7 @@ export function readTrainingArguments(
   defaults: TrainingArguments = DEFAULT_TRAINING_ARGUMENTS,
   namesRead?: Set<string>,
 ): TrainingArguments {
-  const fields = new Fields(object, fileName, namesRead);
+  const fields = new Fields(object, fileName, namesRead, RECIPE_ALIASES);
   const whole = { min: 1, max: 1e9 };
   const beta = { min: 0, max: 0.9999999 };
   // A fraction below 1 in `warmup_steps` is a share of all steps, as transformers 5 reads it.
@@ -170,7 +160,7 @@ export function readTrainingArguments(
     lr_scheduler_kwargs: readLrSchedulerKwargs(fields, lr_scheduler_type, learning_rate),
     warmup_steps: warmupIsShare ? 0 : Math.floor(warmup),
     warmup_ratio: warmupIsShare ? warmup : warmup_ratio,
-    optim: fields.oneOf('optim', OPTIMIZERS, defaults.optim),
+    optim: readOptimizer(fields, defaults.optim),
     weight_decay: fields.number('weight_decay', defaults.weight_decay, { min: 0, max: 10 }),
     adam_beta1: fields.number('adam_beta1', defaults.adam_beta1, beta),
     adam_beta2: fields.number('adam_beta2', defaults.adam_beta2, beta),

@@ -128,7 +128,13 @@ function readMoments(
   const v = floats('exp_avg_sq');
   if (v?.some((square) => square < 0)) throw damaged('exp_avg_sq holds negative squares');
   const [mCodes, vCodes] = [codes('exp_avg.codes'), codes('exp_avg_sq.codes')];
-  const [mAbsmax, vAbsmax] = [floats('exp_avg.absmax'), floats('exp_avg_sq.absmax')];
+  const absmax = (name: string) => {
+    const found = floats(name);
+    // Below zero, the root of a second moment would be no number.
+    if (found?.some((largest) => largest < 0)) throw damaged(`${name} holds magnitudes below zero`);
+    return found;
+  };
+  const [mAbsmax, vAbsmax] = [absmax('exp_avg.absmax'), absmax('exp_avg_sq.absmax')];
   if (mCodes && vCodes && mAbsmax && vAbsmax) {
     if (mCodes.length !== vCodes.length || mAbsmax.length !== vAbsmax.length)
       throw wrongMoments('exp_avg.codes');

@@ -50,10 +50,11 @@ export class Optimizer {
     });
     const { m, v } = training;
     const moments = has8bitMoments(args) ? new Moments8bit(gpu, layout) : undefined;
+    const decaysLast = args.optim === 'paged_adamw_32bit';
     if (m && v)
       for (const group of layout.groups) {
         const { offset, count } = group;
-        adamw(end, { ...settingsOf(group), m, v, range: { offset, count } });
+        adamw(end, { ...settingsOf(group), m, v, range: { offset, count }, decaysLast });
       }
     for (const { group, blocks, small } of moments?.groups ?? []) {
       const { tensors, small: smallMoments } = moments!;
