@@ -2,8 +2,9 @@
  * Plan: looking at data before a run, and going on from a run with new data, over the scripted engine. Clean
  * data says so; findings show their rows by number and what to do, by keyboard alone; what is left out is in the
  * summary, in the request and in the run's record; a plot has its table; tokens are reached from a cut row; a
- * longer length takes the finding away; a model that is not open is asked for first. A second round: from the
- * history and from the form, with the method locked, back to the model, and in the record. axe looks at each state.
+ * longer length takes the finding away, what is marked is the answer, and the limit is where it cuts; a model that
+ * is not open is asked for first. A second round: from the history and from the form, with the method locked, back
+ * to the model, and in the record. axe looks at each state.
  */
 import { expect, test, type Locator, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -31,6 +32,15 @@ test('clean data says so, and its lengths are a plot with a table', async ({ pag
   await expect(data(page).getByRole('columnheader', { name: 'Answer cut off' })).toBeVisible();
   await expect(data(page).getByRole('rowheader', { name: '17–20' })).toBeVisible();
   await expectAccessible(page);
+  // Past every row the limit is words alone; within them it stands where the first cut bar begins.
+  const limit = data(page).locator('path.limit');
+  await expect(limit).toHaveCount(0);
+  await page.getByRole('textbox', { name: /^Maximum length/ }).fill('40');
+  await expect(limit).toHaveCount(1);
+  const leftOf = async (path: Locator) =>
+    parseFloat((await path.getAttribute('d'))!.slice('M'.length));
+  const firstCut = data(page).locator('.plot path.edge').first();
+  expect(await leftOf(limit)).toBeCloseTo(await leftOf(firstCut), 3);
 });
 
 for (const [locale, theme, width] of [
@@ -78,7 +88,19 @@ for (const [locale, theme, width] of [
       has: page.getByRole('heading', { name: zh ? '模型会看到的样子' : 'What the model will see' }),
     });
     await expect(preview.locator('summary')).toBeFocused();
-    await expect(preview.getByRole('group', { name: zh ? '第 5 条' : 'Row 5' })).toBeVisible();
+    const tokens = preview.getByRole('group', { name: zh ? '第 5 条' : 'Row 5' });
+    await expect(tokens).toContainText('糖尿病早期有哪些表现？');
+    await expect(tokens.locator('mark .token')).toHaveText([
+      '多饮',
+      '、',
+      '多尿',
+      '、',
+      '多食',
+      '和体',
+      '重下',
+      '降',
+      '。',
+    ]);
     await preview.getByRole('textbox', { name: zh ? '第几条' : 'Row' }).fill('9');
     await expect(preview.getByRole('group', { name: zh ? '第 9 条' : 'Row 9' })).toBeVisible();
     await expectAccessible(page);

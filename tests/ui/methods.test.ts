@@ -1,18 +1,21 @@
 /**
  * Plan: what a method, a preset and the guide put into a request. Each card is the PEFT config of its name;
  * every rate begins inside its range; a preset is known again, and sets nothing but what it names; each set
- * of answers has a method, and each method can be reached; a number of another method cannot hold a run back.
+ * of answers has a method, and each method can be reached; each advice leaves a form that is wholly that advice,
+ * whatever was advised before, and nothing else of it changed; a number of another method cannot hold a run back.
  */
 import { expect, test } from 'vitest';
 import {
   COMMON_RECIPE,
   DEFAULT_IA3_CONFIG,
   DEFAULT_PREFIX_CONFIG,
+  LINEAR_MODULES,
   LR_SCHEDULER_TYPES,
   readPeftConfig,
 } from '../../src/lib/config';
+import { withAdvice, type TrainingAdvice } from '../../src/lib/state/advised-form';
 import { adviseMethod, ANSWERS, METHOD_OF, type Advice } from '../../src/lib/state/method-advice';
-import { METHODS, peftOf, RATES } from '../../src/lib/state/methods';
+import { METHODS, peftOf, RATES, type Method } from '../../src/lib/state/methods';
 import { PRESETS, presetOf, withPreset } from '../../src/lib/state/presets';
 import { mainOptions, moreGroups } from '../../src/lib/state/recipe-groups';
 import { LIMITS, optionsOf } from '../../src/lib/state/recipe-limits';
@@ -69,6 +72,61 @@ test('every set of answers has a method, and every method is reached', () => {
     for (const data of ANSWERS.data)
       for (const device of ANSWERS.device) reached.add(adviseMethod({ task, data, device }));
   expect([...reached].sort()).toEqual(['prompting', ...Object.keys(METHOD_OF)].sort());
+});
+
+/** Edited where the guide has no say. */
+const edited = {
+  method: 'dora' as Method,
+  lora: { ...options.lora, r: 12 },
+  ia3: { ...options.ia3, target_modules: ['k_proj'] as const },
+  prefix: { ...options.prefix, num_virtual_tokens: 7 },
+  training: { ...COMMON_RECIPE.training, learning_rate: 3e-4, max_length: 77, seed: 5 },
+};
+const { target_modules: common } = COMMON_RECIPE.lora;
+
+test.each<[TrainingAdvice, object]>([
+  [{ advice: 'lora', data: 'little' }, { lora: { ...edited.lora, target_modules: common } }],
+  [{ advice: 'qlora', data: 'much' }, { lora: { ...edited.lora, target_modules: LINEAR_MODULES } }],
+  [{ advice: 'ia3', data: 'little' }, { ia3: DEFAULT_IA3_CONFIG }],
+  [{ advice: 'prefix', data: 'little' }, {}],
+  [{ advice: 'full', data: 'much' }, {}],
+])('%j after any other: the form is that advice, and the rest as it was', (given, options) => {
+  const expected = {
+    ...edited,
+    method: METHOD_OF[given.advice],
+    ...options,
+    training: {
+      ...edited.training,
+      load_in_4bit: given.advice === 'qlora',
+      num_train_epochs: given.data === 'little' ? 5 : 3,
+    },
+  };
+  for (const before of Object.keys(METHOD_OF) as TrainingAdvice['advice'][]) {
+    const form = withAdvice(withAdvice(edited, { advice: before, data: 'much' }), given);
+    // Options of a method that is left stay for when it is chosen again.
+    const left = { lora: form.lora, ia3: form.ia3, ...options };
+    expect(form, `after ${before}`).toEqual({ ...expected, ...left });
+  }
+  expect(withAdvice(edited, given)).toEqual(expected);
+});
+
+test('LoRA after QLoRA leaves no base in four bits', () => {
+  const first = withAdvice(edited, { advice: 'qlora', data: 'much' });
+  expect(first.training.load_in_4bit).toBe(true);
+  expect(first.lora.target_modules).toEqual(LINEAR_MODULES);
+  const then = withAdvice(first, { advice: 'lora', data: 'much' });
+  expect(then.training.load_in_4bit).toBe(false);
+  expect(then.lora.target_modules).toEqual(common);
+});
+
+test('a recipe that was tuned for the data decides on layers and epochs', () => {
+  const tuned = {
+    lora: { ...COMMON_RECIPE.lora, target_modules: LINEAR_MODULES },
+    training: { ...COMMON_RECIPE.training, num_train_epochs: 8 },
+  };
+  const form = withAdvice(edited, { advice: 'lora', data: 'little' }, tuned);
+  expect(form.lora).toEqual({ ...edited.lora, target_modules: LINEAR_MODULES });
+  expect(form.training).toEqual({ ...edited.training, num_train_epochs: 8 });
 });
 
 test('each number stands once on the page of a method that has it, and on no other', () => {

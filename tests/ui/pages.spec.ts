@@ -143,10 +143,11 @@ test('what a run will take is said before it starts, and a change that fits is o
   const batch = page.getByRole('textbox', { name: /^Rows per batch/ });
   await batch.fill('128');
   await expect(
-    page.getByText(/these settings fit: Rows per batch 32, Batches per step 8/),
+    page.getByText(/these settings fit: Rows per batch 32, Batches per step 8, Optimiser 8-bit/),
   ).toBeVisible();
   await page.getByRole('button', { name: 'Make this change' }).click();
   await expect(batch).toHaveValue('32');
+  await expect(page.getByLabel(/ optim$/)).toHaveValue('adamw_8bit');
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByRole('alert')).toContainText('Rows per batch 2, Batches per step 8');
   await page.getByRole('button', { name: 'Make this change' }).click();

@@ -2,7 +2,8 @@
  * Plan: every argument of a run has a control, and each a label, a hint and words for its values in both
  * languages; each schedule comes with what it takes and never with what another takes; what the page calls a
  * contradiction is what the validators refuse, no more and no less, over random recipes; one press after the
- * other ends in a recipe that they accept.
+ * other ends in a recipe that they accept; each change that the engine suggests is one that the form can make,
+ * and is said in its words.
  */
 import { describe, expect, test } from 'vitest';
 import {
@@ -16,7 +17,7 @@ import {
   type TrainingArguments,
 } from '../../src/lib/config';
 import { Xoshiro128 } from '../../src/lib/config/random';
-import { DICTIONARIES } from '../../src/lib/i18n';
+import { DICTIONARIES, explainError } from '../../src/lib/i18n';
 import { METHODS, peftOf, type Method } from '../../src/lib/state/methods';
 import { findConflict, type Surroundings } from '../../src/lib/state/recipe-conflicts';
 import { mainOptions, moreGroups, type OptionItem } from '../../src/lib/state/recipe-groups';
@@ -28,7 +29,8 @@ import {
   shownSchedule,
   withScheduleOption,
 } from '../../src/lib/state/recipe-schedule';
-import type { TrainerOptions } from '../../src/lib/training';
+import { readSuggestion } from '../../src/lib/state/suggestion';
+import { writeFitChange, type FitChange, type TrainerOptions } from '../../src/lib/training';
 import { trainedRows } from '../../src/lib/training/run-rows';
 
 const { training: COMMON } = COMMON_RECIPE;
@@ -207,6 +209,36 @@ describe('a contradiction', () => {
     expect(conflictOf(training, { heldBack: false })?.kind).toBe('nothing-held-back');
     expect(conflictOf(training)).toBeUndefined();
     expect(conflictOf(COMMON, { heldBack: false })).toBeUndefined();
+  });
+});
+
+describe('what would make a run fit', () => {
+  /** Each change that the engine can suggest; without one the compiler names it. */
+  const ALL: Required<FitChange> = {
+    ...{ per_device_train_batch_size: 2, gradient_accumulation_steps: 8 },
+    ...{ per_device_eval_batch_size: 2, max_length: 96, r: 4, lora_alpha: 0.5 },
+    gradient_checkpointing: true,
+    optim: 'adamw_8bit',
+    load_in_4bit: true,
+  };
+
+  test('is all taken over by the form, and nothing else is', () => {
+    const read = readSuggestion(writeFitChange(ALL));
+    expect(Object.fromEntries(read.map(({ name, value }) => [name, value]))).toEqual(ALL);
+    const kinds = read.filter(({ kind }) => kind === 'choice').map(({ name }) => name);
+    expect(kinds.sort()).toEqual(['gradient_checkpointing', 'load_in_4bit', 'optim']);
+    for (const foreign of ['optim=sgd', 'fp16=true', 'r=0', 'r=', 'constructor=1', ''])
+      expect(readSuggestion(foreign), foreign).toEqual([]);
+  });
+
+  test.each([
+    ['en', 'Optimiser 8-bit moments'],
+    ['zh-CN', '把优化器改为 8 位动量'],
+  ] as const)('is said in %s by the words of the form', (locale, words) => {
+    const details = { suggestion: writeFitChange({ optim: 'adamw_8bit', max_length: 96 }) };
+    const { sentence } = explainError({ code: 'out-of-memory', message: '', details }, locale);
+    expect(sentence).toContain(words);
+    expect(sentence).toContain('96');
   });
 });
 

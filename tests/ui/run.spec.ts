@@ -2,7 +2,7 @@
  * Plan: what a run says while it goes, what it is asked and how it ends, over the scripted engine. Its figures, and
  * that the screen stays on for as long as it does; answers as often as was said; a loss that
  * is no number any more, and going on from the last checkpoint at a third of the rate; two runs compared with
- * their evaluations and without.
+ * their evaluations and without, and shown under a new name.
  */
 import { expect, test, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -114,7 +114,9 @@ for (const [locale, theme, width] of [
     ).toBeVisible();
   });
 
-test('runs are compared with their evaluations and without', async ({ page }) => {
+test('runs are compared with their evaluations and without, and one is renamed', async ({
+  page,
+}) => {
   await openPage(page, '/train');
   const history = page.locator('#history');
   await expect(history.getByText(/^Tick two to four runs/)).toBeVisible();
@@ -127,4 +129,16 @@ test('runs are compared with their evaluations and without', async ({ page }) =>
   await evals.click();
   await expect(columns).toHaveCount(0);
   await expectAccessible(page);
+
+  const before = '门诊问答 · 11月23日 15:20';
+  await history.getByRole('button', { name: `Rename: ${before}` }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByRole('textbox', { name: 'Name' })).toHaveValue(before);
+  await dialog.getByRole('textbox', { name: 'Name' }).fill('  The clinic, once more ');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(
+    history.getByRole('button', { name: 'Show: The clinic, once more', exact: true }),
+  ).toBeVisible();
+  // In the comparison as well.
+  await expect(history.getByText(before)).toHaveCount(0);
 });

@@ -36,7 +36,7 @@ test('the guide, by keyboard: three questions, back, and a filled form', async (
   await page.getByRole('button', { name: 'Fill in the recipe' }).press('Enter');
   await expect(method(page, 'IA3')).toBeChecked();
   await expect(rate(page)).toHaveValue('5e-3');
-  await expect(page.getByText('IA3 is chosen in the recipe.')).toBeVisible();
+  await expect(page.getByText('IA3 is chosen in the recipe, with 5 epochs.')).toBeVisible();
 });
 
 for (const [answers, title] of [
@@ -46,14 +46,18 @@ for (const [answers, title] of [
   test(`the guide ends in: ${title}`, async ({ page }) => {
     await openPage(page, '/train');
     await page.getByText('Help me choose').click();
-    for (const answer of answers) {
-      await method(page, answer).check();
-      await page.getByRole('button', { name: 'Next', exact: true }).click();
-    }
+    const press = (name: string) => page.getByRole('button', { name, exact: true }).click();
+    const give = async (all: readonly string[]) => {
+      for (const answer of all) {
+        await method(page, answer).check();
+        await press('Next');
+      }
+    };
+    await give(answers);
     await expect(page.getByRole('group', { name: title })).toBeVisible();
     if (title === 'QLoRA') {
       await expect(page.getByText(/keeps the base in four bits/).first()).toBeVisible();
-      await page.getByRole('button', { name: 'Fill in the recipe' }).click();
+      await press('Fill in the recipe');
       await expect(method(page, 'LoRA')).toBeChecked();
       await expect(page.getByLabel('All linear layers')).toBeChecked();
       await page.getByText('Everything else').click();
@@ -63,6 +67,13 @@ for (const [answers, title] of [
       await expect(fourBit).toBeHidden();
       await method(page, 'IA3').check();
       await expect(fourBit).toBeChecked();
+      await press('Start over');
+      await give(['Special', 'Little', 'Rich']);
+      await press('Fill in the recipe');
+      await expect(page.getByText('LoRA is chosen in the recipe, with 5 epochs.')).toBeVisible();
+      await expect(method(page, 'LoRA')).toBeChecked();
+      await expect(fourBit).not.toBeChecked();
+      await expect(page.getByLabel('All linear layers')).not.toBeChecked();
     } else {
       await page.getByRole('link', { name: 'Try prompts in Chat' }).click();
       await expect(page.getByLabel('Write your question')).toBeVisible();
@@ -167,8 +178,17 @@ test('while it runs: curves with tables, a talk in a pause, a word after a long 
   await expect(page.getByText(/in the background for 1 min 30 sec/)).toBeVisible();
   for (const title of ['Loss curve', 'Learning rate', 'Gradient norm', 'Speed'])
     await expect(page.getByRole('img', { name: new RegExp(`^${title}: `) })).toBeVisible();
-  await page.getByLabel('Logarithmic axis').check();
+  await expect(page.getByRole('link', { name: /^Talk to it as of step/ })).toBeVisible();
   const loss = page.locator('#run figure').filter({ hasText: 'Loss curve' });
+  const line = loss.locator('.plot path.line');
+  const linear = (await line.getAttribute('d'))!;
+  const logarithmic = page.getByLabel('Logarithmic axis');
+  await logarithmic.check();
+  await expect(line).not.toHaveAttribute('d', linear);
+  // The same points as before: it is the axis alone that moved them.
+  await logarithmic.uncheck();
+  await expect(line).toHaveAttribute('d', linear);
+  await logarithmic.check();
   await loss.getByText('Show as a table').click();
   await expect(loss.getByRole('columnheader', { name: 'evaluation loss' })).toBeVisible();
   await expectAccessible(page);

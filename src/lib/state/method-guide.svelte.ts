@@ -1,8 +1,7 @@
 /** Three questions that lead to a method, and what its answer fills into the recipe. */
-import { LINEAR_MODULES } from '../config';
+import type { TrainingAdvice } from './advised-form';
 import {
   adviseMethod,
-  METHOD_OF,
   QUESTIONS,
   type Advice,
   type Answer,
@@ -10,6 +9,7 @@ import {
   type Question,
 } from './method-advice';
 import { recipe } from './recipe.svelte';
+import { trainForm } from './train-form.svelte';
 
 class MethodGuide {
   /** Index of the question that is asked; past the last, the advice is shown. */
@@ -41,12 +41,13 @@ class MethodGuide {
     this.answers = {};
   }
 
-  /** Fills the form as advised. QLoRA is LoRA on every linear layer of a base in four bits. */
-  fill(advice: Exclude<Advice, 'prompting'>): void {
-    recipe.chooseMethod(METHOD_OF[advice]);
-    if (advice !== 'qlora') return;
-    recipe.setTargets(LINEAR_MODULES);
-    recipe.setChoice('load_in_4bit', true);
+  /**
+   * Fills the form as advised.
+   * @returns the epochs that it now has
+   */
+  fill(advice: TrainingAdvice['advice']): number {
+    recipe.useAdvice({ advice, data: (this.answers as Answers).data }, trainForm.recommended);
+    return recipe.training.num_train_epochs;
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type PrefixTuningConfig,
   type TrainingArguments,
 } from '../config';
+import { withAdvice, type TrainingAdvice } from './advised-form';
 import { engine } from './engine.svelte';
 import { withDefaultEvaluation } from './eval-default';
 import {
@@ -33,11 +34,11 @@ import { presetOf, withPreset, type Preset } from './presets';
 import {
   isAllowed,
   isNullAtZero,
-  LIMITS,
   optionsOf,
   shownNumbers,
   type NumberOption,
 } from './recipe-limits';
+import { readSuggestion } from './suggestion';
 
 interface Parts extends MethodOptions {
   training: TrainingArguments;
@@ -226,6 +227,13 @@ class Recipe {
     this.#edit({ ...this.#parts, method, training: { ...this.#parts.training, learning_rate } });
   }
 
+  /** @param tuned the recipe for the form's model and data, where there is one */
+  useAdvice(advice: TrainingAdvice, tuned: RecipeParts | undefined): void {
+    const parts = withAdvice(this.#parts, advice, tuned);
+    this.#edit(parts);
+    this.chooseMethod(parts.method);
+  }
+
   setLora(part: Partial<LoraConfig>): void {
     this.#edit({ ...this.#parts, lora: { ...this.#parts.lora, ...part } });
   }
@@ -257,15 +265,11 @@ class Recipe {
     else this.setTraining({ [name]: value });
   }
 
-  /** Takes over what the engine suggests for a run that does not fit: `name=value, name=value`. */
+  /** Takes over what the engine suggests for a run that does not fit. */
   applySuggestion(suggestion: string): void {
-    for (const [, name, value] of suggestion.matchAll(/(\w+)=(true|[\d.e+-]+)/g)) {
-      const option = name as NumberOption;
-      if (value === 'true') {
-        if (isSuggestedSwitch(name)) this.setChoice(name, true);
-      } else if (option in LIMITS && isAllowed(option, Number(value)))
-        this.setNumber(option, Number(value));
-    }
+    for (const change of readSuggestion(suggestion))
+      if (change.kind === 'number') this.setNumber(change.name, change.value);
+      else this.setChoice(change.name, change.value);
   }
 
   setChoice(name: ChoiceOption | SwitchOption, value: string | boolean): void {
@@ -364,9 +368,5 @@ export function trainableLine(trainableParams: number, allParams: number): strin
   const share = allParams > 0 ? (100 * trainableParams) / allParams : 0;
   return `trainable params: ${n(trainableParams)} || all params: ${n(allParams)} || trainable%: ${share.toFixed(4)}`;
 }
-
-/** What a suggestion may turn on. */
-const isSuggestedSwitch = (name: string): name is SwitchOption =>
-  name === 'gradient_checkpointing' || name === 'load_in_4bit';
 
 export const recipe = new Recipe();

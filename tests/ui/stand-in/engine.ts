@@ -274,7 +274,8 @@ export class StandIn implements EngineApi {
         batch > 64
           ? {
               message: 'step/slot 0 needs a buffer of 536870912 bytes, this GPU allows 268435456.',
-              suggestion: 'per_device_train_batch_size=32, gradient_accumulation_steps=8',
+              suggestion:
+                'per_device_train_batch_size=32, gradient_accumulation_steps=8, optim=adamw_8bit',
             }
           : undefined,
       shortage:

@@ -5,7 +5,7 @@ import { recipe } from './recipe';
 
 const changes = ({ suggestion = '' }: ErrorDetails) =>
   wordChanges(suggestion, recipe.fields, (label, value) =>
-    value === 'true' ? `turn on “${label}”` : `${label} ${value}`,
+    value === 'true' ? `turn on “${label}”` : `${label} ${recipe.choices[value] ?? value}`,
   ).join(', ');
 
 /** The engine's own messages are English sentences already: undefined keeps them. */

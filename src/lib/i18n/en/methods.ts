@@ -111,7 +111,8 @@ export const methods: typeof zh = {
     fourBit:
       'Fills in LoRA on all linear layers, and load_in_4bit, which keeps the base in four bits.',
     announce: (title) => `Advice: ${title}`,
-    filled: (method) => `${method} is chosen in the recipe.`,
+    filled: (method, epochs) =>
+      `${method} is chosen in the recipe, with ${epochs} ${epochs === 1 ? 'epoch' : 'epochs'}.`,
     next: 'Next',
     back: 'Back',
     restart: 'Start over',

@@ -5,7 +5,7 @@ import { recipe } from './recipe';
 const at = (d: ErrorDetails) => (d.fileName === undefined ? '' : `${d.fileName}：`);
 const changes = ({ suggestion = '' }: ErrorDetails) =>
   wordChanges(suggestion, recipe.fields, (label, value) =>
-    value === 'true' ? `打开“${label}”` : `把${label}改为 ${value}`,
+    value === 'true' ? `打开“${label}”` : `把${label}改为 ${recipe.choices[value] ?? value}`,
   ).join('、');
 const found = (d: ErrorDetails) => (d.found === undefined ? '' : `现在是 ${d.found}，`);
 

@@ -87,7 +87,7 @@ export const methods = {
     },
     fourBit: '会填好全部线性层的 LoRA，并打开 load_in_4bit，让基础模型只占四位。',
     announce: (title: string) => `建议：${title}`,
-    filled: (method: string) => `已在配方里选好 ${method}。`,
+    filled: (method: string, epochs: number) => `已在配方里选好 ${method}，训练 ${epochs} 轮。`,
     next: '下一步',
     back: '上一步',
     restart: '重新选',
