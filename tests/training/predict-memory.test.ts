@@ -257,11 +257,11 @@ describe('the memory of a run', () => {
 
   it('a rank that alone is too large is halved, its scale kept; where nothing fits, nothing is said', async () => {
     const { settings } = await sizes(64, 8);
-    const found = await findFit(
-      settings,
-      async (candidate) => candidate.peft.peft_type === 'LORA' && candidate.peft.r <= 2,
-    );
+    const isSmall = async ({ peft }: FitSettings) => peft.peft_type === 'LORA' && peft.r <= 2;
+    const found = await findFit(settings, isSmall);
     expect(found).toEqual({ r: 2, lora_alpha: settings.peft.lora_alpha / 4 });
+    // An adapter that is gone on from keeps its own.
+    expect(await findFit({ ...settings, hasGivenRank: true }, isSmall)).toBeUndefined();
     expect(await findFit(settings, async () => false)).toBeUndefined();
   });
 });

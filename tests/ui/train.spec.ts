@@ -164,6 +164,8 @@ test('while it runs: curves with tables, a talk in a pause, a word after a long 
   await page.getByRole('radio', { name: /Medical questions \(English\)/ }).check();
   await page.getByRole('button', { name: 'Start training' }).click();
   await expect(page.getByText(/^Step (4[1-9]|5\d) of 120/).first()).toBeVisible();
+  const inFront = page.getByText('Keep this tab in front: browsers slow what they do not show.');
+  await expect(inFront).toBeVisible();
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.evaluate(() => {
     const show = (hidden: boolean) => {
@@ -176,6 +178,7 @@ test('while it runs: curves with tables, a talk in a pause, a word after a long 
     show(false);
   });
   await expect(page.getByText(/in the background for 1 min 30 sec/)).toBeVisible();
+  await expect(inFront).toBeHidden();
   for (const title of ['Loss curve', 'Learning rate', 'Gradient norm', 'Speed'])
     await expect(page.getByRole('img', { name: new RegExp(`^${title}: `) })).toBeVisible();
   await expect(page.getByRole('link', { name: /^Talk to it as of step/ })).toBeVisible();

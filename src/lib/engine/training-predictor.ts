@@ -27,7 +27,7 @@ import {
   suggestFit,
   trainedShape,
   writeFitChange,
-  type OutlineOptions,
+  type FitOptions,
   type RunMemory,
   type RowsShape,
   type TokenRow,
@@ -81,8 +81,8 @@ export class TrainingPredictor {
     const { trained, evaluated, cutRows, longestRow } = found;
     const { training: args } = request;
     const peft = await this.peftOf(request);
-    const options: OutlineOptions = {
-      ...{ config, peft, args, gpu },
+    const options: FitOptions = {
+      ...{ config, peft, args, gpu, hasGivenRank: request.initAdapterId !== undefined },
       ...{ trained, evaluated },
       dtypeOf: model.trainedDtype,
     };
@@ -190,7 +190,7 @@ export class TrainingPredictor {
 }
 
 async function memoryOf(
-  options: OutlineOptions,
+  options: FitOptions,
   known: KnownMemory,
 ): Promise<Pick<TrainingPrediction, 'memory' | 'exceeds' | 'shortage'>> {
   try {
@@ -209,7 +209,7 @@ async function memoryOf(
 /** What has worked here works again; short of that, a change is taken to fit as after a failure. */
 async function shortageOf(
   { weights, total }: RunMemory,
-  options: OutlineOptions,
+  options: FitOptions,
   { failedBytes, workedBytes }: KnownMemory,
 ): Promise<TrainingPrediction['shortage']> {
   if (failedBytes === undefined || total < failedBytes) return undefined;

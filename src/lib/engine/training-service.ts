@@ -187,6 +187,7 @@ export class TrainingService {
     const explained = (error: unknown) =>
       withSuggestion(error, {
         ...settings,
+        hasGivenRank: request.initAdapterId !== undefined,
         trained: trainedShape(encoded.rows, args, encoding.maxLength),
         evaluated: rowsShape(heldBack),
         dtypeOf: model.trainedDtype,

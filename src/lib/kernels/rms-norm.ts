@@ -23,14 +23,16 @@ const WORKGROUP = 64;
 /** The weight's gradient is summed in at most this many slices, of at least MIN_SLICE_ROWS rows. */
 const MAX_SLICES = 256;
 const MIN_SLICE_ROWS = 16;
+/** Of rms-norm-sum-subgroup.wgsl. */
+const SUBGROUP_LANES: readonly number[] = [4, 8, 16, 32, 64];
 
-/** `subgroup` on adapters whose subgroups have exactly 4 or 8 lanes, which are CPUs; `workgroup` everywhere. */
+/** `subgroup` on adapters whose subgroups are all of one size, `workgroup` everywhere. */
 export type RmsNormVariant = 'subgroup' | 'workgroup';
 
 /** Variants that this device can run, the fastest first. They add in different orders. */
 export function rmsNormVariants(gpu: Gpu): RmsNormVariant[] {
-  const lanes = subgroupLanes(gpu);
-  return lanes === 4 || lanes === 8 ? ['subgroup', 'workgroup'] : ['workgroup'];
+  const lanes = subgroupLanes(gpu) ?? 0;
+  return SUBGROUP_LANES.includes(lanes) ? ['subgroup', 'workgroup'] : ['workgroup'];
 }
 
 export interface RmsNormOptions {

@@ -1,4 +1,4 @@
-/** Which adapters run the kernels that are written for subgroups of one size: CPUs, of 4 lanes or of 8. */
+/** Which adapters run the kernels that are written for subgroups of one size: CPUs, of 4 lanes or of 8, and some cards. */
 import type { Gpu } from '../gpu';
 
 /** Lanes of every subgroup on this device; undefined where there are none, or of more than one size. */

@@ -31,6 +31,8 @@ export interface FitSettings {
   readonly args: TrainingArguments;
   readonly trained: RowsShape;
   readonly evaluated?: RowsShape;
+  /** The run goes on from an adapter, whose rank cannot change. */
+  readonly hasGivenRank?: boolean;
 }
 
 /** Shares of the longest row that are tried; shorter ones would hardly leave an answer. */
@@ -136,9 +138,9 @@ function shorterLengths({ trained: { longest } }: FitSettings): FitChange[] {
 }
 
 /** Halved down to 1, with alpha so that the scale stays. */
-function smallerRanks({ peft }: FitSettings): FitChange[] {
+function smallerRanks({ peft, hasGivenRank }: FitSettings): FitChange[] {
   const changes: FitChange[] = [];
-  if (peft.peft_type === 'LORA')
+  if (peft.peft_type === 'LORA' && !hasGivenRank)
     for (let r = peft.r >> 1; r >= 1; r >>= 1)
       changes.push({ r, lora_alpha: (peft.lora_alpha * r) / peft.r });
   return changes;

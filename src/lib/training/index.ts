@@ -17,7 +17,13 @@ export {
   type FitSettings,
 } from './fit-change';
 export { predictStorage, stepsBetweenSaves, type RunStorage } from './predict-storage';
-export { allowedAfterFailure, fitWithin, suggestFit, withSuggestion } from './suggest-fit';
+export {
+  allowedAfterFailure,
+  fitWithin,
+  suggestFit,
+  withSuggestion,
+  type FitOptions,
+} from './suggest-fit';
 export {
   measureRates,
   runLoad,

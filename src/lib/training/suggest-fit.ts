@@ -1,8 +1,11 @@
 /** What to change in a run that did not fit into GPU memory. */
 import { GpuError, NO_LIMITS } from '../gpu';
-import { findFit, writeFitChange, type FitChange } from './fit-change';
+import { findFit, writeFitChange, type FitChange, type FitSettings } from './fit-change';
 import type { OutlineOptions } from './outline-trainer';
 import { predictMemory, type RunMemory } from './predict-memory';
+
+/** What a run asks for, and what of it may change. */
+export type FitOptions = OutlineOptions & Pick<FitSettings, 'hasGivenRank'>;
 
 /**
  * After a real lack of memory nobody knows how much there is: a change is taken to fit that asks for at
@@ -16,7 +19,7 @@ const AFTER_FAILURE_SHARE = 0.75;
  */
 export async function suggestFit(
   error: unknown,
-  options: OutlineOptions,
+  options: FitOptions,
 ): Promise<FitChange | undefined> {
   if (!(error instanceof GpuError)) return undefined;
   if (error.code !== 'limit' && error.code !== 'out-of-memory') return undefined;
@@ -40,7 +43,7 @@ export const allowedAfterFailure = ({
  */
 export async function fitWithin(
   allowedBytes: number,
-  options: OutlineOptions,
+  options: FitOptions,
 ): Promise<{ change: FitChange; totalBytes: number } | undefined> {
   let totalBytes = 0;
   const change = await findFit(options, async (candidate) => {
@@ -59,7 +62,7 @@ export async function fitWithin(
  * The same error with `details.suggestion`, where a change of the settings would make the run fit, and after a real
  * lack of memory with `details.neededBytes`, what the run asked for.
  */
-export async function withSuggestion(error: unknown, options: OutlineOptions): Promise<unknown> {
+export async function withSuggestion(error: unknown, options: FitOptions): Promise<unknown> {
   if (!(error instanceof GpuError)) return error;
   // Whatever goes wrong here, the error itself is what must be told.
   const change = await suggestFit(error, options).catch(() => undefined);

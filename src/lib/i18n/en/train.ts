@@ -217,6 +217,7 @@ export const train: typeof zh = {
     `What it learned by step ${n(step)} could not be saved: it is in graphics memory while the run is paused, and lost if you leave this page. Earlier checkpoints are safe. Free some space, then press Continue; the next checkpoint is saved as usual.`,
   storageFullWaiting:
     'The last checkpoint is not saved yet; what was learned is still in graphics memory. Free some space, then press Continue to save it. If you leave without that, the run can only go on from the checkpoint before.',
+  inFront: 'Keep this tab in front: browsers slow what they do not show.',
   hiddenWarning: (time) =>
     `This page was in the background for ${time}. Browsers slow what they do not show, and the training with it; keep this tab in front.`,
   wakeLock: 'The screen stays on while it trains.',
