@@ -2,13 +2,9 @@
  * Plan: software adapters by each of their names and by the flag alone; graphics cards, among them ones
  * whose names come near, as the control; the device carries what its adapter said.
  */
-import { create, globals } from 'webgpu';
 import { describe, expect, it } from 'vitest';
-import { Gpu, isSoftwareAdapter } from '$lib/gpu';
-
-Object.assign(globalThis, globals);
-/** Dawn ends the process when this goes while a device lives. */
-const dawn = create([]) as unknown as GPU;
+import { isSoftwareAdapter } from '$lib/gpu';
+import { requestTestGpu } from '../dawn';
 
 describe('a software adapter', () => {
   it.each([
@@ -35,29 +31,11 @@ describe('a software adapter', () => {
 });
 
 describe('a device', () => {
-  /** Dawn's adapter under another name. */
-  const entryNamed = (info: object): GPU => ({
-    ...({} as GPU),
-    requestAdapter: async () => {
-      const adapter = await dawn.requestAdapter();
-      return (
-        adapter &&
-        new Proxy(adapter, {
-          get(target, name) {
-            if (name === 'info') return info;
-            const value: unknown = Reflect.get(target, name, target);
-            return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-          },
-        })
-      );
-    },
-  });
-
   it.each([
     [{ vendor: 'mesa', device: 'llvmpipe' }, true],
     [{ vendor: 'nvidia', device: 'H100' }, false],
   ] as const)('of the adapter %j: isSoftware is %j', async (info, expected) => {
-    const gpu = await Gpu.request(entryNamed(info));
+    const gpu = await requestTestGpu(info);
     expect(gpu.isSoftware).toBe(expected);
     expect(gpu.adapterName).toBe(`${info.vendor} ${info.device}`);
     gpu.dispose();

@@ -70,7 +70,9 @@ describe('matmul of images', () => {
 
   it('is what this device uses', () => {
     expect(candidateMatmulVariants(gpu)).toEqual(['image']);
-    expect(availableMatmulVariants(gpu)).toEqual(['register', 'image', 'subgroup', 'tiled']);
+    expect(availableMatmulVariants(gpu)).toEqual([
+      ...['register', 'image', 'subgroup', 'tiled', 'broadcast'],
+    ]);
   });
 
   for (const dtype of ['f32', 'f16', 'bf16'] as DType[])

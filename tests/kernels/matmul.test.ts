@@ -69,7 +69,7 @@ const LARGE_SIZES = [
   [257, 521, 509],
 ] as const;
 
-const VARIANTS: MatmulVariant[] = ['register', 'subgroup', 'tiled'];
+const VARIANTS: MatmulVariant[] = ['register', 'subgroup', 'tiled', 'broadcast'];
 const BOTH = [false, true];
 
 describe('matmul', () => {

@@ -5,6 +5,7 @@
 // targets: (N). A target outside 0 .. V - 1 makes the loss and the gradient of its row NaN.
 // A thread takes a Pack of columns at a time: a software adapter loads four that lie together in half the time.
 // Before this text: Pack, its COLUMNS, joined and partOf; markCorrect(row, value), and `sizes` at the binding after it.
+// After it: allOf, what the threads of a row have seen together.
 struct Sizes {
   V: u32,
   // Compacted row that is row 0 of this chunk.
@@ -35,8 +36,7 @@ struct Seen {
   total: f32,
 }
 
-var<workgroup> seen: array<Seen, THREADS>;
-
+// The same whichever comes first.
 fn merged(x: Seen, y: Seen) -> Seen {
   let largest = max(x.largest, y.largest);
   let yWins = y.largest > x.largest || (y.largest == x.largest && y.place < x.place);
@@ -74,15 +74,7 @@ fn main(
     largest = select(largest, x, isLarger);
     total += x;
   }
-  seen[thread] = joined(largest, place, sum, total);
-  for (var width = sizes.halfThreads; width > 0u; width >>= 1u) {
-    workgroupBarrier();
-    if (thread < width) {
-      seen[thread] = merged(seen[thread], seen[thread + width]);
-    }
-  }
-  workgroupBarrier();
-  let all = seen[0];
+  let all = allOf(joined(largest, place, sum, total), thread);
   let answer = u32(targets[row]);
   let isInside = answer < sizes.V;
   let smoothing = bitcast<f32>(sizes.smoothing);

@@ -10,9 +10,12 @@ import {
   update,
   write,
   type DType,
+  type Gpu,
   type PlanBuilder,
   type Tensor,
 } from '../gpu';
+import ALL_SUBGROUP from './cross-entropy-all-subgroup.wgsl?raw';
+import ALL from './cross-entropy-all.wgsl?raw';
 import GATHER from './cross-entropy-gather.wgsl?raw';
 import SCATTER from './cross-entropy-scatter.wgsl?raw';
 import SOFTMAX from './cross-entropy-softmax.wgsl?raw';
@@ -22,6 +25,7 @@ import { KernelError } from './errors';
 import { fill } from './fill';
 import { matmul } from './matmul';
 import { STEP_STATE_PRELUDE, STEP_STATE_WORDS } from './step-state';
+import { rowLanes } from './subgroup-lanes';
 import { checkWeight, type WeightMatrix } from './weight';
 
 /** Bytes of logits that a chunk aims at. */
@@ -65,6 +69,16 @@ export interface LinearCrossEntropyArgs {
   readonly labelSmoothing?: number;
   /** Rows whose logits are in memory at one time. */
   readonly chunkRows?: number;
+  /** For tests; the fastest when left out. */
+  readonly variant?: CrossEntropyVariant;
+}
+
+/** How the threads of a row put together what they have seen. */
+export type CrossEntropyVariant = 'subgroup' | 'workgroup';
+
+/** Variants that this device can run, the fastest first. They add in different orders. */
+export function crossEntropyVariants(gpu: Gpu): CrossEntropyVariant[] {
+  return rowLanes(gpu) ? ['subgroup', 'workgroup'] : ['workgroup'];
 }
 
 /** Rows of a chunk when none are asked for: as many as CHUNK_BYTES of logits, in whole tiles. */
@@ -108,7 +122,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       `${label}: chunkRows is ${args.chunkRows}, a whole number from 1 is needed.`,
     );
 
-  const threads = plan.gpu.isSoftware ? SOFTMAX_THREADS_ON_CPU : SOFTMAX_THREADS;
+  const softmax = softmaxKernel(plan.gpu, V, correct !== undefined, args.variant);
   const rows = plan.tensor(`${label}/rows`, [N, C]);
   const gather = (into: Tensor, first: number, count: number, access: typeof write) =>
     plan.dispatch({
@@ -138,11 +152,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
     });
     plan.dispatch({
       label: `${label}/softmax`,
-      kernel: {
-        name: 'cross-entropy-softmax',
-        wgsl: softmaxText(correct !== undefined, packWidth(V)),
-        constants: { THREADS: threads },
-      },
+      kernel: softmax,
       bindings: [
         read(targets),
         read(step),
@@ -150,7 +160,13 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
         write(loss),
         ...(correct ? [write(correct)] : []),
       ],
-      uniforms: [V, first, dHidden ? 1 : 0, threads / 2, floatBits(labelSmoothing)],
+      uniforms: [
+        V,
+        first,
+        dHidden ? 1 : 0,
+        softmax.constants.THREADS / 2,
+        floatBits(labelSmoothing),
+      ],
       grid: [total],
     });
     if (dRows)
@@ -211,10 +227,25 @@ export function sumLoss(plan: PlanBuilder, args: SumLossArgs): void {
   });
 }
 
-/** Without `correct` its binding falls away and the uniform struct moves up by one. */
-function softmaxText(withCorrect: boolean, width: 1 | 4): string {
+function softmaxKernel(
+  gpu: Gpu,
+  V: number,
+  withCorrect: boolean,
+  variant = crossEntropyVariants(gpu)[0],
+) {
+  const width = packWidth(V);
+  // Without `correct` its binding falls away and the uniform struct moves up by one.
   const prelude = withCorrect ? CORRECT_BOUND : CORRECT_UNBOUND;
-  return STEP_STATE_PRELUDE + packPrelude(width) + PARTS[width] + prelude + SOFTMAX;
+  const text = STEP_STATE_PRELUDE + packPrelude(width) + PARTS[width] + prelude + SOFTMAX;
+  const threads = gpu.isSoftware ? SOFTMAX_THREADS_ON_CPU : SOFTMAX_THREADS;
+  const lanes = variant === 'subgroup' ? rowLanes(gpu) : undefined;
+  if (!lanes)
+    return { name: 'cross-entropy-softmax', wgsl: text + ALL, constants: { THREADS: threads } };
+  return {
+    name: 'cross-entropy-softmax-subgroup',
+    wgsl: `enable subgroups;\n${text}${ALL_SUBGROUP}`,
+    constants: { THREADS: gpu.isSoftware ? lanes : threads, LANES: lanes },
+  };
 }
 
 /** What a thread found in the columns of its Packs becomes one. */

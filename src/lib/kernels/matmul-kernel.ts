@@ -4,6 +4,7 @@
  */
 import { bandTiles, matmulImages, type ImageLayout } from './matmul-images';
 import { matmulLoads, storesQuads, type Loads, type Product, type Strides } from './matmul-loads';
+import BROADCAST from './matmul-broadcast.wgsl?raw';
 import IMAGE from './matmul-image.wgsl?raw';
 import QUAD from './matmul-quad.wgsl?raw';
 import REGISTER from './matmul-register.wgsl?raw';
@@ -88,6 +89,13 @@ export function matmulKernel(
         tile: { rows: 8, columns: 16 },
         block: { rows: 8, columns: 4 },
       };
+    case 'broadcast':
+      return {
+        name: name('broadcast'),
+        wgsl: `enable subgroups;\n${prelude}${BROADCAST}`,
+        tile: { rows: BROADCAST_ROWS, columns: BROADCAST_COLUMNS },
+        block: { rows: BROADCAST_ROWS, columns: 4 },
+      };
     case 'register': {
       const threadsX = registerThreadsX(M, N);
       return {
@@ -133,7 +141,7 @@ function subgroupKernel(
 }
 
 /** Over how many lanes the rows of `a` are spread. */
-const LANES = { tiled: 1, register: 1, quad: 4, subgroup: 8, image: 8 } as const;
+const LANES = { tiled: 1, register: 1, quad: 4, subgroup: 8, image: 8, broadcast: 8 } as const;
 
 const REGISTER_THREADS = 64;
 
@@ -158,11 +166,20 @@ function subgroupRows(product: Product): SubgroupRows {
   return subgroupCost(product, 32) < subgroupCost(product, 8) ? 32 : 8;
 }
 
-/** Whether out^T = b^T a^T is less work: tiles of the subgroup variant are wide, and of any height. */
+/** Rows and columns of matmul-broadcast.wgsl. */
+const BROADCAST_ROWS = 16;
+const BROADCAST_COLUMNS = 256;
+
+function broadcastCost({ M, N }: Product): number {
+  return Math.ceil(M / BROADCAST_ROWS) * Math.ceil(N / BROADCAST_COLUMNS);
+}
+
+/** Whether out^T = b^T a^T is less work: tiles over subgroups are wide. */
 export function betterSwapped(variant: MatmulVariant, product: Product): boolean {
   if (LANES[variant] !== 8) return false;
-  const turned = swapped(product);
-  return subgroupCost(turned, subgroupRows(turned)) < subgroupCost(product, subgroupRows(product));
+  const costOf = (of: Product) =>
+    variant === 'broadcast' ? broadcastCost(of) : subgroupCost(of, subgroupRows(of));
+  return costOf(swapped(product)) < costOf(product);
 }
 
 export function swapped({ M, N, K, a, b, out }: Product): Product {

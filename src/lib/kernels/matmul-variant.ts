@@ -6,10 +6,11 @@ import type { Gpu } from '../gpu';
 import { subgroupLanes } from './subgroup-lanes';
 
 /**
- * Named by idea: `tiled` for real GPUs; for adapters that run on a CPU `register`, `quad` where subgroups have 4 lanes,
- * `subgroup` where they have 8, and `image`, the same with operands in images wherever that pays (matmul-images.ts).
+ * Named by idea: `tiled`, `register` and, where subgroups have 8 lanes or more, `broadcast` for real GPUs; for adapters
+ * that run on a CPU `register`, `quad` where subgroups have 4 lanes, `subgroup` where they have 8, and `image`, the same
+ * with operands in images wherever that pays (matmul-images.ts).
  */
-export type MatmulVariant = 'register' | 'quad' | 'subgroup' | 'image' | 'tiled';
+export type MatmulVariant = 'register' | 'quad' | 'subgroup' | 'image' | 'tiled' | 'broadcast';
 
 /** What training multiplies: forward with weights (N, K), backward to the input, gradients of weights. */
 export type MatmulForm = 'a-bt' | 'a-b' | 'at-b';
@@ -32,6 +33,14 @@ function variantsOfLanes(gpu: Gpu): MatmulVariant[] {
   }
 }
 
+/** Lanes that `broadcast` needs; more take no part of their own in what is shared. */
+const BROADCAST_LANES = 8;
+
+function broadcasts({ features, device }: Gpu): MatmulVariant[] {
+  const canRun = features.subgroups && device.adapterInfo.subgroupMinSize >= BROADCAST_LANES;
+  return canRun ? ['broadcast'] : [];
+}
+
 const chosen = new WeakMap<Gpu, Map<MatmulForm, MatmulVariant>>();
 
 /**
@@ -41,13 +50,13 @@ const chosen = new WeakMap<Gpu, Map<MatmulForm, MatmulVariant>>();
  * (tests/bench/LOG.md).
  */
 export function candidateMatmulVariants(gpu: Gpu): MatmulVariant[] {
-  if (!gpu.isSoftware) return ['tiled', 'register'];
+  if (!gpu.isSoftware) return ['tiled', 'register', ...broadcasts(gpu)];
   return [variantsOfLanes(gpu)[0] ?? 'register'];
 }
 
 /** Variants that this device can run. */
 export function availableMatmulVariants(gpu: Gpu): MatmulVariant[] {
-  return ['register', ...variantsOfLanes(gpu), 'tiled'];
+  return ['register', ...variantsOfLanes(gpu), 'tiled', ...broadcasts(gpu)];
 }
 
 /** The variant in use for a form: the one chosen, or a guess from the adapter's name until one is. */

@@ -17,22 +17,19 @@ import SUBGROUP_SUM_WGSL from './rms-norm-sum-subgroup.wgsl?raw';
 import SUM_WGSL from './rms-norm-sum.wgsl?raw';
 import RMS_NORM_WEIGHT_WGSL from './rms-norm-weight.wgsl?raw';
 import RMS_NORM_WGSL from './rms-norm.wgsl?raw';
-import { subgroupLanes } from './subgroup-lanes';
+import { rowLanes } from './subgroup-lanes';
 
 const WORKGROUP = 64;
 /** The weight's gradient is summed in at most this many slices, of at least MIN_SLICE_ROWS rows. */
 const MAX_SLICES = 256;
 const MIN_SLICE_ROWS = 16;
-/** Of rms-norm-sum-subgroup.wgsl. */
-const SUBGROUP_LANES: readonly number[] = [4, 8, 16, 32, 64];
 
 /** `subgroup` on adapters whose subgroups are all of one size, `workgroup` everywhere. */
 export type RmsNormVariant = 'subgroup' | 'workgroup';
 
 /** Variants that this device can run, the fastest first. They add in different orders. */
 export function rmsNormVariants(gpu: Gpu): RmsNormVariant[] {
-  const lanes = subgroupLanes(gpu) ?? 0;
-  return SUBGROUP_LANES.includes(lanes) ? ['subgroup', 'workgroup'] : ['workgroup'];
+  return rowLanes(gpu) ? ['subgroup', 'workgroup'] : ['workgroup'];
 }
 
 export interface RmsNormOptions {
@@ -133,7 +130,7 @@ function check(
   requireTensor(where, 'x', x, [N, C]);
   requireTensor(where, 'weight', weight, [C], WEIGHT_DTYPES);
   const width = packWidth(C);
-  const subgroup = variant === 'subgroup' ? subgroupLanes(gpu) : undefined;
+  const subgroup = variant === 'subgroup' ? rowLanes(gpu) : undefined;
   const lanes = subgroup ?? lanesOf(C / width);
   const rows = subgroup ? 1 : WORKGROUP / lanes;
   const text = packPrelude(width) + weightPrelude(weight.dtype, width) + RMS_NORM_WGSL;
