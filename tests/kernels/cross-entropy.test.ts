@@ -2,7 +2,7 @@
  * Plan: loss, gradient and hits for both layouts, all storage types, odd sizes and chunks that divide the
  * rows or not, with none, some and all rows as targets, against float64; logits so large that only a shifted
  * softmax survives; ties; evaluation without a gradient; finite differences; the same bits twice and for any
- * chunk; smoothed targets, with and without a gradient; the sum of losses; refusals by name. The gradient of
+ * chunk; smoothed targets, with and without a gradient; more rows than a grid is wide; the sum of losses; refusals by name. The gradient of
  * the weight: cross-entropy-weight.test.ts.
  *
  * Tolerances, of the root mean square: 1e-5 for the loss and 2e-5 for the gradient, because WGSL allows exp
@@ -74,6 +74,15 @@ describe('linearCrossEntropy', () => {
       for (const chunkRows of [1, 5, 8, 23, 1000])
         expect(await run(p, { chunkRows })).toEqual(whole);
     }
+  });
+
+  it('takes more rows than a grid is wide', async () => {
+    const N = 65535 + 9;
+    const p = problem(N, 2, 3, N - 1);
+    const expected = crossEntropy(p.hidden, p.weight, undefined, p.rows, p.targets, p.lossScale);
+    const { loss, dHidden } = await run(p, { chunkRows: 65000 });
+    expect(relativeError(loss, expected.loss)).toBeLessThan(LOSS_TOLERANCE);
+    expect(relativeError(dHidden, expected.dHidden.data)).toBeLessThan(GRADIENT_TOLERANCE);
   });
 
   it('adds a bias before the softmax', async () => {

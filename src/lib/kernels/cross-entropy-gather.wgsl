@@ -2,6 +2,8 @@
 // hidden: (N, C)   rowIndex: (N)   rows: (any, C); those past targetCount are left as they are.
 struct Sizes {
   first: u32,
+  // Rows to bring.
+  count: u32,
   C: u32,
 }
 
@@ -14,10 +16,11 @@ struct Sizes {
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let row = group.x;
-  if (sizes.first + row >= step.targetCount) {
+  let row = group.y * groups.x + group.x;
+  if (row >= sizes.count || sizes.first + row >= step.targetCount) {
     return;
   }
   let source = u32(rowIndex[sizes.first + row]) * sizes.C;

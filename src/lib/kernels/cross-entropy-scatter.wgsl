@@ -14,9 +14,10 @@ struct Sizes {
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32,
 ) {
-  let row = group.x;
+  let row = group.y * groups.x + group.x;
   if (row >= step.targetCount) {
     return;
   }

@@ -20,7 +20,7 @@ import GATHER from './cross-entropy-gather.wgsl?raw';
 import SCATTER from './cross-entropy-scatter.wgsl?raw';
 import SOFTMAX from './cross-entropy-softmax.wgsl?raw';
 import SUM from './cross-entropy-sum.wgsl?raw';
-import { floatBits, packPrelude, packWidth } from './add-elementwise';
+import { floatBits, foldGrid, packPrelude, packWidth } from './add-elementwise';
 import { KernelError } from './errors';
 import { fill } from './fill';
 import { matmul } from './matmul';
@@ -129,8 +129,8 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       label: `${label}/gather`,
       kernel: { name: 'cross-entropy-gather', wgsl: STEP_STATE_PRELUDE + GATHER },
       bindings: [read(hidden), read(rowIndex), read(step), access(into)],
-      uniforms: [first, C],
-      grid: [count],
+      uniforms: [first, count, C],
+      grid: foldGrid(count),
     });
   gather(rows, 0, N, write);
   const logits = plan.tensor(`${label}/logits`, [chunkRows, V]);
@@ -200,7 +200,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
     kernel: { name: 'cross-entropy-scatter', wgsl: STEP_STATE_PRELUDE + SCATTER },
     bindings: [read(dRows), read(rowIndex), read(step), update(dHidden)],
     uniforms: [N, C],
-    grid: [N],
+    grid: foldGrid(N),
   });
 }
 
