@@ -122,7 +122,12 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
       `${label}: chunkRows is ${args.chunkRows}, a whole number from 1 is needed.`,
     );
 
-  const softmax = softmaxKernel(plan.gpu, V, correct !== undefined, args.variant);
+  const { kernel: softmax, threads } = softmaxKernel(
+    plan.gpu,
+    V,
+    correct !== undefined,
+    args.variant,
+  );
   const rows = plan.tensor(`${label}/rows`, [N, C]);
   const gather = (into: Tensor, first: number, count: number, access: typeof write) =>
     plan.dispatch({
@@ -160,13 +165,7 @@ export function linearCrossEntropy(plan: PlanBuilder, args: LinearCrossEntropyAr
         write(loss),
         ...(correct ? [write(correct)] : []),
       ],
-      uniforms: [
-        V,
-        first,
-        dHidden ? 1 : 0,
-        softmax.constants.THREADS / 2,
-        floatBits(labelSmoothing),
-      ],
+      uniforms: [V, first, dHidden ? 1 : 0, threads / 2, floatBits(labelSmoothing)],
       grid: [total],
     });
     if (dRows)
@@ -237,14 +236,18 @@ function softmaxKernel(
   // Without `correct` its binding falls away and the uniform struct moves up by one.
   const prelude = withCorrect ? CORRECT_BOUND : CORRECT_UNBOUND;
   const text = STEP_STATE_PRELUDE + packPrelude(width) + PARTS[width] + prelude + SOFTMAX;
-  const threads = gpu.isSoftware ? SOFTMAX_THREADS_ON_CPU : SOFTMAX_THREADS;
   const lanes = variant === 'subgroup' ? rowLanes(gpu) : undefined;
-  if (!lanes)
-    return { name: 'cross-entropy-softmax', wgsl: text + ALL, constants: { THREADS: threads } };
+  const threads = gpu.isSoftware ? (lanes ?? SOFTMAX_THREADS_ON_CPU) : SOFTMAX_THREADS;
+  const kernel = lanes
+    ? { name: 'subgroup', wgsl: `enable subgroups;\n${text}${ALL_SUBGROUP}` }
+    : { name: 'workgroup', wgsl: text + ALL };
   return {
-    name: 'cross-entropy-softmax-subgroup',
-    wgsl: `enable subgroups;\n${text}${ALL_SUBGROUP}`,
-    constants: { THREADS: gpu.isSoftware ? lanes : threads, LANES: lanes },
+    threads,
+    kernel: {
+      name: `cross-entropy-softmax-${kernel.name}`,
+      wgsl: kernel.wgsl,
+      constants: { THREADS: threads, ...(lanes && { LANES: lanes }) },
+    },
   };
 }
 
