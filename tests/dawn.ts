@@ -4,13 +4,20 @@ import { Gpu } from '$lib/gpu';
 
 Object.assign(globalThis, globals);
 
-/** Dawn keeps the process busy as long as this object lives, so one a test file is enough. */
-let entry: GPU | undefined;
+/** Dawn keeps the process busy as long as this object lives, and ends it where it goes first: one for a test file. */
+let dawn: GPU | undefined;
+
+const CARD = { vendor: 'nvidia', architecture: 'hopper' };
+
+/** What `navigator.gpu` is in a browser. `INKSTONE_AS_A_CARD=1` makes it that of a card, as requestTestCard has it. */
+export function testEntry(): GPU {
+  if (process.env.INKSTONE_AS_A_CARD) return cardEntry();
+  return (dawn ??= create([]) as unknown as GPU);
+}
 
 /** @param info what the adapter says of itself, where it is to pass for another */
 export async function requestTestGpu(info?: Partial<GPUAdapterInfo>): Promise<Gpu> {
-  entry ??= create([]) as unknown as GPU;
-  return Gpu.request(info ? entryNamed(entry, info) : entry);
+  return Gpu.request(info ? entryNamed(info) : testEntry());
 }
 
 /**
@@ -18,26 +25,25 @@ export async function requestTestGpu(info?: Partial<GPUAdapterInfo>): Promise<Gp
  * is written for cards runs, as slowly as a processor does it. For files that ask for no other device before.
  */
 export async function requestTestCard(): Promise<Gpu> {
-  // lavapipe with vectors of 16 numbers.
-  process.env.LP_NATIVE_VECTOR_WIDTH = '512';
-  return requestTestGpu({ vendor: 'nvidia', architecture: 'hopper' });
+  return Gpu.request(cardEntry());
 }
 
-function entryNamed(of: GPU, { ...name }: Partial<GPUAdapterInfo>): GPU {
+function cardEntry(): GPU {
+  // lavapipe with vectors of 16 numbers.
+  process.env.LP_NATIVE_VECTOR_WIDTH = '512';
+  return entryNamed(CARD);
+}
+
+function entryNamed(name: Partial<GPUAdapterInfo>): GPU {
+  const entry = (dawn ??= create([]) as unknown as GPU);
   return {
-    ...({} as GPU),
-    requestAdapter: async () => {
-      const adapter = await of.requestAdapter();
+    wgslLanguageFeatures: entry.wgslLanguageFeatures,
+    requestAdapter: async (options) => {
+      const adapter = await entry.requestAdapter(options);
       if (!adapter) return null;
       const { subgroupMinSize, subgroupMaxSize } = adapter.info;
-      const info = { subgroupMinSize, subgroupMaxSize, ...name };
-      return new Proxy(adapter, {
-        get(target, property) {
-          if (property === 'info') return info;
-          const value: unknown = Reflect.get(target, property, target);
-          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-        },
-      });
+      const value = { subgroupMinSize, subgroupMaxSize, ...name };
+      return Object.defineProperty(adapter, 'info', { configurable: true, value });
     },
-  };
+  } as GPU;
 }

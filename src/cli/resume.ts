@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  LAYER_OPTIONS,
   parseJsonObject,
   parsePeftConfig,
   type JsonObject,
@@ -183,7 +184,8 @@ const firstDifference = (
   wanted: JsonObject,
   names: readonly string[] = Object.keys(wanted),
 ): string | undefined =>
-  names.find(
+  // What neither says is the same in both.
+  [...names, ...LAYER_OPTIONS].find(
     (name) =>
       !FREE.includes(name) &&
       !(wanted.eval_strategy === 'no' && FREE_WITHOUT_EVALUATION.includes(name)) &&
@@ -203,7 +205,7 @@ function requireEqual(
     folder,
     isRows
       ? `it was made with other rows than --${name.replace('_', '-')} gives`
-      : `it was made with ${name} ${describe(found[name])}, and this run has ${describe(wanted[name])}`,
+      : `it was made with ${name} ${describe(found[name] ?? null)}, and this run has ${describe(wanted[name] ?? null)}`,
   );
 }
 

@@ -36,10 +36,12 @@ export function parseRoundRecipe(
   const differs = (name: string) => JSON.stringify(given[name]) !== JSON.stringify(own[name]);
   const differing = differs('peft_type')
     ? ['peft_type']
-    : Object.keys(own).filter((name) => isGiven(name) && name !== FREE && differs(name));
+    : [...new Set([...Object.keys(own), ...Object.keys(given)])].filter(
+        (name) => isGiven(name) && name !== FREE && differs(name),
+      );
   if (differing.length > 0) {
     const list = (values: JsonObject) =>
-      differing.map((name) => `${name} ${describe(values[name])}`).join(', ');
+      differing.map((name) => `${name} ${describe(values[name] ?? null)}`).join(', ');
     throw new CliError(
       'usage',
       `${fileName} asks for ${list(given)}, but the adapter in ${adapterFolder} was made with ${list(own)}. Leave such settings out, and the adapter's are taken, or set them to the adapter's.`,

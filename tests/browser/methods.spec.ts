@@ -2,6 +2,7 @@
  * What each method made, talked to. Plan, on both backends:
  * - logits are PEFT's for DoRA, LoRA+, PiSSA and OLoRA (converted), IA3 and prefix tuning, and the fully tuned
  *   model's on the GPU; the base's are others
+ * - so they are where only some layers have it, with ranks and scales of their own
  * - greedy decoding with the cache chooses what one pass over everything chooses
  */
 import { expect, test } from '@playwright/test';
@@ -23,6 +24,11 @@ const METHODS = [
   'prefix-mistral-sliding',
   'full-tied',
   'full-untied',
+  'patterns-layers',
+  'regex-exclude',
+  'dora-rslora-patterns',
+  'pissa-patterns',
+  'ia3-regex',
 ];
 
 /** SwiftShader takes a dozen seconds a method: on WebGPU, one of each kind of input. */
@@ -33,6 +39,8 @@ const ON_WEBGPU = [
   'prefix-llama-gqa',
   'prefix-mistral-sliding',
   'full-untied',
+  'patterns-layers',
+  'dora-rslora-patterns',
 ];
 
 for (const backend of ['webgpu', 'wasm'] as const)

@@ -128,8 +128,14 @@ describe('npm run inkstone', () => {
     expect([code, stderr]).toEqual([0, '']);
     const printed = stdout.trim().split('\n').slice(1);
     const evaluated = printed.flatMap((line) => {
-      const { step, eval_loss } = JSON.parse(line) as { step: number; eval_loss?: number };
-      return eval_loss === undefined ? [] : [{ step, eval_loss: expect.closeTo(eval_loss, 3) }];
+      const { step, eval_loss, eval_mean_token_accuracy } = JSON.parse(line) as {
+        step: number;
+        eval_loss?: number;
+        eval_mean_token_accuracy?: number;
+      };
+      if (eval_loss === undefined) return [];
+      expect(eval_mean_token_accuracy).toBeGreaterThanOrEqual(0);
+      return [{ step, eval_loss: expect.closeTo(eval_loss, 3) }];
     });
     const expected = readJson<{ evaluations: { step: number; eval_loss: number }[] }>(
       'arguments/eval-best/expected.json',
@@ -153,18 +159,25 @@ describe('npm run inkstone', () => {
     expect(without.stderr).toMatch(/no rows to evaluate on. Give them with --eval-dataset/);
   });
 
-  it('evaluate: mean loss and perplexity as JSON, with and without the adapter', async () => {
+  it('evaluate: mean loss, perplexity and token accuracy as JSON, with and without the adapter', async () => {
     const words = ['evaluate', '--model', model, '--dataset', `${folder}/dataset.jsonl`];
     const read = async (...more: string[]) => {
       const { code, stdout } = await inkstone(...words, ...more);
       expect(code).toBe(0);
-      return JSON.parse(stdout) as { loss: number; perplexity: number; tokens: number };
+      return JSON.parse(stdout) as Record<
+        'loss' | 'perplexity' | 'mean_token_accuracy' | 'tokens',
+        number
+      >;
     };
     const base = await read();
     const tuned = await read('--adapter', `${folder}/final-adapter`);
     expect(base.perplexity).toBeCloseTo(Math.exp(base.loss), 6);
     expect(tuned.loss).toBeLessThan(base.loss);
     expect(tuned.tokens).toBe(base.tokens);
+    // A whole number of tokens, of which the tuned model has more right.
+    const right = [base, tuned].map((found) => found.mean_token_accuracy * found.tokens);
+    for (const count of right) expect(Math.abs(count - Math.round(count))).toBeLessThan(1e-9);
+    expect(right[1]).toBeGreaterThan(right[0]);
   });
 
   it("merge: PEFT's merged weights beside the model's own files", async () => {
@@ -241,8 +254,8 @@ describe('npm run inkstone', () => {
     ])('%j', async (words, message) => expect(await bad(...words)).toMatch(message));
 
     it('settings that cannot be', async () => {
-      expect(await train({ config: write('out.json', { exclude_modules: ['k_proj'] }) })).toMatch(
-        /exclude_modules is \["k_proj"\], which is not supported; only null is: name in target_modules/,
+      expect(await train({ config: write('out.json', { layer_replication: [[0, 2]] }) })).toMatch(
+        /layer_replication is \[\[0,2\]\], which is not supported; only null is: replicate the layers/,
       );
       expect(await train({ config: write('rank.json', { r: 0 }) })).toMatch(
         /r is 0, it must be at least 1/,

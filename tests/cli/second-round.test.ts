@@ -69,6 +69,35 @@ describe('train --init-adapter', () => {
     ]);
   }, 120_000);
 
+  it('goes on from an adapter on some layers, with ranks and alphas of their own', async () => {
+    const method = {
+      ...{ r: 4, lora_alpha: 8, target_modules: '.*\\.([qk]|down)_proj' },
+      ...{ exclude_modules: ['0.self_attn.q_proj'], rank_pattern: { down_proj: 2 } },
+      alpha_pattern: { 'layers.1.*': 3 },
+    };
+    const first = { ...method, learning_rate: 0.02, max_steps: 10, logging_steps: 1 };
+    expect(await train('some', first)).toMatchObject({ code: 0, stderr: '' });
+    const second = { max_steps: 1, per_device_train_batch_size: 10, logging_steps: 1 };
+    const round = await train('some-more', second, join(out, 'some'));
+    expect(round).toMatchObject({ code: 0, stderr: '' });
+    const { loss } = JSON.parse(round.stdout.trim().split('\n')[1]) as { loss: number };
+    const [before, after] = [await lossOf(), await lossOf('--adapter', join(out, 'some'))];
+    expect(Math.abs(loss / after - 1)).toBeLessThan(1e-5);
+    expect(after).toBeLessThan(0.98 * before);
+    // Merged it says the same.
+    const merged = join(out, 'some-merged');
+    const files = ['--model', MODEL, '--adapter', join(out, 'some'), '--output', merged];
+    expect(await inkstone('merge', ...files)).toMatchObject({ code: 0, stderr: '' });
+    const { stdout } = await inkstone('evaluate', '--model', merged, '--dataset', dataset);
+    expect(Math.abs((JSON.parse(stdout) as { loss: number }).loss / after - 1)).toBeLessThan(1e-4);
+    const config = JSON.parse(readFileSync(join(out, 'some-more', 'adapter_config.json'), 'utf8'));
+    expect(config).toMatchObject(method);
+    const other = await train('some-other', { ...second, rank_pattern: {} }, join(out, 'some'));
+    expect(other.stderr).toMatch(
+      /asks for rank_pattern null, but the adapter in .* {"down_proj":2}/,
+    );
+  }, 120_000);
+
   it("goes on from what PiSSA taught in the bits of the page's second round", async () => {
     const disk = new Disk();
     const modelId = await importSmallModel(startEngine(disk));
@@ -136,9 +165,19 @@ describe('the settings of a round', () => {
     ],
     [{ init_lora_weights: 'olora' }, /asks for init_lora_weights "olora"/],
     [{ peft_type: 'FULL' }, /asks for peft_type "FULL", .* with peft_type "LORA"/],
+    [{ rank_pattern: { q_proj: 4 } }, /asks for rank_pattern {"q_proj":4}, .* rank_pattern null/],
+    [{ exclude_modules: ['lm_head'] }, /asks for exclude_modules \["lm_head"\]/],
   ])('are refused where they contradict it: %j', (settings, message) =>
     expect(() => read(settings)).toThrow(message),
   );
+
+  it('are of its own layers and ranks, and PEFT may say that there are no others', () => {
+    const made: PeftConfig = { ...DEFAULT_LORA_CONFIG, rank_pattern: { q_proj: 4 } };
+    expect(read({ rank_pattern: { q_proj: 4 }, exclude_modules: null }, made).peft).toEqual(made);
+    expect(read({}, made).peft).toEqual(made);
+    expect(() => read({ rank_pattern: {} }, made)).toThrow(/asks for rank_pattern null, but/);
+    expect(read({ rank_pattern: {}, alpha_pattern: {} }).peft).toEqual(DEFAULT_LORA_CONFIG);
+  });
 
   it('are of its own method, whichever that is', () => {
     const ia3: PeftConfig = {

@@ -6,7 +6,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parsePeftConfig, parseRecipeFile, readTrainingArguments } from '$lib/config';
+import {
+  parsePeftConfig,
+  parseRecipeFile,
+  readTrainingArguments,
+  type JsonObject,
+} from '$lib/config';
 import { KNOWN_SETTINGS } from '$lib/config/known-settings';
 import { goldenPath } from '../goldens';
 
@@ -85,13 +90,9 @@ describe('silence is kept', () => {
 
 describe("PEFT's options that change what is computed", () => {
   test.each([
-    ['exclude_modules', ['k_proj'], /name in target_modules only the layers to be tuned/],
-    ['exclude_modules', ['model.layers.0.self_attn.q_proj'], /target_modules/],
-    ['exclude_modules', '.*self_attn.*', /target_modules/],
     ['layer_replication', [[0, 2]], /replicate the layers in the model itself/],
     ['trainable_token_indices', [1, 2], /peft_type FULL/],
     ['trainable_token_indices', { embed_tokens: [1] }, /peft_type FULL/],
-    ['layers_pattern', 'layers', /tunes every layer/],
     ['alora_invocation_tokens', [5, 6], /every token/],
     ['kasa_config', { beta: 1 }, /kasa_config/],
   ])('%s at %j is refused for every method', (name, value, nextStep) => {
@@ -116,8 +117,24 @@ describe("PEFT's options that change what is computed", () => {
       expect(parsePeftConfig(JSON.stringify({ [name]: value }))).toMatchObject({ r: 8 });
   });
 
-  test('exclude_modules passes where it names nothing that would be tuned', () => {
-    for (const exclude_modules of ['lm_head', ['lm_head', 'embed_tokens']])
-      expect(parsePeftConfig(JSON.stringify({ exclude_modules }))).toMatchObject({ r: 8 });
+  test('that say which layers count where the method has them, are told or refused where it has not', () => {
+    const read = (settings: JsonObject) => parseRecipeFile(JSON.stringify(settings), 'c.json');
+    const chosen = { exclude_modules: ['lm_head'], rank_pattern: { q_proj: 4 } };
+    expect(read(chosen)).toMatchObject({ peft: chosen, warnings: [] });
+    expect(read({ peft_type: 'IA3', ...chosen }).warnings).toEqual([
+      'c.json: rank_pattern is not used: peft_type IA3 has no such option.',
+    ]);
+    expect(read({ peft_type: 'FULL', rank_pattern: {}, alpha_pattern: null }).warnings).toEqual([]);
+    for (const peft_type of ['PREFIX_TUNING', 'FULL'])
+      for (const [name, value] of [
+        ['exclude_modules', ['k_proj']],
+        ['layers_to_transform', 0],
+        ['layers_pattern', 'layers'],
+      ] as const)
+        expect(() => read({ peft_type, [name]: value })).toThrow(
+          new RegExp(
+            `^c.json: ${name} is .*: leave it out, peft_type ${peft_type} has no such option`,
+          ),
+        );
   });
 });

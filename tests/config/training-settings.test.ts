@@ -6,6 +6,7 @@ import {
   readLoraConfig,
   readPeftConfig,
   readTrainingArguments,
+  type JsonObject,
 } from '$lib/config';
 import { Xoshiro128 } from '$lib/config/random';
 
@@ -24,8 +25,32 @@ describe('LoRA settings', () => {
       'q_proj',
       'v_proj',
     ]);
-    const paths = ['model.layers.0.mlp.up_proj', 'model.layers.1.mlp.up_proj'];
-    expect(readLoraConfig({ target_modules: paths }, 'c').target_modules).toEqual(['up_proj']);
+    const paths = ['model.layers.1.mlp.up_proj', 'model.layers.0.mlp.up_proj'];
+    expect(readLoraConfig({ target_modules: paths }, 'c').target_modules).toEqual(paths.toSorted());
+  });
+
+  it('keep which layers, and which ranks and alphas, as they are written', () => {
+    const settings = {
+      ...{ target_modules: ['q_proj', 'layers.1.mlp.up_proj'], exclude_modules: ['1.q_proj', 'a'] },
+      ...{ layers_to_transform: [1, 0], layers_pattern: 'layers' },
+      ...{ rank_pattern: { v_proj: 4, '.*q.*': 2 }, alpha_pattern: { '^model': 0.5 } },
+    };
+    const read = readLoraConfig(settings, 'c');
+    expect(read).toMatchObject({ ...settings, target_modules: settings.target_modules.toSorted() });
+    expect(Object.keys(read.rank_pattern!)).toEqual(['v_proj', '.*q.*']);
+    expect(readLoraConfig(JSON.parse(JSON.stringify(read)) as JsonObject, 'c')).toEqual(read);
+    const text = { target_modules: '.*\\.q_proj', exclude_modules: '.*1.*' };
+    expect(readLoraConfig(text, 'c')).toMatchObject(text);
+    expect(readLoraConfig({ layers_to_transform: 0 }, 'c').layers_to_transform).toBe(0);
+    expect(readPeftConfig({ ...text, peft_type: 'IA3' }, 'c')).toMatchObject(text);
+  });
+
+  it('leave out what PEFT writes where nothing was chosen', () => {
+    const empty = {
+      ...{ exclude_modules: null, layers_to_transform: [], layers_pattern: '' },
+      ...{ rank_pattern: {}, alpha_pattern: null },
+    };
+    expect(readLoraConfig(empty, 'c')).toEqual(readLoraConfig({}, 'c'));
   });
 
   it('scale by alpha / r, or alpha / sqrt(r) when rank-stabilised', () => {
@@ -46,7 +71,56 @@ describe('LoRA settings', () => {
     [{ peft_type: 'PREFIX_TUNING', num_virtual_tokens: 0 }, /num_virtual_tokens is 0/],
     [{ peft_type: 'PREFIX_TUNING', prefix_projection: true }, /prefix_projection is true/],
     [{ bias: 'some' }, /bias is "some", one of none, all, lora_only/],
-    [{ rank_pattern: { q_proj: 4 } }, /rank_pattern/],
+    [{ target_modules: ['model.norm'] }, /names "model.norm"; .*paths that end in one of them/],
+    [{ target_modules: 'lm_head' }, /"lm_head"; allowed are all-linear/],
+    [{ target_modules: ['q_proj', 7] }, /target_modules names 7/],
+    [
+      { target_modules: '.*(a)\\1' },
+      /target_modules has .*, a regular expression that has a backref/,
+    ],
+    [{ exclude_modules: '(?<=x).*' }, /exclude_modules has .* a lookbehind/],
+    [{ exclude_modules: [7] }, /exclude_modules is 7/],
+    [{ exclude_modules: { a: 1 } }, /exclude_modules is {"a":1}, a text or a list of texts/],
+    [{ layers_to_transform: -1 }, /layers_to_transform is -1, an index/],
+    [{ layers_to_transform: [1.5] }, /layers_to_transform is \[1.5\]/],
+    [
+      { layers_to_transform: [1], target_modules: '.*q_proj' },
+      /layers_to_transform is .*with a text in target_modules PEFT takes none/,
+    ],
+    [
+      { layers_to_transform: 1, target_modules: 'all-linear' },
+      /layers_to_transform is .*with a text in target_modules PEFT takes none/,
+    ],
+    [
+      { layers_pattern: 'layers' },
+      /layers_pattern is "layers".*only null is: it says where layers_to_transform counts/,
+    ],
+    [{ layers_to_transform: 1, layers_pattern: 'a|b' }, /layers_pattern is "a\|b".*A-Z, a-z/],
+    [
+      { rank_pattern: { q_proj: 0 } },
+      /c.json \(rank_pattern\): "q_proj" is 0, it must be at least 1/,
+    ],
+    [{ rank_pattern: { q_proj: 1.5 } }, /\(rank_pattern\): "q_proj" is 1.5, a whole number/],
+    [
+      { rank_pattern: { q_proj: 1025 }, init_lora_weights: 'pissa' },
+      /"q_proj" is 1025, it must be at least 1 and at most 1024/,
+    ],
+    [{ rank_pattern: ['q_proj'] }, /rank_pattern is \["q_proj"\], an object/],
+    [{ rank_pattern: { 'a(': 1 } }, /rank_pattern has "a\(".* a \( without its \)/],
+    [{ alpha_pattern: { q_proj: 0 } }, /\(alpha_pattern\): "q_proj" is 0, it must be above 0/],
+    [{ alpha_pattern: { q_proj: '8' } }, /\(alpha_pattern\): "q_proj" is "8", a finite number/],
+    [
+      { peft_type: 'IA3', layers_to_transform: 1 },
+      /layers_to_transform is 1.*peft_type IA3 has no such/,
+    ],
+    [
+      { peft_type: 'IA3', target_modules: '.*_proj', feedforward_modules: '(' },
+      /feedforward_modules/,
+    ],
+    [
+      { peft_type: 'FULL', exclude_modules: ['lm_head'] },
+      /exclude_modules.*peft_type FULL has no such/,
+    ],
     [{ modules_to_save: ['lm_head'] }, /modules_to_save/],
   ])('refuse %j by name', (settings, message) =>
     expect(() => readPeftConfig(settings, 'c.json')).toThrow(message),

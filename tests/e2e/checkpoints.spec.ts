@@ -1,6 +1,6 @@
 /**
  * A short run on the built app, with the real engine and the browser's own storage: what it will take is
- * said before, each checkpoint can be talked to, and what is deleted is gone after a reload too.
+ * said before, each checkpoint can be talked to, what is deleted is gone after a reload too, and a new name stays.
  */
 import { expect, test } from '@playwright/test';
 import { useLanguage } from './tour-page';
@@ -42,10 +42,14 @@ test('a checkpoint in the middle of a run can be talked to, kept and deleted', a
   await history.getByRole('button', { name: /^Delete: Step 2/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await expect(history.getByRole('link', { name: /^Talk to it: Step/ })).toHaveCount(1);
+  await history.getByRole('button', { name: /^Rename: Customer/ }).click();
+  await page.getByRole('dialog').getByRole('textbox', { name: 'Name' }).fill('The counter');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await expect(history.getByRole('button', { name: 'Rename: The counter' })).toBeVisible();
   await page.reload();
-  await history.getByRole('button', { name: /^Show/ }).click();
+  await history.getByRole('button', { name: 'Show: The counter' }).click();
   await expect(history.getByRole('link', { name: /^Talk to it: Step 4/ })).toBeVisible();
-  await history.getByRole('button', { name: /^Delete: Customer/ }).click();
+  await history.getByRole('button', { name: 'Delete: The counter' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await expect(history.getByText('There are no runs yet.')).toBeVisible();
   await page.goto('/chat');

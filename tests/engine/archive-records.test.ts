@@ -51,7 +51,8 @@ const RECORDS: Omit<Whole, 'runs'> & { runs: Omit<Whole['runs'], 'adapterId'> } 
     ...{ tokenCount: 7, peakGpuBytes: 8, provenance },
     log: [
       { step: 1, epoch: 0.5, loss: NaN, grad_norm: 1, learning_rate: 0.1, tokens_per_second: 9.5 },
-      { step: 2, epoch: 1, eval_loss: 1 },
+      { step: 1, epoch: 0.5, eval_loss: 2 },
+      { step: 2, epoch: 1, eval_loss: 1, eval_mean_token_accuracy: 0.25 },
     ],
     samples: [{ step: 2, prompt: 'p', text: 't' }],
     error: { code: 'full', message: 'm' },

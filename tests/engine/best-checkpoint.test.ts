@@ -1,14 +1,13 @@
 /** A run of the engine that evaluates itself: events, the best checkpoint as its adapter, an early end. */
 import type { Server } from 'node:http';
-import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEngine } from '$lib/engine';
-import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
+import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { MemoryFiles, MemoryTables } from '$lib/storage';
+import { testEntry } from '../dawn';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
 
-Object.assign(globalThis, globals);
-const gpu = create([]) as unknown as GPU;
+const gpu = testEntry();
 
 /** The loss falls, so that the first evaluation is the best where greater is better. */
 const UPSIDE_DOWN: Partial<TrainRequest['training']> = {
@@ -38,6 +37,9 @@ describe('a run that evaluates itself', () => {
     return { run, events };
   };
 
+  const accuraciesOf = ({ log }: RunSummary) =>
+    log.flatMap((entry) => ('eval_loss' in entry ? [entry.eval_mean_token_accuracy!] : []));
+
   it('tells each loss of the rows held back, and ends with the best checkpoint', async () => {
     const { run, events } = await train({ ...UPSIDE_DOWN, save_total_limit: 1 });
     const evaluated = events.flatMap((event) => (event.kind === 'evaluation' ? [event] : []));
@@ -48,6 +50,7 @@ describe('a run that evaluates itself', () => {
     expect(run.log.flatMap((entry) => ('eval_loss' in entry ? [entry.eval_loss] : []))).toEqual(
       losses,
     );
+    expect(accuraciesOf(run)).toEqual(evaluated.map(({ tokenAccuracy }) => tokenAccuracy));
     expect(run.log.map(({ step }) => step)).toEqual([1, 1, 2, 2, 3, 3, 4, 4]);
     // The newest, to go on from, and the best.
     expect(run.checkpoints.map(({ step }) => step)).toEqual([1, 4]);
@@ -62,6 +65,17 @@ describe('a run that evaluates itself', () => {
     await engine.freeStorage(undefined, silent());
     await engine.deleteRun({ runId: run.id, keepAdapter: true }, silent());
     expect(await weights(run.adapterId!)).toEqual(best);
+  });
+
+  it('is the one of the highest token accuracy, where that is the metric', async () => {
+    const { run } = await train({
+      ...{ ...UPSIDE_DOWN, greater_is_better: null, learning_rate: 0.02 },
+      metric_for_best_model: 'eval_mean_token_accuracy',
+    });
+    const accuracies = accuraciesOf(run);
+    expect(new Set(accuracies).size).toBeGreaterThan(1);
+    expect(run.bestStep).toBe(1 + accuracies.indexOf(Math.max(...accuracies)));
+    expect(run.adapterId).toMatch(new RegExp(`-step-${run.bestStep}$|^adapter-[^-]*$`));
   });
 
   it('is finished when it stops early', async () => {

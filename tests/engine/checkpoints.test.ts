@@ -6,7 +6,6 @@
  * bytes of a run that was never disturbed; what can be freed is measured and freed, and nothing else.
  */
 import type { Server } from 'node:http';
-import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEngine } from '$lib/engine';
 import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
@@ -17,10 +16,10 @@ import {
   type TableName,
   type TableRecord,
 } from '$lib/storage';
+import { testEntry } from '../dawn';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
 
-Object.assign(globalThis, globals);
-const gpu = create([]) as unknown as GPU;
+const gpu = testEntry();
 
 const WEIGHTS = 'adapter_model.safetensors';
 

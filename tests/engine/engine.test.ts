@@ -4,7 +4,6 @@
  */
 import type { Server } from 'node:http';
 import { zipSync } from 'fflate';
-import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { COMMON_RECIPE } from '$lib/config';
 import { createEngine } from '$lib/engine';
@@ -13,10 +12,10 @@ import type { Gpu } from '$lib/gpu';
 import { parseSafetensorsHeader, readZip } from '$lib/formats';
 import type { EngineApi, TrainEvent } from '$lib/rpc/engine-api';
 import { holdLock, MemoryFiles, MemoryTables, RUN_LOCK } from '$lib/storage';
+import { testEntry } from '../dawn';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
 
-Object.assign(globalThis, globals);
-const gpu = create([]) as unknown as GPU;
+const gpu = testEntry();
 
 describe('what answers, and how weights lie', () => {
   const graphics = { isSoftware: false } as Gpu;

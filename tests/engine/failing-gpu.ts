@@ -1,11 +1,6 @@
 /** Dawn's entry point, whose devices a test can take away or leave without memory. */
-import { create, globals } from 'webgpu';
+import { testEntry } from '../dawn';
 import { textureBytes } from '../gpu/texture-bytes';
-
-Object.assign(globalThis, globals);
-
-/** Dawn's instance must live as long as any of its devices: one for the whole file. */
-let dawn: GPU | undefined;
 
 /** What waits for an error in a scope, as the specification has it: the innermost of its filter gets it. */
 interface Scope {
@@ -18,6 +13,8 @@ export class FailingGpu {
   memoryBytes = Infinity;
   /** What they take together now. */
   takenBytes = 0;
+  /** How many of them there are now. */
+  takenCount = 0;
   /** What the adapter says of itself, where it is to be another. */
   description: string | undefined;
   /** Kernels that have been compiled, as their makers label them. */
@@ -26,8 +23,7 @@ export class FailingGpu {
 
   /** What the engine takes for `navigator.gpu`. */
   get entry(): GPU {
-    dawn ??= create([]) as unknown as GPU;
-    const { wgslLanguageFeatures } = dawn;
+    const { wgslLanguageFeatures } = testEntry();
     return {
       wgslLanguageFeatures,
       requestAdapter: (options) => this.requestAdapter(options),
@@ -44,8 +40,7 @@ export class FailingGpu {
   }
 
   private async requestAdapter(options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> {
-    dawn ??= create([]) as unknown as GPU;
-    const adapter = await dawn.requestAdapter(options);
+    const adapter = await testEntry().requestAdapter(options);
     if (!adapter) return null;
     const { description } = this;
     if (description !== undefined)
@@ -86,9 +81,11 @@ export class FailingGpu {
         return made;
       }
       this.takenBytes += size;
+      this.takenCount++;
       const destroy = made.destroy.bind(made);
       made.destroy = () => {
         this.takenBytes -= size;
+        this.takenCount--;
         made.destroy = destroy;
         destroy();
         return undefined;

@@ -2,16 +2,17 @@
  * Nothing is lost: a run that is killed again and again, at any moment, in the middle of a write, of a
  * removal, of a step, goes on over the same storage and ends in the bytes of one that was let be.
  */
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { TrainingArguments } from '$lib/config';
 import { Xoshiro128 } from '$lib/config/random';
+import { TextSession } from '$lib/inference';
 import type { RunSummary, TrainRequest } from '$lib/rpc/engine-api';
 import { findRun, startEngine, takeAdapter, learned } from './engines';
 import { FailingGpu } from './failing-gpu';
 import { Disk, Killed, Life } from './mortal-storage';
 import { importSmallModel, importTokenRows, silent, smallRun } from './small-model';
 
-/** Twenty-four in all; tests/browser/killed.spec.ts has twenty more over a browser's own files. */
+/** Thirty-two in all; tests/browser/killed.spec.ts has twenty more over a browser's own files. */
 const KILLS = 8;
 
 /** One life: a run begun or gone on with. Undefined where it was killed before the end. */
@@ -23,7 +24,7 @@ async function live(
 ): Promise<RunSummary | undefined> {
   const gpu = new FailingGpu();
   try {
-    return await startEngine(disk, { life, gpu }).train(
+    return await startEngine(disk, { life, gpu, talkOn: 'webgpu' }).train(
       { ...request, resumeRunId },
       { ...silent(), progress: () => life.pass() },
     );
@@ -46,7 +47,23 @@ async function findAfterDeath(disk: Disk, name: string): Promise<RunSummary | un
   return run;
 }
 
-const CASES: [what: string, training: Partial<TrainingArguments>, evalShare: number][] = [
+/** Says the same whenever it is asked; the runtime's files are not served to Node. */
+const answering = () =>
+  vi.spyOn(TextSession, 'create').mockResolvedValue({
+    generate: async () => ({ text: 'an answer' }),
+    dispose: async () => {},
+  } as unknown as TextSession);
+
+type Asking = Pick<TrainRequest, 'samplePrompts' | 'sampleEvery'>;
+/** At the start, between checkpoints and at the end: a run that goes on is asked of its new start as well. */
+const QUESTIONS: Asking = { samplePrompts: ['How are you?', 'And now?'], sampleEvery: 3 };
+
+const CASES: [
+  what: string,
+  training: Partial<TrainingArguments>,
+  evalShare: number,
+  asking?: Asking,
+][] = [
   ['checkpoints by steps', { save_strategy: 'steps', save_steps: 2 }, 0],
   ['checkpoints by epoch', { save_strategy: 'epoch' }, 0],
   [
@@ -57,15 +74,28 @@ const CASES: [what: string, training: Partial<TrainingArguments>, evalShare: num
     },
     0.2,
   ],
+  [
+    'questions asked on the way, and evaluations',
+    { save_strategy: 'steps', save_steps: 2, eval_strategy: 'steps', eval_steps: 1 },
+    0.2,
+    QUESTIONS,
+  ],
 ];
 
+/** Which questions were answered when, the end left out: killed there a run counts as finished. */
+const answeredBefore = ({ samples, totalSteps }: RunSummary) =>
+  samples.filter(({ step }) => step < totalSteps).map(({ step, prompt }) => `${step} ${prompt}`);
+
 describe('a run that is killed', () => {
-  for (const [what, training, evalShare] of CASES)
+  afterEach(() => void vi.restoreAllMocks());
+
+  for (const [what, training, evalShare, asking] of CASES)
     it(`at ${KILLS} moments, with ${what}, ends in the bytes of one that was not`, async () => {
+      answering();
       const disk = new Disk();
       const modelId = await importSmallModel(startEngine(disk));
       const datasetId = await importTokenRows(startEngine(disk));
-      const request = { ...smallRun(modelId, datasetId, training), evalShare };
+      const request = { ...smallRun(modelId, datasetId, training), evalShare, ...asking };
       const undisturbed = new Life();
       const whole = (await live(disk, undisturbed, request, undefined))!;
       const steps = evalShare > 0 ? 6 : 9;
@@ -73,6 +103,8 @@ describe('a run that is killed', () => {
       expect(whole.log.some((entry) => 'eval_loss' in entry)).toBe(evalShare > 0);
       const expected = await takeAdapter(disk, whole);
       expect(expected).toHaveLength(2);
+      const answered = answeredBefore(whole);
+      expect(answered).toHaveLength(asking ? 4 : 0);
 
       const random = new Xoshiro128(20);
       let kills = 0;
@@ -93,6 +125,7 @@ describe('a run that is killed', () => {
         expect(run).toMatchObject({ status: 'finished', step: steps, name });
         expect(await takeAdapter(disk, run), `${name} after ${kills} kills`).toEqual(expected);
         expect(learned(run)).toEqual(learned(whole));
+        expect(answeredBefore(run)).toEqual(expect.arrayContaining(answered));
         const adapters = await startEngine(disk).listAdapters(undefined, silent());
         expect(adapters.map(({ id }) => id)).toContain(run.adapterId);
       }

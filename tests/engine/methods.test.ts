@@ -6,22 +6,29 @@
  */
 import { createHash } from 'node:crypto';
 import type { Server } from 'node:http';
-import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_IA3_CONFIG, DEFAULT_LORA_CONFIG, FULL_TUNING, type PeftConfig } from '$lib/config';
 import { createEngine } from '$lib/engine';
 import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { MemoryFiles, MemoryTables } from '$lib/storage';
+import { testEntry } from '../dawn';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
 
-Object.assign(globalThis, globals);
-const gpu = create([]) as unknown as GPU;
+const gpu = testEntry();
 
 const lora = { ...DEFAULT_LORA_CONFIG, r: 2, lora_alpha: 4 };
 const METHODS: Record<string, PeftConfig> = {
   DoRA: { ...lora, use_dora: true, lora_dropout: 0.1 },
   PiSSA: { ...lora, init_lora_weights: 'pissa_niter_4' },
   OLoRA: { ...lora, init_lora_weights: 'olora' },
+  'LoRA on some layers, with ranks of their own': {
+    ...{
+      ...lora,
+      target_modules: '.*\\.(q|down)_proj',
+      exclude_modules: ['layers.0.mlp.down_proj'],
+    },
+    ...{ rank_pattern: { q_proj: 3 }, alpha_pattern: { '.*layers.1.*': 6 } },
+  },
   IA3: DEFAULT_IA3_CONFIG,
   'prefix tuning': { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 4 },
   'full fine-tuning': FULL_TUNING,

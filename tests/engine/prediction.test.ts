@@ -5,17 +5,16 @@
  * out is remembered over a restart, until a larger run has worked.
  */
 import type { Server } from 'node:http';
-import { create, globals } from 'webgpu';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine } from '$lib/engine';
 import { afterFailure, afterSuccess } from '$lib/engine/memory-experience';
 import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { MemoryFiles, MemoryTables, type FileSource } from '$lib/storage';
+import { testEntry } from '../dawn';
 import { scarceEntry } from '../gpu/scarce-memory';
 import { alpaca, baseUrlOf, requestOf, serveBundled, silent } from './harness';
 
-Object.assign(globalThis, globals);
-const gpu = create([]) as unknown as GPU;
+const gpu = testEntry();
 
 const ROWS = Array.from({ length: 20 }, (_, i) => ({
   instruction: `问题${i}`.repeat(1 + (i % 4)),

@@ -54,7 +54,7 @@ describe('the questions of an evaluation', () => {
     service = new EvaluationService({
       ...{ context, questions, adapters },
       open: () => Promise.resolve({ folder: { tokenizer: scripted.tokenizer } } as LoadedModel),
-      speaker: () => Promise.resolve(scripted.speaker),
+      speakAs: (_id, _model, _use, work) => work(scripted.speaker),
     });
     own = await bring(rowsAbout('Own', 20), 'own.json');
     other = await bring(rowsAbout('Other', 6), 'other.json');

@@ -1,11 +1,12 @@
 /**
  * Plan: a run that is renamed while it trains keeps the new name, from its own tab and from another, and so
- * do its adapters; what it learned is not touched. Control: one that nobody renames keeps its own.
+ * do its adapters; what it learned is not touched. So does one that is renamed at rest, whose tab then dies: the name is on
+ * the disk when the call has returned, and not when the tab died before. Control: one that nobody renames keeps its own.
  */
 import { describe, expect, it } from 'vitest';
 import type { RunSummary } from '$lib/rpc/engine-api';
 import { startEngine, takeAdapter, learned } from './engines';
-import { Disk } from './mortal-storage';
+import { Disk, Life } from './mortal-storage';
 import { importSmallModel, importTokenRows, silent, smallRun } from './small-model';
 
 describe('a run', () => {
@@ -43,6 +44,24 @@ describe('a run', () => {
     const run = await trainOn(disk);
     expect(run).toMatchObject({ name: 'a run', status: 'finished', step: 9 });
     expect(await namesOf(disk)).toEqual(['a run', 'a run']);
+  });
+
+  it('renamed at rest keeps the new name when its tab dies and another opens the storage', async () => {
+    const disk = new Disk();
+    const before = await trainOn(disk);
+    const life = new Life();
+    await startEngine(disk, { life }).renameRun({ runId: before.id, name: 'another' }, silent());
+    life.end();
+    expect(await namesOf(disk)).toEqual(['another', 'another']);
+    const [after] = await startEngine(disk).listRuns(undefined, silent());
+    expect(after).toEqual({ ...before, name: 'another' });
+
+    const late = new Life();
+    const engine = startEngine(disk, { life: late });
+    late.end();
+    const renaming = engine.renameRun({ runId: before.id, name: 'too late' }, silent());
+    await expect(renaming).rejects.toThrow('the tab is gone');
+    expect(await namesOf(disk)).toEqual(['another', 'another']);
   });
 
   for (const fromAnotherTab of [false, true])

@@ -4,12 +4,12 @@
  * the bytes of one that did not, its record counts no sleep, and neither does the time left.
  */
 import type { Server } from 'node:http';
-import { create, globals } from 'webgpu';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createEngine } from '$lib/engine';
 import { WorkClock } from '$lib/engine/work-clock';
 import type { TrainEvent } from '$lib/rpc/engine-api';
 import { MemoryFiles, MemoryTables } from '$lib/storage';
+import { testEntry } from '../dawn';
 import { alpaca, baseUrlOf, requestOf, serveBundled, silent } from './harness';
 
 const HOUR = 3_600_000;
@@ -57,8 +57,7 @@ describe('the clock of a run', () => {
 });
 
 describe('a machine that sleeps in the middle of a run', () => {
-  Object.assign(globalThis, globals);
-  const gpu = create([]) as unknown as GPU;
+  const gpu = testEntry();
   let server: Server;
   beforeAll(async () => {
     server = await serveBundled();

@@ -3,7 +3,7 @@
  * to the GPU, which here only counts.
  */
 import { describe, expect, it } from 'vitest';
-import { readPeftConfig, type PeftConfig } from '$lib/config';
+import { parsePeftConfig, readPeftConfig, type PeftConfig } from '$lib/config';
 import { Gpu } from '$lib/gpu';
 import { layoutAdapter, readAdapter, writeAdapter, type AdaptedModel } from '$lib/peft';
 import {
@@ -19,6 +19,7 @@ import { fuzzParser } from './fuzz-parser';
 import { chance, pick } from './hostile';
 import { concat, mutateBytes } from './mutate-bytes';
 import { mutateJson } from './mutate-json';
+import { mutateText } from './mutate-text';
 
 const MODEL: AdaptedModel = {
   layers: (['q_proj', 'v_proj', 'o_proj'] as const).map((module) => ({
@@ -42,6 +43,15 @@ const CONFIGS: readonly PeftConfig[] = [
   { r: 2, lora_alpha: 4, bias: 'lora_only' },
   { r: 2, lora_alpha: 4, use_dora: true },
   { r: 2, lora_alpha: 4, init_lora_weights: 'pissa' },
+  {
+    ...{ r: 2, target_modules: '.*\\.(q|o)_proj', exclude_modules: ['1.self_attn.v_proj'] },
+    ...{ rank_pattern: { q_proj: 3, '.*o.*': 1 }, alpha_pattern: { '^model.*q_proj': 5 } },
+  },
+  {
+    ...{ target_modules: ['q_proj', '0.self_attn.o_proj'], exclude_modules: '.*v_proj' },
+    ...{ layers_to_transform: [0], layers_pattern: 'layers', use_rslora: true },
+    rank_pattern: { '(?!.*q).*': 2 },
+  },
   { peft_type: 'IA3', target_modules: ['q_proj', 'v_proj'], feedforward_modules: [] },
   { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 3 },
   { peft_type: 'FULL' },
@@ -62,7 +72,7 @@ const STATE = {
   best_model_checkpoint: 'run/checkpoint-2',
   log_history: [
     { epoch: 1, grad_norm: 1, learning_rate: 0.1, loss: 2, step: 2 },
-    { epoch: 1, eval_loss: 1.5, step: 2 },
+    { epoch: 1, eval_loss: 1.5, eval_mean_token_accuracy: 0.5, step: 2 },
   ],
   stateful_callbacks: {
     TrainerControl: control({ should_evaluate: true }),
@@ -181,6 +191,42 @@ describe('hostile adapters and checkpoints', () => {
     expect(counts.accepted).toBeGreaterThan(1000);
     expect(Object.keys(counts.refused)).toEqual(
       expect.arrayContaining(['wrong-model', 'missing-tensor', 'corrupt', 'not-json']),
+    );
+  });
+
+  it('expressions of layers are refused by code or name layers of a large model, soon', async () => {
+    const large: AdaptedModel = {
+      ...MODEL,
+      layers: Array.from({ length: 8 }, (_, layer) =>
+        MODEL.layers.map(({ path, ...rest }) => ({
+          ...rest,
+          path: path.replace('layers.0', `layers.${layer}`),
+        })),
+      ).flat(),
+      layerCount: 8,
+    };
+    const unsloth =
+      '(?:.*?(?:self_attn|attn).*?(?:q_proj|v_proj).*?)|(?:\\bmodel\\.[\\d]{1,}\\.o_proj)';
+    const counts = await fuzzParser({
+      title: 'layers',
+      samples: [unsloth, '((\\w+\\.)+|(a*)*){0,9}(q|v)_proj', '(?!.*(?:0|9)\\.).*_proj$'].map(
+        (target_modules) =>
+          JSON.stringify({
+            ...{ target_modules, exclude_modules: '(.*)*(?=.*7).*' },
+            ...{ rank_pattern: { '(.*)*1': 2, '[qv]_proj': 3 }, alpha_pattern: { '\\d\\..*': 2 } },
+          }),
+      ),
+      mutate: (random, text) =>
+        chance(random, 2) ? mutateText(random, text) : mutateJson(random, JSON.parse(text)),
+      parse: (text) => layoutAdapter(large, parsePeftConfig(text)),
+      check({ parameters }) {
+        expect(parameters.length).toBeGreaterThan(0);
+        for (const { shape } of parameters) expect(Math.min(...shape)).toBeGreaterThan(0);
+      },
+    });
+    expect(counts.accepted).toBeGreaterThan(1000);
+    expect(Object.keys(counts.refused)).toEqual(
+      expect.arrayContaining(['unsupported-option', 'no-target', 'out-of-range']),
     );
   });
 

@@ -31,7 +31,7 @@ const run = {
   ...{ trainableParams: 3, allParams: 9, peft, training: COMMON_RECIPE.training, elapsedMs: 1.5 },
   log: [
     { step: 1, epoch: 0.5, loss: 2, grad_norm: null, learning_rate: 0.1 },
-    { step: 2, epoch: 1, eval_loss: 1 },
+    { step: 2, epoch: 1, eval_loss: 1, eval_mean_token_accuracy: 0.5 },
   ],
   samples: [{ step: 2, prompt: 'p', text: 't' }],
   error: { code: 'full', message: 'm' },

@@ -46,10 +46,11 @@ describe('hostile settings', () => {
   });
 
   it('adapter_config.json is refused by code or names a method with options that can be', async () => {
-    const folders = ['lora', 'dora', 'ia3', 'prefix', 'pissa'].flatMap((name) =>
-      readdirSync(goldenPath('methods'))
-        .filter((folder) => folder.startsWith(name))
-        .slice(0, 1),
+    const folders = ['lora', 'dora', 'ia3', 'prefix', 'pissa', 'patterns', 'regex'].flatMap(
+      (name) =>
+        readdirSync(goldenPath('methods'))
+          .filter((folder) => folder.startsWith(name))
+          .slice(0, 1),
     );
     expect(folders.length).toBeGreaterThan(2);
     const read = (folder: string) =>

@@ -30,6 +30,15 @@ const SETTINGS = [
   { r: 3, target_modules: ['q_proj', 'v_proj', 'down_proj'] },
   { r: 4, target_modules: 'all-linear', bias: 'all' },
   { r: 5, target_modules: ['q_proj', 'k_proj'], bias: 'lora_only', use_rslora: true },
+  {
+    ...{
+      r: 3,
+      use_rslora: true,
+      target_modules: '.*\\.([qk]|down)_proj',
+      exclude_modules: ['0.q_proj'],
+    },
+    ...{ rank_pattern: { down_proj: 1, '1.*q_proj': 5 }, alpha_pattern: { k_proj: 3 } },
+  },
 ];
 
 describe('plain LoRA', () => {

@@ -24,10 +24,12 @@ from training import DEFAULTS, check_logged, decays, replay, train, write_datase
 LORA_NAMES = (
     "r", "lora_alpha", "lora_dropout", "target_modules", "bias", "use_rslora", "use_dora", "init_lora_weights"
 )  # fmt: skip
+# Which layers, and with what rank and alpha, where it is not the same everywhere; left out where a case does not say.
+LAYER_NAMES = ("exclude_modules", "layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern")
 LORA_DEFAULTS = {"lora_dropout": 0.0, "bias": "none", "use_rslora": False, "use_dora": False, "init_lora_weights": True}
 CONFIGS = {
-    "LORA": (LoraConfig, LORA_NAMES),
-    "IA3": (IA3Config, ("target_modules", "feedforward_modules")),
+    "LORA": (LoraConfig, LORA_NAMES + LAYER_NAMES),
+    "IA3": (IA3Config, ("target_modules", "feedforward_modules", "exclude_modules")),
     "PREFIX_TUNING": (PrefixTuningConfig, ("num_virtual_tokens", "prefix_projection")),
     "FULL": (None, ()),  # no method of PEFT: every parameter is trained
 }
@@ -133,6 +135,50 @@ CASES = {
              target_modules="all-linear", learning_rate=3e-3, lr_scheduler_type="cosine", warmup_steps=2,
              max_steps=12),
     ),
+    # Other ranks and scales on two modules, r and lora_alpha on the third; the first layer stays as it is.
+    "patterns-layers": (
+        "llama-untied-gqa",
+        24,
+        dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"],
+             rank_pattern={"q_proj": 2, "down_proj": 6}, alpha_pattern={"v_proj": 2, "mlp.down_proj": 9},
+             layers_to_transform=[1], layers_pattern="layers", learning_rate=3e-3, lr_scheduler_type="cosine",
+             warmup_steps=2, max_steps=12, weight_decay=0.1),
+    ),
+    # The expression names whole paths; biases of what is left out are not trained.
+    "regex-exclude": (
+        "qwen2",
+        24,
+        dict(r=3, lora_alpha=6, bias="lora_only",
+             target_modules=r"model\.layers\.\d+\.(self_attn\.[qv]|mlp\.(up|down))_proj",
+             exclude_modules=["layers.0.self_attn.q_proj", "model.layers.1.mlp.up_proj", "lm_head"],
+             learning_rate=5e-3, lr_scheduler_type="linear", max_steps=12, weight_decay=0.1, max_grad_norm=0.5),
+    ),
+    # Full paths and ends of paths; the first pattern that fits counts (PEFT saves them sorted: so are these); scales by
+    # the root of each rank.
+    "dora-rslora-patterns": (
+        "llama-untied-gqa",
+        24,
+        dict(r=4, lora_alpha=8, use_dora=True, use_rslora=True,
+             target_modules=["model.layers.0.self_attn.q_proj", "self_attn.k_proj", "1.mlp.gate_proj", "o_proj"],
+             exclude_modules=r".*\.0\..*\.o_proj", rank_pattern={r".*\.1\..*": 2, "k_proj": 7, "o_proj": 5},
+             alpha_pattern={"^model.layers.0.self_attn.q_proj": 3.5}, learning_rate=3e-3,
+             lr_scheduler_type="linear", max_steps=12, gradient_accumulation_steps=2),
+    ),
+    # Each rank has its own part of the weight, and twice itself in the plain form.
+    "pissa-patterns": (
+        "llama-tied",
+        24,
+        dict(r=4, lora_alpha=8, init_lora_weights="pissa", target_modules=["q_proj", "v_proj", "down_proj"],
+             rank_pattern={"0.self_attn.q_proj": 2, "down_proj": 5}, alpha_pattern={"v_proj": 2},
+             learning_rate=2e-3, lr_scheduler_type="cosine", warmup_steps=1, max_steps=12),
+    ),
+    "ia3-regex": (
+        "qwen2",
+        24,
+        dict(peft_type="IA3", target_modules=r".*\.(k|v|down)_proj", feedforward_modules=r".*mlp.*",
+             exclude_modules=["layers.1.self_attn.k_proj"], learning_rate=1e-2, lr_scheduler_type="linear",
+             max_steps=12),
+    ),
 }  # fmt: skip
 
 
@@ -159,7 +205,7 @@ def wrap(base, options: dict):
     config_class, names = CONFIGS[options["peft_type"]]
     if config_class is None:
         return base
-    return get_peft_model(base, config_class(task_type="CAUSAL_LM", **{name: options[name] for name in names}))
+    return get_peft_model(base, config_class(task_type="CAUSAL_LM", **{name: options[name] for name in names if name in options}))
 
 
 def tuned_tensors(model, options: dict) -> dict[str, torch.Tensor]:

@@ -87,7 +87,7 @@ def save_adapter(model, folder: Path, base_name: str) -> None:
 
 def tidy_adapter_config(path: Path) -> None:
     config = json.loads(path.read_text())
-    for key in ("target_modules", "feedforward_modules"):
+    for key in ("target_modules", "feedforward_modules", "exclude_modules"):
         if isinstance(config.get(key), list):
             config[key].sort()
     write_json(path, config, sort_keys=True)

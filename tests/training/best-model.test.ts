@@ -1,7 +1,7 @@
 /** The best checkpoint, early stopping and the end of a run, also of one that was stopped or killed on the way. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluationArguments, TrainingArguments } from '$lib/config';
-import { readTrainingArguments } from '$lib/config';
+import { bestMetricOf, readTrainingArguments } from '$lib/config';
 import { ModelWeights } from '$lib/decoder';
 import type { Gpu } from '$lib/gpu';
 import { surplusCheckpoints, type TrainerState } from '$lib/training';
@@ -15,17 +15,18 @@ import {
 import { emptyTrainerState } from '$lib/training/trainer-state';
 import { requestTestGpu } from '../dawn';
 import { openGolden } from '../goldens';
-import { arguments_, makeRows, storedRun } from './stored-run';
+import { arguments_, HASTY, makeEasyRows, makeRows, storedRun } from './stored-run';
 
 const best = { eval_strategy: 'steps', eval_steps: 1, save_steps: 1 } as const;
 
-/** States after each of the losses, one evaluation a step. */
+/** States after each of the losses, one evaluation a step; the accuracy is a tenth of the loss. */
 function follow(losses: readonly number[], changes: Partial<EvaluationArguments>) {
   const args = arguments_({ ...best, save_strategy: 'steps', ...changes });
   let state: TrainerState = emptyTrainerState(args, 100, 10);
   return losses.map((loss, i) => {
     state = { ...state, global_step: i + 1 };
-    const after = withEvaluation(state, loss, args);
+    const metrics = { eval_loss: loss, eval_mean_token_accuracy: loss / 10 };
+    const after = withEvaluation(state, metrics, args);
     state = after.state;
     const early = state.stateful_callbacks.EarlyStoppingCallback;
     return {
@@ -51,6 +52,38 @@ describe('the best metric', () => {
     expect(follow([3, 2], {}).at(-1)).toMatchObject({ best: null, metric: null });
     const turned = { metric_for_best_model: 'eval_loss', greater_is_better: true } as const;
     expect(follow([3, 2, 4], turned).at(-1)).toMatchObject({ best: 3, metric: 4 });
+  });
+
+  it.each(['mean_token_accuracy', 'eval_mean_token_accuracy'] as const)(
+    'is the highest %s, the first of equals, unless greater_is_better is false',
+    (metric_for_best_model) => {
+      const found = follow([3, 5, 5, 4, 6, 2], { metric_for_best_model });
+      expect(found.map(({ best }) => best)).toEqual([1, 2, 2, 2, 5, 5]);
+      expect(found.map(({ metric }) => metric)).toEqual([0.3, 0.5, 0.5, 0.5, 0.6, 0.6]);
+      const turned = { metric_for_best_model, greater_is_better: false };
+      expect(follow([3, 5, 5, 4, 6, 2], turned).at(-1)).toMatchObject({ best: 6, metric: 0.2 });
+      const patient = { metric_for_best_model, early_stopping_patience: 2 };
+      expect(follow([3, 5, 5, 4, 6, 2], patient).map(({ count }) => count)).toEqual([
+        ...[0, 0, 1, 2, 0, 1],
+      ]);
+      const strict = follow([3, 5, 5.4, 6], { ...patient, early_stopping_threshold: 0.05 });
+      expect(strict.map(({ count }) => count)).toEqual([0, 0, 1, 0]);
+    },
+  );
+
+  it('has the direction that its name says where nothing else does, as the Trainer fills it in', () => {
+    const wayOf = (settings: object) =>
+      bestMetricOf(readTrainingArguments({ ...settings, eval_strategy: 'epoch' }, 'config.json'));
+    expect(wayOf({})).toEqual({ name: 'eval_loss', greaterIsBetter: false });
+    for (const prefix of ['', 'eval_']) {
+      expect(wayOf({ metric_for_best_model: `${prefix}loss` })).toEqual(wayOf({}));
+      const accuracy = { metric_for_best_model: `${prefix}mean_token_accuracy` };
+      const name = 'eval_mean_token_accuracy';
+      expect(wayOf(accuracy)).toEqual({ name, greaterIsBetter: true });
+      expect(wayOf({ ...accuracy, greater_is_better: false })).toEqual({
+        ...{ name, greaterIsBetter: false },
+      });
+    }
   });
 
   it('is out of patience after so many evaluations in a row that are not better by the threshold', () => {
@@ -138,6 +171,11 @@ describe('the end of a run', () => {
     // Their loss is lowest after the fourth of nine steps.
     evalRows: makeRows(6, 3),
   });
+  /** Their accuracy is highest after the eighth of nine steps, their loss lowest after the last. */
+  const easyInput = (changes: Partial<TrainingArguments>) => ({
+    ...inputOf({ ...changes, learning_rate: HASTY }),
+    ...{ rows: makeEasyRows(10), evalRows: makeEasyRows(6, 3) },
+  });
   const evalLosses = ({ state }: { state: TrainerState }) =>
     state.log_history.flatMap((entry) => ('eval_loss' in entry ? [entry] : []));
 
@@ -164,6 +202,28 @@ describe('the end of a run', () => {
       expect(found.values).not.toEqual(found.checkpoints.get(9));
     },
   );
+
+  it('is the checkpoint of the highest token accuracy where that counts, which is not the lowest loss', async () => {
+    const metric = { metric_for_best_model: 'mean_token_accuracy' } as const;
+    const every = { eval_strategy: 'steps', eval_steps: 1, load_best_model_at_end: true } as const;
+    const found = await storedRun(easyInput({ ...every, save_strategy: 'best', ...metric }));
+    const evals = evalLosses(found);
+    const accuracies = evals.map((entry) => entry.eval_mean_token_accuracy!);
+    const highest = Math.max(...accuracies);
+    const best = evals[accuracies.indexOf(highest)];
+    expect(highest).toBeGreaterThan(0.05);
+    expect(best.step).toBeLessThan(9);
+    expect(found.state).toMatchObject({ best_metric: highest, best_global_step: best.step });
+    expect(found.state.best_model_checkpoint).toBe(`checkpoint-${best.step}`);
+    expect(found.values).toEqual(found.checkpoints.get(best.step));
+    const byLoss = await storedRun(easyInput({ ...every, save_strategy: 'best' }));
+    expect(evalLosses(byLoss)).toEqual(evals);
+    expect(byLoss.state.best_global_step).not.toBe(best.step);
+    const turned = await storedRun(
+      easyInput({ ...every, save_strategy: 'best', ...metric, greater_is_better: false }),
+    );
+    expect(turned.state.best_metric).toBe(Math.min(...accuracies));
+  });
 
   it('without it is the last step', async () => {
     const found = await storedRun(inputOf({ eval_strategy: 'epoch', save_strategy: 'epoch' }));
@@ -200,15 +260,21 @@ describe('the end of a run', () => {
         ...{ eval_strategy: 'steps', eval_steps: 1, save_strategy: 'steps', save_steps: 2 },
         ...{ load_best_model_at_end: true, early_stopping_patience: 3 },
       },
+      {
+        ...{ eval_strategy: 'steps', eval_steps: 1, save_strategy: 'best' },
+        ...{ metric_for_best_model: 'mean_token_accuracy', early_stopping_patience: 3 },
+      },
     ];
     for (const each of changes) {
-      const input = inputOf({ ...each, load_best_model_at_end: true });
+      const inputFor = each.metric_for_best_model ? easyInput : inputOf;
+      const input = inputFor({ ...each, load_best_model_at_end: true });
       const { files, checkpoints } = await storedRun(input);
       for (const how of ['stopped', 'killed', 'stopped in evaluation'] as const)
         for (const at of [1, 4, 6, 8]) {
           const found = await storedRun(input, { at, how });
-          expect(found.files, `${each.save_strategy}, ${how} at ${at}`).toEqual(files);
-          expect(found.checkpoints, `${each.save_strategy}, ${how} at ${at}`).toEqual(checkpoints);
+          const where = `${JSON.stringify(each)}, ${how} at ${at}`;
+          expect(found.files, where).toEqual(files);
+          expect(found.checkpoints, where).toEqual(checkpoints);
         }
     }
   });

@@ -52,10 +52,17 @@ describe('evaluation in a run', () => {
     let sum = 0;
     for (const rows of [EVAL_ROWS.slice(0, 3), EVAL_ROWS.slice(3, 6), EVAL_ROWS.slice(6)])
       sum += rows.length * (await evaluateLoss({ ...shared, rows })).loss;
-    const all = (await evaluateLoss({ ...shared, rows: EVAL_ROWS })).loss;
+    const whole = await evaluateLoss({ ...shared, rows: EVAL_ROWS });
+    const all = whole.loss;
     const [found] = trainer.trainerState.log_history.filter((entry) => 'eval_loss' in entry);
     trainer.dispose();
-    expect(found).toEqual({ epoch: 1, eval_loss: expect.closeTo(sum / 7, 6), step: 3 });
+    expect(found).toEqual({
+      epoch: 1,
+      eval_loss: expect.closeTo(sum / 7, 6),
+      // A count by a count: not the mean over batches, and the same bits.
+      eval_mean_token_accuracy: whole.meanTokenAccuracy,
+      step: 3,
+    });
     // The mean over all targets, which `evaluate` reports, is another number.
     expect(Math.abs(sum / 7 - all)).toBeGreaterThan(1e-4);
   });
@@ -121,7 +128,7 @@ describe('evaluation in a run', () => {
       expect(Object.keys(entry)).toEqual(
         'loss' in entry
           ? ['epoch', 'grad_norm', 'learning_rate', 'loss', 'step']
-          : ['epoch', 'eval_loss', 'step'],
+          : ['epoch', 'eval_loss', 'eval_mean_token_accuracy', 'step'],
       );
   });
 

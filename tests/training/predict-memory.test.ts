@@ -58,6 +58,10 @@ describe('the memory of a run', () => {
     ['qwen2', { r: 8, bias: 'all' }, 4, 3, 40, 'f32'],
     ['qwen3', { r: 16, target_modules: ['o_proj', 'up_proj'] }, 7, 9, 33, 'f32'],
     ['llama-tied', { r: 4 }, 3, 8, 21, 'stored'],
+    [
+      ...(['llama-tied', { layers_to_transform: [1], rank_pattern: { v_proj: 7 } }] as const),
+      ...([2, 5, 17, 'f32'] as const),
+    ],
   ] as const)('%s %j, batches of %i of %i rows of %i tokens, %s: to the byte', async (...row) => {
     const [name, options, batchSize, rowCount, longestRow, storage] = row;
     const { config, weights } = await open(name, storage);
@@ -87,6 +91,7 @@ describe('the memory of a run', () => {
   it.each([
     { use_dora: true, r: 4 },
     { init_lora_weights: 'pissa', r: 2 },
+    { init_lora_weights: 'pissa', target_modules: '.*\\.q_proj', rank_pattern: { '.*1.*': 3 } },
     { peft_type: 'IA3' },
     { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 5 },
     { peft_type: 'FULL' },
@@ -262,6 +267,11 @@ describe('the memory of a run', () => {
     expect(found).toEqual({ r: 2, lora_alpha: settings.peft.lora_alpha / 4 });
     // An adapter that is gone on from keeps its own.
     expect(await findFit({ ...settings, hasGivenRank: true }, isSmall)).toBeUndefined();
+    // Patterns give some layers a rank or alpha that halving would not move along.
+    for (const name of ['rank_pattern', 'alpha_pattern'])
+      expect(
+        await findFit({ ...settings, peft: { ...settings.peft, [name]: { q_proj: 4 } } }, isSmall),
+      ).toBeUndefined();
     expect(await findFit(settings, async () => false)).toBeUndefined();
   });
 });

@@ -90,6 +90,7 @@ describe('the rates of a device', () => {
 
   it.each([
     [{ r: 4 }, {}],
+    [{ layers_to_transform: [1], rank_pattern: { q_proj: 2 } }, {}],
     [{ peft_type: 'FULL' }, { gradient_accumulation_steps: 2 }],
     [{ peft_type: 'IA3' }, { eval_strategy: 'epoch' }],
     [{ peft_type: 'PREFIX_TUNING', num_virtual_tokens: 4 }, { gradient_checkpointing: true }],
@@ -157,10 +158,37 @@ describe('the rates of a device', () => {
     // However busy the machine is, the step is quick.
     const now = performance.now.bind(performance);
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() / 50);
-    expect(await measureRates({ ...settings, load: loadOf(4000) })).toBeDefined();
+    expect(await measureRates({ ...settings, load: loadOf(4000) })).toMatchObject({ growth: 1 });
     clock.mockRestore();
     weights.dispose();
     scarce.dispose();
+  });
+
+  it('by as much work as another measurement, it is taken at once', async () => {
+    const { config, checkpoint } = await openGolden('llama-tied');
+    const weights = await ModelWeights.upload(gpu, config, checkpoint.source);
+    const args = readTrainingArguments({ per_device_train_batch_size: 160 }, 'test');
+    const load = runLoad(rowsOf(Array<number>(160).fill(48)), [], args, 512);
+    const settings = { gpu, config, weights, args, load, peft: readPeftConfig({ r: 4 }, 'test') };
+    const now = performance.now.bind(performance);
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now() / 50);
+    const create = vi.spyOn(Trainer, 'create');
+    // Others are made on a device that only counts.
+    const batches = () => {
+      const made = create.mock.calls.splice(0).filter(([options]) => options.gpu === gpu);
+      return made.map(([{ args }]) => args.per_device_train_batch_size);
+    };
+    const found = (await measureRates(settings))!;
+    const [one, few, ...larger] = batches();
+    expect(one).toBe(few);
+    expect(larger[0]).toBeGreaterThan(one);
+    expect(found.growth).toBeGreaterThan(1);
+    const again = await measureRates({ ...settings, growth: found.growth });
+    expect(again?.growth).toBe(found.growth);
+    expect(batches()).toEqual(larger);
+    create.mockRestore();
+    clock.mockRestore();
+    weights.dispose();
   });
 
   it('an abort ends it and gives everything back', async () => {

@@ -54,6 +54,10 @@ const METHODS: Record<string, Record<string, unknown>> = {
     bias: 'all',
   }),
   olora: lora({ init_lora_weights: 'olora' }),
+  'pissa in one block, with ranks of their own': lora({
+    ...{ init_lora_weights: 'pissa', layers_to_transform: [1] },
+    ...{ rank_pattern: { v_proj: 5, '.*down.*': 1 }, alpha_pattern: { q_proj: 2 } },
+  }),
   ia3: { peft_type: 'IA3' },
   prefix: { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 3 },
   full: { peft_type: 'FULL' },

@@ -18,7 +18,7 @@ import {
   thin,
 } from '../../src/lib/state/curves';
 import { cardFileName, makeRunCard, type CardContext } from '../../src/lib/state/run-card';
-import { bestEvalOf, evalPointsOf, pointsOf } from '../../src/lib/state/run-points';
+import { bestAccuracyOf, bestEvalOf, evalPointsOf, pointsOf } from '../../src/lib/state/run-points';
 import { DATASETS, lossAt, MODELS, RUNS } from './stand-in/fixtures';
 
 test.each([1, 2, 3, 399, 400, 401, 12345])('%i items thinned keep both ends', (count) => {
@@ -176,6 +176,13 @@ test('the best evaluation is the first of the lowest', () => {
   expect(bestEvalOf([])).toBeUndefined();
 });
 
+test('the best accuracy is the highest of those that there are', () => {
+  const at = (step: number, tokenAccuracy?: number) => ({ step, evalLoss: 1, tokenAccuracy });
+  expect(bestAccuracyOf([at(1, 0), at(2, 0.5), at(3), at(4, 0.25)])).toBe(0.5);
+  expect(bestAccuracyOf([at(1), at(2, 0)])).toBe(0);
+  expect([bestAccuracyOf([]), bestAccuracyOf([at(1)])]).toEqual([undefined, undefined]);
+});
+
 test('a card holds the model, the data’s hash, every argument and the log, and survives JSON', () => {
   const provenance = { ...RUNS[0].provenance!, model: { ...MODELS[0], revision: 'c0ffee' } };
   const run = { ...RUNS[0], provenance };
@@ -189,6 +196,8 @@ test('a card holds the model, the data’s hash, every argument and the log, and
   expect(card.log).toEqual(run.log);
   expect(card.figures).toMatchObject({
     bestEvalLoss: lossAt(120) + 0.08,
+    bestTokenAccuracy: 0.9,
+    lastTokenAccuracy: 0.9 - (40 / 160) ** 2,
     peakGpuBytes: 61 * 2 ** 20,
   });
   expect(card.figures.lastEvalLoss).toBe(card.figures.bestEvalLoss);

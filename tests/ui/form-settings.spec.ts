@@ -102,6 +102,33 @@ test('a file of PEFT fills in the method alone; names that nobody reads are told
   await expectAccessible(page);
 });
 
+for (const [locale, theme, says, drop] of [
+  ['en', 'light', 'the form cannot show them, and they count', 'Leave them out'],
+  ['zh-CN', 'night', '表单无法显示，但它们照样生效', '去掉它们'],
+] as const)
+  test(`layers that no box shows are told, kept and saved: ${locale}`, async ({ page }) => {
+    await openPage(page, '/train', { locale, theme, width: 390 });
+    const peft = {
+      ...{ peft_type: 'LORA', r: 5, lora_alpha: 5, target_modules: '.*\\.(q|up)_proj' },
+      ...{ exclude_modules: ['layers.0.mlp.up_proj'], rank_pattern: { up_proj: 3 } },
+    };
+    await give(page, peft);
+    const part = page.locator('#recipe');
+    await expect(part).toContainText(says);
+    for (const text of ['"layers.0.mlp.up_proj"', '{"up_proj":3}', '(q|up)_proj'])
+      await expect(part).toContainText(text);
+    await expect(part.getByRole('checkbox', { name: 'q_proj' })).toHaveCount(0);
+    await expectAccessible(page);
+    await page.reload();
+    await expect(part).toContainText('{"up_proj":3}');
+    const save = page.getByRole('button', { name: locale === 'en' ? 'Save settings' : '保存设置' });
+    const [name, text] = await saved(page, () => save.press('Enter'));
+    expect(parseRecipeFile(text, name).peft).toMatchObject(peft);
+    await page.getByRole('button', { name: drop }).click();
+    await expect(part).not.toContainText(says);
+    await expect(part.getByRole('checkbox', { name: 'q_proj' })).toBeChecked();
+  });
+
 for (const [locale, theme, tooLarge, none] of [
   ['en', 'light', 'r is 0, it must be at least 1', 'a JSON object is needed'],
   ['zh-CN', 'night', 'r 现在是 0，允许的范围是 1 到 2048', '没有读到训练设置'],

@@ -36,7 +36,7 @@ const TRAINING: TrainingArguments = {
   ...{ eval_steps: 5, eval_on_start: true, per_device_eval_batch_size: 3 },
   ...{ logging_strategy: 'epoch', logging_steps: 2, logging_first_step: true },
   ...{ save_strategy: 'steps', save_steps: 15, save_total_limit: null },
-  ...{ load_best_model_at_end: true, metric_for_best_model: 'eval_loss' },
+  ...{ load_best_model_at_end: true, metric_for_best_model: 'mean_token_accuracy' },
   ...{ greater_is_better: false, early_stopping_patience: 2, early_stopping_threshold: 0.01 },
 } as TrainingArguments;
 

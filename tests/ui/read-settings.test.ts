@@ -57,6 +57,23 @@ const WAYS: readonly [string, Partial<LoraConfig>, Partial<TrainingArguments>][]
     { target_modules: ['q_proj', 'down_proj'] },
     { load_in_4bit: true, optim: 'adamw_8bit' },
   ],
+  [
+    'LoRA on some layers, with ranks of their own',
+    {
+      ...{ target_modules: '.*\\.(q|v)_proj', exclude_modules: ['layers.0.self_attn.v_proj'] },
+      ...{ rank_pattern: { q_proj: 4 }, alpha_pattern: { '.*1.*': 2.5 } },
+    },
+    {},
+  ],
+  [
+    'LoRA in some blocks, by paths',
+    {
+      target_modules: ['0.mlp.up_proj', 'q_proj'],
+      layers_to_transform: [0, 3],
+      layers_pattern: 'layers',
+    },
+    {},
+  ],
 ];
 
 describe('what the page saves is what the command line reads', () => {
@@ -90,7 +107,7 @@ describe('what the page saves is what the command line reads', () => {
     expectSame(lora, {
       ...training,
       ...{ eval_strategy: 'steps', eval_steps: 10, save_strategy: 'steps', save_steps: 20 },
-      ...{ load_best_model_at_end: true, metric_for_best_model: 'eval_loss' },
+      ...{ load_best_model_at_end: true, metric_for_best_model: 'eval_mean_token_accuracy' },
       ...{ early_stopping_patience: 2, neftune_noise_alpha: 5, save_total_limit: null },
     });
   });
@@ -206,6 +223,21 @@ describe('is refused by name', () => {
       { target_modules: ['x'] },
       /target_modules names "x"/,
       /target_modules 现在是 "x"，允许的是 q_proj/,
+    ],
+    [
+      { target_modules: '.*(a)\\1' },
+      /has a backreference \(\\1\) at letter 7; allowed are letters and \. \[/,
+      'c.json：选项 target_modules 现在是 ".*(a)\\\\1"，允许的是 . [...] (...) (?:...) | * + ? {m,n} ^ $ \\d \\w \\s \\b (?=...) (?!...)。',
+    ],
+    [
+      { rank_pattern: { q_proj: 0 } },
+      /c\.json \(rank_pattern\): "q_proj" is 0, it must be at least 1 and at most 2048/,
+      'c.json (rank_pattern)："q_proj" 现在是 0，允许的范围是 1 到 2048。',
+    ],
+    [
+      { target_modules: '.*q_proj', layers_to_transform: [1] },
+      /layers_to_transform is \[1\].*name modules in a list/,
+      /选项 layers_to_transform 现在是 \[1\]，允许的是 null/,
     ],
     [
       { save_steps: 0.1 },

@@ -1,7 +1,7 @@
 /**
  * Plan: a schedule brings its own fields and takes them along when it goes; choices that do not go together
  * are told in a sentence that holds the start back, and one press after the other mends them; a choice
- * that the device cannot make is not offered; what was asked for is what a run is started with. axe looks at each state, in both languages.
+ * that the device or the run has no use for is not offered; what was asked for is what a run is started with. axe looks at each state, in both languages.
  */
 import { expect, test, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -50,6 +50,34 @@ test('products in 16 bits are offered where the device computes in 16 bits', asy
   await expect(conflictOf(page)).toBeEmpty();
   await expect(fp16).toBeChecked();
 });
+
+for (const [locale, title, words] of [
+  ['en', 'Everything else', 'tokens put first'],
+  ['zh-CN', '其余选项', '词元准确率'],
+] as const)
+  test(`what counts as best is chosen where the run evaluates itself: ${locale}`, async ({
+    page,
+  }) => {
+    await openPage(page, '/train', { locale, width: locale === 'en' ? 1280 : 390 });
+    await page.getByText(title).click();
+    const [evaluate, metric, way] = [
+      'eval_strategy',
+      'metric_for_best_model',
+      'greater_is_better',
+    ].map((code) => choice(page, code));
+    await evaluate.selectOption('no');
+    await expect(metric).toHaveCount(0);
+    await expect(way).toHaveCount(0);
+    await evaluate.selectOption('epoch');
+    await expect(metric).toHaveValue('none');
+    await expect(metric.locator('option')).toHaveCount(3);
+    await metric.selectOption('eval_mean_token_accuracy');
+    await expect(metric.locator('option').last()).toContainText(words);
+    await expectAccessible(page);
+    // What is chosen does not go out of sight.
+    await evaluate.selectOption('no');
+    await expect(metric).toHaveValue('eval_mean_token_accuracy');
+  });
 
 for (const [locale, title, words, start] of [
   ['en', 'Everything else', 'needs evaluations while training', 'Start training'],

@@ -152,7 +152,7 @@ describe('a contradiction', () => {
         save_steps: pick([1, 10, 14, 25]),
         save_total_limit: pick([null, 1, 3]),
         load_best_model_at_end: pick([true, false]),
-        metric_for_best_model: pick([null, 'eval_loss'] as const),
+        metric_for_best_model: pick([null, 'eval_loss', 'eval_mean_token_accuracy'] as const),
         greater_is_better: pick([null, true, false]),
         early_stopping_patience: pick([null, 2]),
         packing: pick([true, false]),
@@ -189,6 +189,18 @@ describe('a contradiction', () => {
       moreGroups('lora', 'linear', f16).flatMap(({ items }) => items.map(({ name }) => name));
     expect(offered(true)).toContain('fp16');
     expect(offered(false)).toEqual(offered(true).filter((name) => name !== 'fp16'));
+  });
+
+  test('of best there is a choice where a run evaluates itself', () => {
+    const offered = (evaluates: boolean) =>
+      moreGroups('lora', 'linear', true, evaluates).flatMap(({ items }) =>
+        items.map(({ name }) => name),
+      );
+    const aboutBest = ['metric_for_best_model', 'greater_is_better'] as const;
+    expect(offered(true)).toEqual(expect.arrayContaining([...aboutBest]));
+    expect(offered(false)).toEqual(
+      offered(true).filter((name) => !aboutBest.some((other) => other === name)),
+    );
   });
 
   test('of prefix tuning is packing, which every other method goes with', () => {

@@ -100,6 +100,12 @@ for (const [locale, theme, width] of [
     await expectAccessible(page);
     await onward.click();
     await expect(run.getByText(zh ? '训练完成' : 'Training is finished')).toBeVisible();
+    const accuracy = run.locator('figure').filter({
+      has: page.getByRole('heading', { name: zh ? '词元准确率' : 'Token accuracy', exact: true }),
+    });
+    await expect(accuracy).toContainText(/83\.8\s?%/);
+    await expect(accuracy.locator('circle').first()).toBeVisible();
+    await expectAccessible(page);
     // It is asked as often as before.
     const answeredAt = (step: number) =>
       run.locator('figure').getByText(zh ? `第 ${step} 步` : `step ${step}`, { exact: true });
@@ -126,6 +132,8 @@ test('runs are compared with their evaluations and without, and one is renamed',
   await history.getByText('Show as a table').first().click();
   const columns = history.getByRole('columnheader', { name: /evaluation loss/i });
   await expect(columns.first()).toBeVisible();
+  const best = history.getByRole('row', { name: /^Best token accuracy/ });
+  await expect(best.getByRole('cell').first()).toHaveText(/^90\s?%$/);
   await evals.click();
   await expect(columns).toHaveCount(0);
   await expectAccessible(page);

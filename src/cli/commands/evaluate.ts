@@ -1,4 +1,4 @@
-/** `evaluate --model DIR [--adapter DIR] --dataset FILE`: prints loss and perplexity as one line of JSON. */
+/** `evaluate --model DIR [--adapter DIR] --dataset FILE`: prints loss, perplexity and token accuracy as one line of JSON. */
 import { ModelWeights, NO_ADAPTER } from '$lib/decoder';
 import { AdapterState } from '$lib/peft';
 import { evaluateLoss } from '$lib/training';
@@ -42,6 +42,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
       JSON.stringify({
         loss: report.loss,
         perplexity: report.perplexity,
+        mean_token_accuracy: report.meanTokenAccuracy,
         tokens: report.targetCount,
         rows: report.rowCount,
       }),

@@ -106,7 +106,8 @@ export async function train(options: TrainOptions): Promise<number> {
         if (dueAfter(step, args, trainer.shape).log || step === trainer.shape.totalSteps)
           print(JSON.stringify(line));
       },
-      onEvaluate: ({ step, epoch, eval_loss }) => print(JSON.stringify({ step, epoch, eval_loss })),
+      onEvaluate: ({ step, epoch, eval_loss, eval_mean_token_accuracy }) =>
+        print(JSON.stringify({ step, epoch, eval_loss, eval_mean_token_accuracy })),
       loadCheckpoint: async (step) => {
         const files = await folder.readAdapter(step);
         if (files) return readCheckpointValues(files, peft, adapted);

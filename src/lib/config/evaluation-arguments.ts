@@ -9,6 +9,11 @@ export const EVAL_STRATEGIES = ['no', 'steps', 'epoch'] as const;
 export type EvalStrategy = (typeof EVAL_STRATEGIES)[number];
 export const SAVE_STRATEGIES = ['epoch', 'steps', 'no', 'best'] as const;
 export type SaveStrategy = (typeof SAVE_STRATEGIES)[number];
+/** What an evaluation finds, by the Trainer's and TRL's names; a name means the same with and without `eval_`. */
+export const METRICS = [
+  ...(['loss', 'eval_loss', 'mean_token_accuracy', 'eval_mean_token_accuracy'] as const),
+] as const;
+export type MetricName = (typeof METRICS)[number];
 
 export interface EvaluationArguments {
   eval_strategy: EvalStrategy;
@@ -26,9 +31,9 @@ export interface EvaluationArguments {
   save_total_limit: number | null;
   /** The run ends with the parameters of its best checkpoint. */
   load_best_model_at_end: boolean;
-  /** Null where nothing needs it, else the loss over the rows held back. */
-  metric_for_best_model: 'loss' | 'eval_loss' | null;
-  /** Null: as the metric has it, which is false for a loss. */
+  /** Over the rows held back. Null: the loss, where anything needs one. */
+  metric_for_best_model: MetricName | null;
+  /** Null: true unless the metric's name ends in `loss`. */
   greater_is_better: boolean | null;
   /** Evaluations without improvement after which the run stops; null never stops it. */
   early_stopping_patience: number | null;
@@ -88,7 +93,7 @@ export function readEvaluationArguments(
     ),
     load_best_model_at_end: flag('load_best_model_at_end', defaults.load_best_model_at_end),
     metric_for_best_model: optional('metric_for_best_model', defaults.metric_for_best_model, () =>
-      fields.oneOf('metric_for_best_model', ['loss', 'eval_loss'], undefined),
+      fields.oneOf('metric_for_best_model', METRICS, undefined),
     ),
     greater_is_better: optional('greater_is_better', defaults.greater_is_better, () =>
       fields.boolean('greater_is_better', false),
@@ -135,6 +140,18 @@ export function followsBest(args: EvaluationArguments): boolean {
     args.save_strategy === 'best' ||
     args.early_stopping_patience !== null
   );
+}
+
+/** By what evaluations are compared, and which way, as the Trainer fills in what is left open. */
+export function bestMetricOf({
+  metric_for_best_model,
+  greater_is_better,
+}: Pick<EvaluationArguments, 'metric_for_best_model' | 'greater_is_better'>) {
+  const name = metric_for_best_model ?? 'loss';
+  return {
+    name: name.endsWith('loss') ? ('eval_loss' as const) : ('eval_mean_token_accuracy' as const),
+    greaterIsBetter: greater_is_better ?? !name.endsWith('loss'),
+  };
 }
 
 /** `eval_steps`, or what stands in for it. */

@@ -13,27 +13,32 @@ export {
   type ModelConfig,
   type RopeConfig,
 } from './model-config';
+export { LAYER_OPTIONS, moduleList, type LayerOptions, type ModuleNames } from './layer-options';
+export { LINEAR_MODULES, type LinearModule } from './linear-modules';
+export { ModulePattern, newEffort, type Effort } from './module-pattern';
+export { PatternFlaw } from './pattern-machine';
 export {
   DEFAULT_LORA_CONFIG,
-  LINEAR_MODULES,
   LORA_BIASES,
   loraScale,
   readLoraConfig,
   startsFromWeights,
-  type LinearModule,
   type LoraBias,
   type LoraConfig,
   type InitLoraWeights,
 } from './lora-config';
 export {
+  bestMetricOf,
   EVAL_STRATEGIES,
   evalStepsOf,
   evaluatesItself,
   followsBest,
+  METRICS,
   requireConsistentEvaluation,
   SAVE_STRATEGIES,
   type EvaluationArguments,
   type EvalStrategy,
+  type MetricName,
   type SaveStrategy,
 } from './evaluation-arguments';
 export {

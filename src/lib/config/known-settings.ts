@@ -99,7 +99,7 @@ const INSTEAD_OF: Readonly<Record<string, string>> = {
 /** PEFT's, of starts and methods that a recipe does not have. */
 const SET_WITHOUT_USE = `
   corda_config eva_config lora_ga_config loftq_config megatron_config velora_config ensure_weight_tying init_weights
-  fan_in_fan_out lora_bias use_qalora rank_pattern alpha_pattern prefix_projection
+  fan_in_fan_out lora_bias use_qalora prefix_projection
 `
   .trim()
   .split(/\s+/);

@@ -1,5 +1,5 @@
 /** The linear layers of a decoder's blocks: where they are in the checkpoint, and their sizes. */
-import { LINEAR_MODULES, type LinearModule } from './lora-config';
+import { LINEAR_MODULES, type LinearModule } from './linear-modules';
 import type { ModelConfig } from './model-config';
 
 /** A linear layer of a block: what an adapter may attach to. */

@@ -1,23 +1,17 @@
 /** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA, PiSSA and OLoRA too. */
 import { RECIPE_ALIASES } from './aliases';
-import { ConfigError } from './errors';
-import { describe, Fields, type JsonObject } from './fields';
+import { Fields, type JsonObject } from './fields';
+import {
+  readLayerOptions,
+  readTargets,
+  type LayerOptions,
+  type ModuleNames,
+} from './layer-options';
+import type { LinearModule } from './linear-modules';
 import { refuseUnsupportedPeft } from './unsupported-peft';
 
 export const LORA_BIASES = ['none', 'all', 'lora_only'] as const;
 export type LoraBias = (typeof LORA_BIASES)[number];
-
-/** Names of the linear layers of every supported decoder block, in the order of its forward pass. */
-export const LINEAR_MODULES = [
-  'q_proj',
-  'k_proj',
-  'v_proj',
-  'o_proj',
-  'gate_proj',
-  'up_proj',
-  'down_proj',
-] as const;
-export type LinearModule = (typeof LINEAR_MODULES)[number];
 
 /**
  * How A and B start: `true` as PEFT does (A uniform, B zero), from the largest singular values of the
@@ -26,13 +20,13 @@ export type LinearModule = (typeof LINEAR_MODULES)[number];
  */
 export type InitLoraWeights = true | 'pissa' | `pissa_niter_${number}` | 'olora';
 
-/** Field names and defaults are PEFT's `LoraConfig`. */
-export interface LoraConfig {
+/** Field names and defaults are PEFT's `LoraConfig`. `r` and `lora_alpha` are those of layers that no pattern names. */
+export interface LoraConfig extends LayerOptions {
   peft_type: 'LORA';
   r: number;
   lora_alpha: number;
   lora_dropout: number;
-  target_modules: readonly LinearModule[];
+  target_modules: ModuleNames;
   bias: LoraBias;
   use_rslora: boolean;
   /** Weight-decomposed LoRA: a trained magnitude for each row of the weight (arXiv 2402.09353). */
@@ -40,13 +34,16 @@ export interface LoraConfig {
   init_lora_weights: InitLoraWeights;
 }
 
+/** PEFT's own for the supported architectures. */
+const LORA_TARGETS: readonly LinearModule[] = ['q_proj', 'v_proj'];
+
 /** PEFT's own defaults; what the page offers is `COMMON_RECIPE` in training-arguments.ts. */
-export const DEFAULT_LORA_CONFIG: LoraConfig = {
+export const DEFAULT_LORA_CONFIG: LoraConfig & { target_modules: readonly LinearModule[] } = {
   peft_type: 'LORA',
   r: 8,
   lora_alpha: 8,
   lora_dropout: 0,
-  target_modules: ['q_proj', 'v_proj'],
+  target_modules: LORA_TARGETS,
   bias: 'none',
   use_rslora: false,
   use_dora: false,
@@ -56,7 +53,7 @@ export const DEFAULT_LORA_CONFIG: LoraConfig = {
 /** What PiSSA and OLoRA taught is saved at twice the rank, and must be read again: they get half of it. */
 const MOST_RANK = 2048;
 
-/** lora_alpha / r, or lora_alpha / sqrt(r) with rank-stabilised LoRA (arXiv 2312.03732). */
+/** Of one layer: lora_alpha / r, or lora_alpha / sqrt(r) with rank-stabilised LoRA (arXiv 2312.03732). */
 export function loraScale(config: Pick<LoraConfig, 'r' | 'lora_alpha' | 'use_rslora'>): number {
   return config.lora_alpha / (config.use_rslora ? Math.sqrt(config.r) : config.r);
 }
@@ -74,21 +71,21 @@ export function readLoraConfig(
   refuseUnsupportedPeft(fields);
   for (const option of ['use_qalora', 'fan_in_fan_out', 'lora_bias'])
     if (fields.boolean(option, false)) throw fields.unsupported(option, true, 'false');
-  for (const option of ['rank_pattern', 'alpha_pattern'])
-    if (Object.keys(fields.nested(option)?.object ?? {}).length > 0)
-      throw fields.unsupported(option, object[option], 'an empty object');
   const defaults = DEFAULT_LORA_CONFIG;
   const init = readInit(fields);
+  const mostRank = init === true ? MOST_RANK : MOST_RANK / 2;
+  const target_modules = readTargets(fields, 'target_modules', LORA_TARGETS);
   const config: LoraConfig = {
     peft_type: 'LORA',
-    r: fields.integer('r', defaults.r, { min: 1, max: init === true ? MOST_RANK : MOST_RANK / 2 }),
+    r: fields.integer('r', defaults.r, { min: 1, max: mostRank }),
     lora_alpha: fields.number('lora_alpha', defaults.lora_alpha, { min: 0, max: 1e9, open: true }),
     lora_dropout: fields.number('lora_dropout', defaults.lora_dropout, { min: 0, max: 0.99 }),
-    target_modules: readTargets(fields, 'target_modules', defaults.target_modules),
+    target_modules,
     bias: fields.oneOf('bias', LORA_BIASES, defaults.bias),
     use_rslora: fields.boolean('use_rslora', defaults.use_rslora),
     use_dora: fields.boolean('use_dora', defaults.use_dora),
     init_lora_weights: init,
+    ...readLayerOptions(fields, target_modules, mostRank),
   };
   if (config.use_dora && startsFromWeights(config))
     throw fields.unsupported('init_lora_weights', config.init_lora_weights, 'true with use_dora');
@@ -105,39 +102,4 @@ function readInit(fields: Fields): InitLoraWeights {
   if (typeof value === 'string' && /^pissa_niter_([1-9]|[1-9]\d)$/.test(value))
     return value as InitLoraWeights;
   throw fields.unsupported('init_lora_weights', value, 'true, pissa, pissa_niter_1 to 99, olora');
-}
-
-/** @throws ConfigError when a name is no linear layer of a decoder block */
-export function readTargets(
-  fields: Fields,
-  name: 'target_modules' | 'feedforward_modules',
-  defaults: readonly LinearModule[],
-): LinearModule[] {
-  const value = fields.value(name) ?? defaults;
-  if (value === 'all-linear') return [...LINEAR_MODULES];
-  const list = typeof value === 'string' ? [value] : value;
-  if (!Array.isArray(list) || list.length === 0)
-    throw fields.wrong(name, value, `all-linear or a list out of ${LINEAR_MODULES.join(', ')}`, {
-      allowed: LINEAR_MODULES.join(', '),
-    });
-  // PEFT writes `all-linear` out as full paths; which layers they name, the adapter's keys tell.
-  const names = (list as unknown[]).map((item) =>
-    typeof item === 'string'
-      ? item.replace(/^model\.layers\.\d+\.(self_attn|mlp)\./, '')
-      : describe(item),
-  );
-  const field = fields.spelling(name);
-  for (const item of names)
-    if (!LINEAR_MODULES.some((module) => module === item))
-      throw new ConfigError(
-        'unsupported-option',
-        `${fields.fileName}: ${field} names ${describe(item)}; allowed are all-linear or a list out of ${LINEAR_MODULES.join(', ')}.`,
-        {
-          details: {
-            ...{ fileName: fields.fileName, field, found: describe(item) },
-            allowed: LINEAR_MODULES.join(', '),
-          },
-        },
-      );
-  return LINEAR_MODULES.filter((module) => names.includes(module));
 }

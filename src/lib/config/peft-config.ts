@@ -4,21 +4,19 @@
  */
 import { RECIPE_ALIASES } from './aliases';
 import { Fields, parseJsonObject, type JsonObject } from './fields';
-import {
-  DEFAULT_LORA_CONFIG,
-  readLoraConfig,
-  readTargets,
-  type LinearModule,
-  type LoraConfig,
-} from './lora-config';
-import { refuseUnsupportedPeft } from './unsupported-peft';
+import { moduleList, readExcluded, readTargets, type ModuleNames } from './layer-options';
+import type { LinearModule } from './linear-modules';
+import { DEFAULT_LORA_CONFIG, readLoraConfig, type LoraConfig } from './lora-config';
+import { refuseLayerChoice, refuseUnsupportedPeft } from './unsupported-peft';
 
 /** Learned factors on keys, values and the feed-forward's inner activations (arXiv 2205.05638). */
 export interface Ia3Config {
   peft_type: 'IA3';
-  target_modules: readonly LinearModule[];
-  /** Those of `target_modules` whose input is scaled; the others have their output scaled. */
-  feedforward_modules: readonly LinearModule[];
+  target_modules: ModuleNames;
+  /** Those of the targets whose input is scaled; the others have their output scaled. */
+  feedforward_modules: ModuleNames;
+  /** Absent where none is. */
+  exclude_modules?: ModuleNames;
 }
 
 /** Learned keys and values before every sequence, in each layer (arXiv 2101.00190). */
@@ -38,11 +36,11 @@ export type PeftType = PeftConfig['peft_type'];
 export const PEFT_TYPES: readonly PeftType[] = ['LORA', 'IA3', 'PREFIX_TUNING', 'FULL'];
 
 /** PEFT's own mapping for Llama and Mistral; for Qwen it names q_proj where this has k_proj. */
-export const DEFAULT_IA3_CONFIG: Ia3Config = {
+export const DEFAULT_IA3_CONFIG = {
   peft_type: 'IA3',
-  target_modules: ['k_proj', 'v_proj', 'down_proj'],
-  feedforward_modules: ['down_proj'],
-};
+  target_modules: ['k_proj', 'v_proj', 'down_proj'] as readonly LinearModule[],
+  feedforward_modules: ['down_proj'] as readonly LinearModule[],
+} satisfies Ia3Config;
 
 export const DEFAULT_PREFIX_CONFIG: PrefixTuningConfig = {
   peft_type: 'PREFIX_TUNING',
@@ -85,15 +83,21 @@ export function readPeftConfig(
     case 'LORA':
       return readLoraConfig(object, fileName, namesRead);
     case 'IA3':
+      refuseLayerChoice(fields, type, BY_LAYER);
       return readIa3Config(fields);
     case 'PREFIX_TUNING':
+      refuseLayerChoice(fields, type, [...BY_LAYER, 'exclude_modules']);
       return readPrefixConfig(fields);
     case 'FULL':
+      refuseLayerChoice(fields, type, [...BY_LAYER, 'exclude_modules']);
       return FULL_TUNING;
     default:
       throw fields.unsupported('peft_type', type, PEFT_TYPES.join(', '));
   }
 }
+
+/** Of LoRA alone. */
+const BY_LAYER = ['layers_to_transform', 'layers_pattern'];
 
 function readIa3Config(fields: Fields): Ia3Config {
   if (fields.boolean('fan_in_fan_out', false))
@@ -103,19 +107,33 @@ function readIa3Config(fields: Fields): Ia3Config {
   const inner = isEmptyList(fields.value('feedforward_modules'))
     ? []
     : readTargets(fields, 'feedforward_modules', feedforward_modules);
-  const stray = inner.find((module) => !targets.includes(module));
-  if (stray && fields.has('feedforward_modules'))
-    throw fields.wrong(
-      'feedforward_modules',
-      inner,
-      `a subset of target_modules (${targets.join(', ')})`,
-      { allowed: targets.join(', ') },
-    );
+  const excluded = readExcluded(fields);
   return {
     peft_type: 'IA3',
     target_modules: targets,
-    feedforward_modules: inner.filter((module) => targets.includes(module)),
+    feedforward_modules: fields.has('feedforward_modules')
+      ? requireSubset(fields, inner, targets)
+      : presentOf(inner, targets),
+    ...(excluded && { exclude_modules: excluded }),
   };
+}
+
+/** As PEFT does, which compares lists alone. */
+function requireSubset(fields: Fields, inner: ModuleNames, targets: ModuleNames): ModuleNames {
+  if (typeof inner === 'string' || typeof targets === 'string') return inner;
+  if (inner.every((module) => targets.includes(module))) return inner;
+  const allowed = targets.join(', ');
+  throw fields.wrong('feedforward_modules', inner, `a subset of target_modules (${allowed})`, {
+    allowed,
+  });
+}
+
+/** PEFT's own, which nobody has asked for: without those that are no target, where that can be told. */
+function presentOf(inner: ModuleNames, targets: ModuleNames): ModuleNames {
+  const modules = moduleList(targets);
+  return modules && typeof inner !== 'string'
+    ? inner.filter((name) => modules.some((module) => module === name))
+    : inner;
 }
 
 const isEmptyList = (value: unknown) => Array.isArray(value) && value.length === 0;

@@ -3,6 +3,7 @@
  * being used is told in a sentence each. A name that is not used is no error: recipes are shared with other programs.
  */
 import { DEFAULT_LORA_CONFIG } from './lora-config';
+import { LAYER_OPTIONS } from './layer-options';
 import { describe, parseJsonObject, type JsonObject } from './fields';
 import { KNOWN_SETTINGS } from './known-settings';
 import {
@@ -16,6 +17,7 @@ import {
   readTrainingArguments,
   type TrainingArguments,
 } from './training-arguments';
+import { isSet } from './unsupported-peft';
 
 /** A name that changes nothing though it was meant to. */
 export interface UnusedSetting {
@@ -73,7 +75,7 @@ function findUnused(
   return Object.entries(object).flatMap(([name, value]) => {
     if (namesRead.has(name)) return [];
     const known = KNOWN_SETTINGS.get(name);
-    if (known?.isHarmless(value)) return [];
+    if (known?.isHarmless(value) || (isOfLayers(name) && !isSet(value))) return [];
     const tell = (rest: string, meant?: string): UnusedSetting[] => [
       { name: shown(name), meant, sentence: `${fileName}: ${shown(name)} is not used${rest}` },
     ];
@@ -89,12 +91,14 @@ function findUnused(
   });
 }
 
+const isOfLayers = (name: string) => LAYER_OPTIONS.some((option) => option === name);
+
 const shown = (name: string): string => (/^\w+$/.test(name) ? name : describe(name));
 
 /** Options that some method has, whichever the recipe is for, with their values at rest. */
 function namesOfMethods(): ReadonlyMap<string, readonly unknown[]> {
   const all = [DEFAULT_LORA_CONFIG, DEFAULT_IA3_CONFIG, DEFAULT_PREFIX_CONFIG];
-  const names = new Set(all.flatMap((config) => Object.keys(config)));
+  const names = new Set([...LAYER_OPTIONS, ...all.flatMap((config) => Object.keys(config))]);
   return new Map(
     [...names].map((name) => [name, [null, ...all.map((config) => Reflect.get(config, name))]]),
   );

@@ -1,5 +1,4 @@
 /** A checkpoint with an adapter merged in, tensor by tensor, in the type that each was stored in. */
-import { loraScale } from '../config';
 import { float32ToBf16, float32ToF16, tensorToFloat32 } from '../formats';
 import {
   mergeLora,
@@ -44,7 +43,6 @@ function mergeTensor(
   parts: Parts,
   adapter: LoadedAdapter,
 ): StoredTensor {
-  const { config } = adapter;
   const values = tensorToFloat32(stored.bytes, stored.dtype).slice();
   const { lora_A, lora_B, lora_magnitude_vector: magnitude, ia3_l, bias } = parts;
   if (ia3_l) {
@@ -55,12 +53,12 @@ function mergeTensor(
     return store(values, stored);
   }
   if (kind === 'bias') return bias ? store(sliceOf(adapter, bias), stored) : stored;
-  if (!lora_A || !lora_B || config.peft_type !== 'LORA') return stored;
+  if (!lora_A || !lora_B) return stored;
   mergeLora(values, sizesOf(stored), {
     a: sliceOf(adapter, lora_A),
     b: sliceOf(adapter, lora_B),
-    scale: loraScale(config),
-    rank: config.r,
+    scale: adapter.layout.lora.get(lora_A.path)!.scale,
+    rank: lora_A.shape[0],
     magnitude: magnitude && sliceOf(adapter, magnitude),
   });
   return store(values, stored);

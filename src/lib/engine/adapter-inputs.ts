@@ -2,11 +2,14 @@
  * Adapters of every method as a session for talking reads them: in GPU memory or, for the CPU backend, in
  * main memory.
  */
-import { linearSites, loraScale, type ModelConfig } from '../config';
+import { linearSites, type ModelConfig } from '../config';
 import { prepareAdapter, type ModelWeights } from '../decoder';
 import { Arena, PlanBuilder, type Gpu, type Tensor } from '../gpu';
+import { columnScale } from '../kernels/column-scale';
+import { fill } from '../kernels/fill';
 import type { AdapterInputs, InputTensor, LayerFactors, PrefixCache } from '../inference';
 import {
+  adapterKey,
   rowFactors,
   type AdapterLayout,
   type AdapterParameter,
@@ -18,17 +21,22 @@ import { EngineError } from './errors';
 /** A tensor of the base model by its checkpoint name, as f32. */
 export type BaseTensor = (name: string) => Promise<Float32Array>;
 
-/** In GPU memory, with the values that the adapter has at this moment. */
+/** In GPU memory, with the values that the adapter has at this moment. @param gpu whoever is to talk */
 export async function gpuInputs(
   gpu: Gpu,
   config: ModelConfig,
   weights: ModelWeights,
   state: AdapterState,
 ): Promise<AdapterInputs> {
-  await computeRowFactors(gpu, config, weights, state);
-  const own = state.ownTensors();
-  const byPath = state.ownRowFactors();
-  const rows = byPath.size > 0 ? { modules: targetsOf(state.config), byPath } : undefined;
+  await runPlan(gpu, 'row factors', (plan) =>
+    prepareAdapter(plan, linearSites(config), weights, state),
+  );
+  const { own, byPath } = await gpu.checked('the adapter to talk with', () => ({
+    own: state.ownTensors(gpu),
+    byPath: state.ownRowFactors(gpu),
+  }));
+  await foldScales(gpu, state, own);
+  const rows = byPath.size > 0 ? { byPath } : undefined;
   const prefix =
     state.config.peft_type === 'PREFIX_TUNING'
       ? prefixCache(config, state.layout, await state.readParameters())
@@ -45,10 +53,13 @@ export async function hostInputs(
   if (adapter.config.peft_type === 'FULL')
     throw new EngineError('bad-files', 'A fully tuned model is opened by its own weights.');
   const { layout, values } = adapter;
-  const slice = ({ shape, offset, count }: AdapterParameter) => ({
-    shape,
-    data: values.slice(offset, offset + count),
-  });
+  const shared = sharedScale(layout);
+  const slice = ({ kind, path, shape, offset, count }: AdapterParameter) => {
+    const data = values.slice(offset, offset + count);
+    if (kind !== 'lora_B' || shared !== undefined) return { shape, data };
+    const scale = Math.fround(layout.lora.get(path)!.scale);
+    return { shape, data: data.map((value) => scale * value) };
+  };
   const prefix =
     adapter.config.peft_type === 'PREFIX_TUNING' ? prefixCache(config, layout, values) : undefined;
   return toInputs(adapter, slice, { rows: await hostRowFactors(adapter, base), prefix });
@@ -70,9 +81,9 @@ function toInputs<T extends InputTensor>(
     new Map(ofKind(kind).map((parameter) => [name(parameter), tensorOf(parameter)] as const));
   const factors = [...ofKind('lora_A'), ...ofKind('lora_B')];
   const inputs: AdapterInputs = {
-    targets: targetsOf(config),
+    targets: new Set(layout.lora.keys()),
     tensors: new Map(factors.map((parameter) => [parameter.key, tensorOf(parameter)])),
-    scale: config.peft_type === 'LORA' ? loraScale(config) : 0,
+    scale: layout.lora.size > 0 ? (sharedScale(layout) ?? 1) : 0,
     biases: byName('bias', ({ path }) => `${path}.bias`),
     rows: rows && { ...rows, withBias: false },
     prefix,
@@ -90,17 +101,37 @@ function toInputs<T extends InputTensor>(
         .filter((parameter) => inner(parameter) === wanted)
         .map((parameter) => [parameter.path, flat(tensorOf(parameter))] as const),
     );
-  const { target_modules, feedforward_modules } = config;
-  const outer = target_modules.filter((module) => !feedforward_modules.includes(module));
   return {
     ...inputs,
-    rows: { modules: outer, byPath: vectors(false), withBias: true },
-    columns: { modules: feedforward_modules, byPath: vectors(true) },
+    rows: { byPath: vectors(false), withBias: true },
+    columns: { byPath: vectors(true) },
   };
 }
 
-const targetsOf = (config: LoadedAdapter['config']) =>
-  config.peft_type === 'LORA' ? config.target_modules : [];
+/** Undefined where it differs from layer to layer: a graph has but one, so theirs go into B. */
+function sharedScale({ lora }: AdapterLayout): number | undefined {
+  const [first, ...others] = [...lora.values()].map(({ scale }) => scale);
+  return others.every((scale) => scale === first) ? first : undefined;
+}
+
+/** Each copy of a B times its layer's scale, where these differ. */
+async function foldScales(
+  gpu: Gpu,
+  state: AdapterState,
+  own: ReadonlyMap<string, Tensor>,
+): Promise<void> {
+  const { lora } = state.layout;
+  if (lora.size === 0 || sharedScale(state.layout) !== undefined) return;
+  await runPlan(gpu, 'scales', (plan) => {
+    for (const [path, { r, scale }] of lora) {
+      const label = `${path}/scale`;
+      const factors = plan.tensor(label, [r]);
+      fill(plan, { label, out: factors, value: scale });
+      const out = own.get(adapterKey(path, 'lora_B.weight'));
+      columnScale(plan, { label, x: state.lora(path)!.b, factors, out });
+    }
+  });
+}
 
 /** (out, 1) or (1, in) as a vector over the same memory. */
 const flat = <T extends InputTensor>(tensor: T): T => ({
@@ -108,16 +139,11 @@ const flat = <T extends InputTensor>(tensor: T): T => ({
   shape: [tensor.shape.reduce((product, size) => product * size, 1)],
 });
 
-async function computeRowFactors(
-  gpu: Gpu,
-  config: ModelConfig,
-  weights: ModelWeights,
-  state: AdapterState,
-): Promise<void> {
-  const plan = new PlanBuilder(gpu, 'row factors');
-  prepareAdapter(plan, linearSites(config), weights, state);
+async function runPlan(gpu: Gpu, name: string, fill: (plan: PlanBuilder) => void): Promise<void> {
+  const plan = new PlanBuilder(gpu, name);
+  fill(plan);
   if (plan.dispatchCount === 0) return;
-  const arena = new Arena(gpu, 'row factors');
+  const arena = new Arena(gpu, name);
   try {
     const built = await plan.build(arena);
     await built.run().finally(() => built.dispose());
@@ -142,13 +168,13 @@ async function hostRowFactors(
     const data = rowFactors(await base(`${a.path}.weight`), sizes, {
       a: slice(a),
       b: slice(b),
-      scale: loraScale(config),
-      rank: config.r,
+      scale: layout.lora.get(a.path)!.scale,
+      rank: a.shape[0],
       magnitude: slice(find('lora_magnitude_vector')),
     });
     byPath.set(a.path, { shape: [data.length], data });
   }
-  return { modules: config.target_modules, byPath };
+  return { byPath };
 }
 
 /** PEFT's table (rows, layers x 2 x key width) as the cache of a sequence that went before. */

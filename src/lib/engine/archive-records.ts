@@ -207,7 +207,17 @@ function readLogEntry(entry: Fields): RunRecord['log'][number] {
   const step = entry.integer('step', undefined, COUNT);
   const epoch = entry.number('epoch', undefined, { min: 0 });
   return entry.object.eval_loss !== undefined
-    ? { step, epoch, eval_loss: figure(entry, 'eval_loss') }
+    ? {
+        step,
+        epoch,
+        eval_loss: figure(entry, 'eval_loss'),
+        ...(entry.has('eval_mean_token_accuracy') && {
+          eval_mean_token_accuracy: entry.number('eval_mean_token_accuracy', undefined, {
+            min: 0,
+            max: 1,
+          }),
+        }),
+      }
     : {
         step,
         epoch,

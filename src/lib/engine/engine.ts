@@ -38,7 +38,13 @@ import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
 import { MemoryExperience } from './memory-experience';
 import { ModelLibrary } from './model-library';
-import { chooseTalkBackend, LoadedModel, type Speaker, type TalkOn } from './open-model';
+import {
+  chooseTalkBackend,
+  LoadedModel,
+  type SpeakerUse,
+  type SpeakerWork,
+  type TalkOn,
+} from './open-model';
 import { QuestionRows } from './question-rows';
 import { RunLibrary } from './run-library';
 import { describeGpu } from './run-provenance';
@@ -134,11 +140,17 @@ export function createEngine({
     await (await model?.settled())?.close();
   }
 
-  async function speaker(id: string | undefined, model: LoadedModel): Promise<Speaker> {
-    if (id === undefined) return model.speaker();
-    const { id: exactId } = await adapters.get(id);
-    const loaded = await adapters.load(exactId, model.summary.id, model.folder.config);
-    return model.speakerOf(exactId, loaded);
+  /** Runs `work` with the voice of an adapter, or of the model itself, which is held until it ends. */
+  async function speakAs<T>(
+    adapterId: string | undefined,
+    model: LoadedModel,
+    use: SpeakerUse,
+    work: SpeakerWork<T>,
+  ): Promise<T> {
+    if (adapterId === undefined) return model.speak(use, work);
+    const { id } = await adapters.get(adapterId);
+    const load = () => adapters.load(id, model.summary.id, model.folder.config);
+    return model.speakAs({ id, load }, use, work);
   }
 
   async function forget(adapterIds: readonly string[]): Promise<void> {
@@ -153,7 +165,7 @@ export function createEngine({
   });
   const inspector = new DatasetInspector({ datasets, open });
   const questions = new QuestionRows({ datasets, runs, adapters });
-  const evaluations = new EvaluationService({ context, questions, adapters, open, speaker });
+  const evaluations = new EvaluationService({ context, questions, adapters, open, speakAs });
   const exports = new ExportService({ context, models, adapters, open });
   const archive = new ArchiveService(context, runs, adapters);
 
@@ -173,15 +185,16 @@ export function createEngine({
     { signal, progress }: CallContext<ChatProgress>,
   ): Promise<ChatResult> {
     const model = await open(request.modelId, { signal });
-    const { session, adapter } = await speaker(request.adapterId, model);
     const { text, promptTokens, newTokens, firstTokenMs, tokensPerSecond, stoppedBy } =
-      await session.generate({
-        messages: request.messages,
-        generation: request.generation,
-        adapter,
-        signal,
-        onText: (piece) => progress({ text: piece }),
-      });
+      await speakAs(request.adapterId, model, { signal }, ({ session, adapter }) =>
+        session.generate({
+          messages: request.messages,
+          generation: request.generation,
+          adapter,
+          signal,
+          onText: (piece) => progress({ text: piece }),
+        }),
+      );
     return { text, promptTokens, newTokens, firstTokenMs, tokensPerSecond, stoppedBy };
   }
 
@@ -282,6 +295,7 @@ export function createEngine({
 
     predictTraining: (request, call) => predictor.predict(request, call),
     predictTime: (request, call) => predictor.predictTime(request, call),
+    compareFp16: (request, call) => predictor.compareFp16(request, call),
     compileAhead: (request, call) => predictor.compile(request, call),
     train: async (request, call) => {
       await meter.stop();
@@ -310,8 +324,8 @@ export function createEngine({
     deleteAdapter: async ({ adapterId }) => {
       const { id, runId } = await adapters.get(adapterId);
       if (runId !== undefined) await runs.refuseWhileActive(runId);
-      await forget([id]);
       await adapters.delete(id);
+      await forget([id]);
     },
 
     chat,

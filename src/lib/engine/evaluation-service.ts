@@ -15,7 +15,7 @@ import { newId, type EngineContext } from './context';
 import { viewRow } from './dataset-library';
 import { EngineError, notFound } from './errors';
 import { GREEDY } from './greedy';
-import type { LoadedModel, Speaker } from './open-model';
+import type { LoadedModel, SpeakerUse, SpeakerWork } from './open-model';
 import type { QuestionRows } from './question-rows';
 
 interface EvaluationRecord extends EvaluationReport {
@@ -27,7 +27,12 @@ export interface EvaluationParts {
   readonly questions: QuestionRows;
   readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
-  readonly speaker: (id: string | undefined, model: LoadedModel) => Promise<Speaker>;
+  readonly speakAs: <T>(
+    adapterId: string | undefined,
+    model: LoadedModel,
+    use: SpeakerUse,
+    work: SpeakerWork<T>,
+  ) => Promise<T>;
 }
 
 export class EvaluationService {
@@ -49,7 +54,8 @@ export class EvaluationService {
     request: EvaluateRequest,
     context: CallContext<CountProgress>,
   ): Promise<EvaluationReport> {
-    const { questions, adapters, open, speaker } = this.parts;
+    const { questions, adapters, open, speakAs } = this.parts;
+    const { signal } = context;
     const { rows, ...source } = await questions.choose(request);
     const model = await open(request.modelId, context);
     const total = rows.length * request.adapterIds.length;
@@ -58,24 +64,28 @@ export class EvaluationService {
     let done = 0;
     for (const adapterId of request.adapterIds) {
       const summary = adapterId === undefined ? undefined : await adapters.get(adapterId);
-      const { session, adapter } = await speaker(summary?.id, model);
       const learnedRows = await questions.countLearned(summary?.id, rows);
       const speed = { tokens: 0, ms: 0 };
-      for (const [index, row] of rows.entries()) {
-        context.signal.throwIfAborted();
-        const started = performance.now();
-        const result = await session.generate({
-          promptIds: promptOf(row, model.folder.tokenizer),
-          generation: { ...GREEDY, max_new_tokens: request.max_new_tokens },
-          adapter,
-          signal: context.signal,
-        });
-        context.signal.throwIfAborted();
-        speed.tokens += result.newTokens;
-        speed.ms += performance.now() - started;
-        answers[index].push(result.text);
-        context.progress({ done: ++done, total });
-      }
+      // However many are compared, one at a time takes memory.
+      const use = { signal, alone: true };
+      const gpuBytes = await speakAs(summary?.id, model, use, async ({ session, adapter }) => {
+        for (const [index, row] of rows.entries()) {
+          signal.throwIfAborted();
+          const started = performance.now();
+          const result = await session.generate({
+            promptIds: promptOf(row, model.folder.tokenizer),
+            generation: { ...GREEDY, max_new_tokens: request.max_new_tokens },
+            adapter,
+            signal,
+          });
+          signal.throwIfAborted();
+          speed.tokens += result.newTokens;
+          speed.ms += performance.now() - started;
+          answers[index].push(result.text);
+          context.progress({ done: ++done, total });
+        }
+        return (await this.parts.context.device.gpu())?.liveBytes ?? 0;
+      });
       const predictions = rows.map((row, index) => ({
         answer: answers[index].at(-1)!,
         reference: viewRow(row).output,
@@ -86,7 +96,7 @@ export class EvaluationService {
         adapterStep: summary?.step,
         ...scorePredictions(predictions),
         tokensPerSecond: speed.ms > 0 ? (1000 * speed.tokens) / speed.ms : 0,
-        gpuBytes: (await this.parts.context.device.gpu())?.liveBytes ?? 0,
+        gpuBytes,
         learnedRows,
       });
     }

@@ -1,6 +1,6 @@
 /**
- * The GPU memory that an adapter takes to be talked to, and how it is given back. A shortage ends the making of it:
- * no training step that runs on the same device is told of it later.
+ * The GPU memory that an adapter takes to be talked to, and how it is given back. Each is made by an owner of its own:
+ * no training step that runs on the same device is told of its shortage, and it is told of none but that.
  */
 import type { ModelConfig } from '../config';
 import type { ModelWeights } from '../decoder';
@@ -25,6 +25,10 @@ export interface GpuBase {
   readonly weights: ModelWeights;
 }
 
+/** About what is held of an adapter, wherever it lies. */
+export const inputBytes = ({ config, layout }: Pick<LoadedAdapter, 'config' | 'layout'>): number =>
+  (config.peft_type === 'FULL' ? 4 : 8) * layout.flatCount;
+
 /**
  * Copies of what is being trained, with the values of this moment: as many bytes as its parameters.
  * @throws GpuError `out-of-memory`, `limit`, `device-lost`
@@ -34,7 +38,7 @@ export function holdTrained(
   state: AdapterState,
 ): Promise<HeldInputs> {
   const giveBack = () => state.giveBackCopies();
-  return hold(gpu, giveBack, () => gpuInputs(gpu, config, weights, state));
+  return hold(giveBack, () => gpuInputs(gpu.forOwner(), config, weights, state));
 }
 
 /**
@@ -42,7 +46,8 @@ export function holdTrained(
  * @throws GpuError `out-of-memory`, `limit`, `device-lost`
  */
 export function holdLoaded(base: GpuBase, adapter: LoadedAdapter): Promise<HeldInputs> {
-  const { gpu, config, weights } = base;
+  const { config, weights } = base;
+  const gpu = base.gpu.forOwner();
   if (adapter.config.peft_type === 'FULL') return holdWeights(gpu, adapter);
   let state: AdapterState | undefined;
   const create = () => {
@@ -50,9 +55,7 @@ export function holdLoaded(base: GpuBase, adapter: LoadedAdapter): Promise<HeldI
     return (state = new AdapterState(gpu, layout, adapter.config, values, { trainable: false }));
   };
   return hold(
-    gpu,
     () => state?.dispose(),
-    // Checked before anything is computed of it: DoRA's plan would take the shortage for its own.
     async () => gpuInputs(gpu, config, weights, await gpu.checked(WHAT, create)),
   );
 }
@@ -63,22 +66,19 @@ function holdWeights(gpu: Gpu, { layout, values }: LoadedAdapter): Promise<HeldI
   const giveBack = () => {
     for (const tensor of weights.values()) gpu.destroyTensor(tensor);
   };
-  return hold(gpu, giveBack, () => {
+  const create = (): AdapterInputs => {
     for (const { key, path, shape, offset, count } of layout.parameters) {
       const data = values.subarray(offset, offset + count);
       weights.set(path, gpu.createTensor(key, shape, 'f32', data));
     }
-    return { targets: [], tensors: new Map(), scale: 0, weights };
-  });
+    return { targets: new Set(), tensors: new Map(), scale: 0, weights };
+  };
+  return hold(giveBack, () => gpu.checked(WHAT, create));
 }
 
-async function hold(
-  gpu: Gpu,
-  giveBack: () => void,
-  make: () => AdapterInputs | Promise<AdapterInputs>,
-): Promise<HeldInputs> {
+async function hold(giveBack: () => void, make: () => Promise<AdapterInputs>): Promise<HeldInputs> {
   try {
-    return { inputs: await gpu.checked(WHAT, make), giveBack };
+    return { inputs: await make(), giveBack };
   } catch (error) {
     giveBack();
     throw error;

@@ -15,14 +15,27 @@ import {
 } from '../decoder';
 import { tensorToFloat32 } from '../formats';
 import type { DType, Gpu } from '../gpu';
-import { TextSession, type AdapterInputs } from '../inference';
+import { InferenceError, TextSession } from '../inference';
 import { hasWholeNf4Rows } from '../onnx-export';
 import type { AdapterState, LoadedAdapter } from '../peft';
 import type { Backend, LoadProgress, ModelSummary, OpenModel } from '../rpc/engine-api';
 import { hostInputs } from './adapter-inputs';
 import { EngineError } from './errors';
+import {
+  HeldSpeakers,
+  type HeldSpeaker,
+  type SpeakerUse,
+  type SpeakerWork,
+  type Voice,
+} from './held-speakers';
 import type { ModelFolder } from './model-folder';
-import { holdLoaded, holdTrained, type GpuBase, type HeldInputs } from './open-model-inputs';
+import {
+  holdLoaded,
+  holdTrained,
+  inputBytes,
+  type GpuBase,
+  type HeldInputs,
+} from './open-model-inputs';
 
 /** `auto`: WebGPU on a graphics card, the processor without one. */
 export type TalkOn = 'auto' | Backend;
@@ -55,10 +68,13 @@ export interface OpenOptions {
   progress: (update: LoadProgress) => void;
 }
 
-/** Who answers: a session, and the adapter that it is given. */
-export interface Speaker {
-  readonly session: TextSession;
-  readonly adapter?: AdapterInputs;
+export type { Speaker, SpeakerUse, SpeakerWork } from './held-speakers';
+
+/** An adapter to talk with. */
+export interface AdapterVoice {
+  readonly id: string;
+  /** Asked for where it is not held. */
+  readonly load: () => Promise<LoadedAdapter>;
 }
 
 /** What a run offers while it goes on. */
@@ -68,13 +84,10 @@ export interface InTraining {
   readonly loaded: () => Promise<LoadedAdapter>;
 }
 
-/** Id of the adapter that is being trained. */
-const IN_TRAINING = 'in-training';
-
 export class LoadedModel {
   private session: Promise<TextSession> | undefined;
-  private readonly adapters = new Map<string, HeldInputs>();
-  private tuned: { id: string; session: Promise<TextSession> } | undefined;
+  private readonly held = new HeldSpeakers();
+  private closed = false;
 
   private constructor(
     readonly summary: ModelSummary,
@@ -94,7 +107,7 @@ export class LoadedModel {
     const talksOn = fourBit && !hasWholeNf4Rows(folder.config) ? 'wasm' : options.talksOn;
     const weights =
       gpu &&
-      (await ModelWeights.upload(gpu, folder.config, folder.checkpoint.source, {
+      (await ModelWeights.upload(gpu.forOwner(), folder.config, folder.checkpoint.source, {
         storage: fourBit ? 'nf4' : chooseStorage(talksOn, countParameters(folder.config)),
         signal,
         onProgress: (doneBytes, totalBytes) => progress({ stage: 'upload', doneBytes, totalBytes }),
@@ -131,84 +144,87 @@ export class LoadedModel {
     };
   }
 
-  /** The base model's voice; its session is made when it is first needed. */
-  async speaker(): Promise<Speaker> {
-    return { session: await this.talk() };
+  /** Runs `work` with the base model's voice; its session is made when it is first needed. */
+  async speak<T>({ alone }: SpeakerUse, work: SpeakerWork<T>): Promise<T> {
+    if (alone) await this.held.giveBackIdle();
+    return work({ session: await this.talk() });
   }
 
   /**
-   * Loaded once and kept until the model is closed or the adapter forgotten.
-   * @throws GpuError `out-of-memory` where there is no room for it
+   * Runs `work` with an adapter's voice, which is held until it ends. The last used stay held after it.
+   * @throws GpuError `out-of-memory` where there is no room for it; AbortError
    */
-  async speakerOf(id: string, adapter: LoadedAdapter): Promise<Speaker> {
-    // Its tensors take the place of the base's, which a graph in 4 bits has no place for.
-    if (adapter.config.peft_type === 'FULL' && (this.talksOn === 'wasm' || this.fourBit))
-      return { session: await this.talkAs(id, adapter) };
-    let entry = this.adapters.get(id);
-    if (!entry) {
-      entry = await this.inputsOf(adapter);
-      this.adapters.set(id, entry);
-    }
-    return { session: await this.talk(), adapter: entry.inputs };
+  speakAs<T>({ id, load }: AdapterVoice, use: SpeakerUse, work: SpeakerWork<T>): Promise<T> {
+    return this.held.use(id, async () => this.voiceOf(await load()), use, work);
   }
 
   /**
-   * The voice of what is being trained, with the values that it has at this moment; its memory is held until
-   * `forgetTraining`.
+   * Runs `work` with the voice of what is being trained, with the values that it has at this moment; its memory is
+   * given back at the end.
    * @throws GpuError `out-of-memory` where there is no room for it
    */
-  async speakerInTraining({ adapter: state, loaded }: InTraining): Promise<Speaker> {
+  async speakInTraining<T>(
+    { adapter: state, loaded }: InTraining,
+    work: SpeakerWork<T>,
+  ): Promise<T> {
     const base = this.gpuBase;
-    if (!base || !isCopiedOnTheGpu(state)) return this.speakerBefore(await loaded());
-    await this.forgetTraining();
-    const session = await this.talk();
-    const held = await holdTrained(base, state);
-    this.adapters.set(IN_TRAINING, held);
-    return { session, adapter: held.inputs };
+    if (!base || !isCopiedOnTheGpu(state)) return this.speakBefore(await loaded(), work);
+    const hold = () => this.talkWith(() => holdTrained(base, state));
+    return this.held.useOnce(async () => ({ ...measureVoice(state), hold }), work);
   }
 
-  /** The voice of what is being trained, with the values of a copy. */
-  async speakerBefore(copy: LoadedAdapter): Promise<Speaker> {
-    await this.forgetTraining();
-    return this.speakerOf(IN_TRAINING, copy);
+  /** Runs `work` with the voice of what is being trained, with the values of a copy. */
+  speakBefore<T>(copy: LoadedAdapter, work: SpeakerWork<T>): Promise<T> {
+    return this.held.useOnce(async () => this.voiceOf(copy), work);
   }
 
-  /** Frees what `speakerInTraining` and `speakerBefore` hold. */
-  forgetTraining(): Promise<void> {
-    return this.forgetAdapter(IN_TRAINING);
+  /** Frees the memory of adapters that nobody talks with. */
+  async giveBackIdle(): Promise<void> {
+    await this.held.giveBackIdle();
   }
 
-  async forgetAdapter(id: string): Promise<void> {
-    this.adapters.get(id)?.giveBack?.();
-    this.adapters.delete(id);
-    if (this.tuned?.id !== id) return;
-    const { session } = this.tuned;
-    this.tuned = undefined;
-    await (await session.catch(() => undefined))?.dispose();
+  /** Who talks with it does so to the end; its memory goes then. */
+  forgetAdapter(id: string): Promise<void> {
+    return this.held.forget(id);
   }
 
+  /** A running answer is waited for; what is asked after it is refused. */
   async close(): Promise<void> {
+    this.closed = true;
     const session = await this.session?.catch(() => undefined);
     await session?.dispose();
-    for (const id of this.adapters.keys()) await this.forgetAdapter(id);
-    if (this.tuned) await this.forgetAdapter(this.tuned.id);
+    await this.held.close();
     this.gpuWeights?.dispose();
   }
 
   private talk(): Promise<TextSession> {
+    if (this.closed) throw new InferenceError('disposed', 'The model was closed; open it again.');
     this.session ??= this.createSession();
     this.session.catch(() => (this.session = undefined));
     return this.session;
   }
 
-  /** A fully tuned model on the CPU: a session of its own, one at a time, as it holds all weights. */
-  private async talkAs(id: string, adapter: LoadedAdapter): Promise<TextSession> {
-    if (this.tuned && this.tuned.id !== id) await this.forgetAdapter(this.tuned.id);
+  private voiceOf(adapter: LoadedAdapter): Voice {
+    const measured = measureVoice(adapter);
+    // Its tensors take the place of the base's, which a graph in 4 bits has no place for.
+    const talksAlone = measured.isWhole && (this.talksOn === 'wasm' || this.fourBit);
+    const hold = talksAlone
+      ? () => this.holdSession(adapter)
+      : () => this.talkWith(() => this.inputsOf(adapter));
+    return { ...measured, hold };
+  }
+
+  private async talkWith(holdInputs: () => Promise<HeldInputs>): Promise<HeldSpeaker> {
+    const session = await this.talk();
+    const { inputs, giveBack } = await holdInputs();
+    return { speaker: { session, adapter: inputs }, giveBack };
+  }
+
+  /** A fully tuned model on the CPU has a session of its own, with all of its weights. */
+  private async holdSession(adapter: LoadedAdapter): Promise<HeldSpeaker> {
     const source = mergedSource(this.source, adapter);
-    this.tuned ??= { id, session: TextSession.create({ ...this.shared, host: hostOf(source) }) };
-    const { session } = this.tuned;
-    session.catch(() => (this.tuned = undefined));
-    return session;
+    const session = await TextSession.create({ ...this.shared, host: hostOf(source) });
+    return { speaker: { session }, giveBack: () => session.dispose() };
   }
 
   private async inputsOf(adapter: LoadedAdapter): Promise<HeldInputs> {
@@ -241,7 +257,7 @@ export class LoadedModel {
     if (base)
       return TextSession.create({
         ...this.shared,
-        gpu: { device: base.gpu, weights: base.weights.tensors },
+        gpu: { device: base.gpu.forOwner(), weights: base.weights.tensors },
       });
     return TextSession.create({ ...this.shared, host: hostOf(this.source) });
   }
@@ -251,6 +267,11 @@ export class LoadedModel {
 const isCopiedOnTheGpu = ({ config }: AdapterState): boolean =>
   config.peft_type !== 'PREFIX_TUNING' &&
   !(config.peft_type === 'LORA' && startsFromWeights(config));
+
+const measureVoice = (adapter: Pick<LoadedAdapter, 'config' | 'layout'>) => ({
+  sizeBytes: inputBytes(adapter),
+  isWhole: adapter.config.peft_type === 'FULL',
+});
 
 const hostOf = (source: TensorSource) => ({ weights: floatSource(source) });
 

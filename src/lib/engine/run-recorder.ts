@@ -88,11 +88,12 @@ export class RunRecorder {
   }
 
   /** One a step: an evaluation that a killed run had made and not kept is made again. */
-  evaluation({ epoch, eval_loss, step, elapsedMs }: EvalReport): void {
+  evaluation({ elapsedMs, ...found }: EvalReport): void {
     this.toCome.evaluated(elapsedMs);
     this.lookAtMemory();
-    const others = this.run.log.filter((entry) => !('eval_loss' in entry) || entry.step !== step);
-    this.run = { ...this.run, log: [...others, { epoch, eval_loss, step }] };
+    const isOther = (entry: RunFacts['log'][number]) =>
+      !('eval_loss' in entry) || entry.step !== found.step;
+    this.run = { ...this.run, log: [...this.run.log.filter(isOther), found] };
   }
 
   sample(step: number, prompt: string, text: string): void {

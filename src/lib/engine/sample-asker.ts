@@ -5,7 +5,7 @@ import type { TrainEvent } from '../rpc/engine-api';
 import type { Trainer } from '../training';
 import { describeError } from './errors';
 import { GREEDY } from './greedy';
-import type { LoadedModel, Speaker } from './open-model';
+import type { LoadedModel, Speaker, SpeakerWork } from './open-model';
 import type { RunRecorder } from './run-recorder';
 import { isSampleStep, SAMPLE_TIME_SHARE } from './time-to-come';
 
@@ -49,8 +49,8 @@ export class SampleAsker {
     const { start } = this;
     const { model } = this.options;
     this.start = undefined;
-    if (start) await this.ask(start.step, () => model.speakerBefore(start.adapter));
-    if (this.isDue(step)) await this.ask(step, () => this.speakerNow());
+    if (start) await this.ask(start.step, (work) => model.speakBefore(start.adapter, work));
+    if (this.isDue(step)) await this.ask(step, (work) => this.speakNow(work));
   }
 
   private isDue(step: number): boolean {
@@ -63,29 +63,32 @@ export class SampleAsker {
     return every > 0 || affordable || step === totalSteps;
   }
 
-  private speakerNow(): Promise<Speaker> {
+  private speakNow(work: SpeakerWork<void>): Promise<void> {
     const { model, trainer } = this.options;
     const loaded = () => trainer.loadedAdapter();
-    return model.speakerInTraining({ adapter: trainer.adapter, loaded });
+    return model.speakInTraining({ adapter: trainer.adapter, loaded }, work);
   }
 
-  private async ask(step: number, speaker: () => Promise<Speaker>): Promise<void> {
-    const { prompts, signal, record, model } = this.options;
+  /** @param speak gives its memory back at the end: the steps to come were promised it */
+  private async ask(
+    step: number,
+    speak: (work: SpeakerWork<void>) => Promise<void>,
+  ): Promise<void> {
+    const { prompts, signal, record } = this.options;
     const asked = prompts.filter((prompt) => !this.tooLong.has(prompt));
     if (asked.length === 0 || signal.aborted) return;
     const started = performance.now();
     let answered = false;
     try {
-      const speaking = await speaker();
-      for (const prompt of asked) {
-        if (signal.aborted) break;
-        answered = (await this.askOne(step, prompt, speaking)) || answered;
-      }
+      await speak(async (speaker) => {
+        for (const prompt of asked) {
+          if (signal.aborted) break;
+          answered = (await this.askOne(step, prompt, speaker)) || answered;
+        }
+      });
     } catch (error) {
       this.tell(step, error);
     }
-    // The steps to come were promised this memory.
-    await model.forgetTraining().catch((error: unknown) => this.tell(step, error));
     const elapsedMs = performance.now() - started;
     this.spentMs += elapsedMs;
     if (answered && !signal.aborted) record.toCome.answered(elapsedMs);

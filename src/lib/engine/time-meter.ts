@@ -3,35 +3,42 @@
  * device lives. Whoever is about to change the open model, or to train, stops it first.
  */
 import { GpuError, type Gpu } from '../gpu';
-import { measureRates, type MeasuredRates, type MeasureOptions } from '../training';
+import { measureRates, type Measurement, type MeasureOptions } from '../training';
 
 export class TimeMeter {
-  private readonly known = new WeakMap<Gpu, Map<string, MeasuredRates>>();
+  private readonly measured = new WeakMap<Gpu, Map<string, Measurement>>();
   private running: { stop: AbortController; done: Promise<unknown> } | undefined;
 
+  /** @param measure another one in tests */
+  constructor(private readonly measure: typeof measureRates = measureRates) {}
+
+  /** What was measured before; undefined where nothing was. */
+  known(modelId: string, options: MeasureOptions): Measurement | undefined {
+    return this.measured.get(options.gpu)?.get(keyOf(modelId, options));
+  }
+
   /**
+   * Measures what is not known yet, or not by a step of as much work as is asked for.
    * @returns undefined where even these few steps take too much memory, or something else of the run is wrong, which
    *   its start will tell
    * @throws AbortError when the caller, or `stop`, ends it
    */
-  async rates(modelId: string, options: MeasureOptions): Promise<MeasuredRates | undefined> {
-    const { gpu, signal } = options;
-    const known = this.known.get(gpu) ?? new Map<string, MeasuredRates>();
-    this.known.set(gpu, known);
-    const key = keyOf(modelId, options);
-    const found = known.get(key);
-    if (found) return found;
+  async rates(modelId: string, options: MeasureOptions): Promise<Measurement | undefined> {
+    const { gpu, growth, signal } = options;
+    const found = this.known(modelId, options);
+    if (found && (growth === undefined || found.growth === growth)) return found;
     // Of several that waited for the same end, one begins at a time.
     while (this.running) await this.stop();
     signal?.throwIfAborted();
     const stop = new AbortController();
     const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-    const measuring = measureRates({ ...options, signal: either });
+    const measuring = this.measure({ ...options, signal: either });
     const running = { stop, done: measuring.catch(() => undefined) };
     this.running = running;
     try {
       const rates = await measuring;
-      if (rates) known.set(key, rates);
+      const measured = this.measured.get(gpu) ?? new Map<string, Measurement>();
+      if (rates) this.measured.set(gpu, measured.set(keyOf(modelId, options), rates));
       return rates;
     } catch (error) {
       either.throwIfAborted();

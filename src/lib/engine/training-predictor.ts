@@ -7,6 +7,7 @@ import { adaptedModel } from '../decoder';
 import { GpuError, NO_LIMITS } from '../gpu';
 import type { CallContext } from '../rpc/protocol';
 import type {
+  Fp16Comparison,
   KernelSettings,
   TimePrediction,
   TrainingPrediction,
@@ -28,11 +29,13 @@ import {
   trainedShape,
   writeFitChange,
   type FitOptions,
+  type MeasureOptions,
   type RunMemory,
   type RowsShape,
   type TokenRow,
 } from '../training';
 import type { AdapterLibrary } from './adapter-library';
+import { compareFp16 } from './compare-fp16';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
@@ -101,26 +104,23 @@ export class TrainingPredictor {
     request: TrainSettings,
     call: Pick<CallContext, 'signal'>,
   ): Promise<TimePrediction | undefined> {
-    const { meter, open, isTraining } = this.parts;
-    if (isTraining()) return undefined;
-    const gpu = await this.parts.context.device.requireGpu();
-    const { training: args } = request;
-    const peft = await this.peftOf(request);
-    // A base in 4 bits takes as long to within a few per cent: none is made for this.
-    const model = await open(request.modelId, call);
-    const { rows, heldBack, allowed, trained } = await this.rowsOf(request, model);
-    const load = runLoad(rows, heldBack, args, allowed);
-    if (isTraining()) return undefined;
-    const rates = await meter.rates(model.summary.id, {
-      ...{ gpu, peft, args, load },
-      config: model.folder.config,
-      weights: model.weights,
-      signal: call.signal,
-    });
+    const asked = await this.measurable(request, call);
+    if (!asked) return undefined;
+    const { modelId, options, trained } = asked;
+    const rates = await this.parts.meter.rates(modelId, options);
     if (!rates) return undefined;
-    const time = runTime(load, rates);
-    const steps = stepsBetweenSaves(args, runShape(trained.count, args));
+    const time = runTime(options.load, rates);
+    const steps = stepsBetweenSaves(options.args, runShape(trained.count, options.args));
     return { ...time, savedBetween: 1000 * steps * time.secondsPerStep > RESUME_POINT_MS };
+  }
+
+  /** @throws EngineError `no-training`; TrainingError where no row can be learned from; AbortError */
+  async compareFp16(
+    request: TrainSettings,
+    call: Pick<CallContext, 'signal'>,
+  ): Promise<Fp16Comparison | undefined> {
+    const asked = await this.measurable(request, call);
+    return asked && compareFp16(this.parts.meter, asked.modelId, asked.options);
   }
 
   /** @throws EngineError `no-training`; AbortError */
@@ -134,6 +134,27 @@ export class TrainingPredictor {
     const { config } = model.folder;
     const dtypeOf = model.trainedDtype;
     await compileAhead({ gpu, config, peft, args: request.training, dtypeOf });
+  }
+
+  /** What the meter is asked for a run; undefined while another is going on. */
+  private async measurable(
+    request: TrainSettings,
+    call: Pick<CallContext, 'signal'>,
+  ): Promise<{ modelId: string; options: MeasureOptions; trained: RowsShape } | undefined> {
+    const { context, open, isTraining } = this.parts;
+    if (isTraining()) return undefined;
+    const gpu = await context.device.requireGpu();
+    const { training: args } = request;
+    const peft = await this.peftOf(request);
+    // A base in 4 bits takes as long to within a few per cent: none is made for this.
+    const model = await open(request.modelId, call);
+    const { rows, heldBack, allowed, trained } = await this.rowsOf(request, model);
+    const load = runLoad(rows, heldBack, args, allowed);
+    if (isTraining()) return undefined;
+    const { config } = model.folder;
+    const { weights } = model;
+    const options = { gpu, config, weights, peft, args, load, signal: call.signal };
+    return { modelId: model.summary.id, options, trained };
   }
 
   /** Of the adapter that the run would start from, where there is one. */

@@ -139,11 +139,13 @@ export class TrainingService {
     const settled = before
       ? { ...asked, ...settingsOf(before), ...(await dataOfRun(this.parts.datasets, before)) }
       : asked;
-    const gpu = await this.parts.context.device.requireGpu();
+    // A shortage of the run's own ends it, and no other does.
+    const gpu = (await this.parts.context.device.requireGpu()).forOwner();
     // A record of an older version lacks what came later.
     const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...settled.training };
     const model = await open(settled.modelId, current.stop, args.load_in_4bit);
     current.holdsModel = true;
+    await model.giveBackIdle();
     if (before) refuseOtherModel(model.summary, before);
     const { config, tokenizer } = model.folder;
     const { signal } = current.stop;
@@ -245,7 +247,8 @@ export class TrainingService {
         },
         onEvaluate: (report) => {
           record.evaluation(report);
-          current.emit({ kind: 'evaluation', step: report.step, evalLoss: report.eval_loss });
+          const { step, eval_loss: evalLoss, eval_mean_token_accuracy: tokenAccuracy } = report;
+          current.emit({ kind: 'evaluation', step, evalLoss, tokenAccuracy });
         },
         onCheckpoint: (at) => saver.save(at),
         loadCheckpoint: (step) =>
@@ -268,7 +271,6 @@ export class TrainingService {
       throw await explained(error);
     } finally {
       trainer.dispose();
-      await model.forgetTraining();
     }
   }
 

@@ -1,13 +1,15 @@
 /**
  * One GPU device: its features, its live buffers, its compiled pipelines, uploads, readbacks and
- * errors. Knows nothing of models. Every other room reaches the GPU through this class.
+ * errors. Knows nothing of models. Every other room reaches the GPU through this class. Each owner of buffers has
+ * one of its own over the same device.
  */
 import { InkstoneError } from '../config/errors';
 import { countingDevice, type CountedLimits } from './counting-device';
 import { GpuError, type GpuErrorCode } from './errors';
-import { compilePipeline, pipelineKey, type KernelSource, type Pipeline } from './pipeline';
+import type { KernelSource, Pipeline } from './pipeline';
 import { IMAGE_FORMAT, imageBytes, imageSize } from './image';
-import { LiveMemory, outOfMemory } from './live-memory';
+import { outOfMemory, Shortage } from './live-memory';
+import { SharedDevice } from './shared-device';
 import { isSoftwareAdapter, nameAdapter } from './software-adapter';
 import { tensorBytes, tensorOver, type DType, type Tensor } from './tensor';
 
@@ -55,13 +57,7 @@ export class Gpu {
   readonly lost: Promise<GpuError>;
   /** What the device was asked for and has, hidden or not. */
   private readonly granted: ReadonlySet<string>;
-  private readonly memory: LiveMemory;
-  private readonly pipelines = new Map<
-    string,
-    { kernel: KernelSource; pipeline: Promise<Pipeline> }
-  >();
-  private disposed = false;
-  private loss: GpuError | undefined;
+  private readonly shortage = new Shortage();
 
   private constructor(
     readonly device: GPUDevice,
@@ -70,26 +66,17 @@ export class Gpu {
     /** The processor computes what this device is asked to. */
     readonly isSoftware: boolean,
     hasImages: boolean,
+    granted: Iterable<string> = device.features,
+    private readonly shared = new SharedDevice(device),
   ) {
-    this.granted = new Set(device.features);
-    this.memory = new LiveMemory(device);
+    this.granted = new Set(granted);
+    this.lost = shared.lost;
     this.features = {
       f16: this.granted.has('shader-f16'),
       subgroups: this.granted.has('subgroups'),
       timestamps: this.granted.has('timestamp-query'),
       images: hasImages,
     };
-    this.lost = new Promise((resolve) => {
-      void device.lost.then((info) => {
-        if (this.disposed) return;
-        this.loss = new GpuError(
-          'device-lost',
-          `The GPU device was lost (${info.message || info.reason}). Work since the last checkpoint must be run again.`,
-          { retryable: true },
-        );
-        resolve(this.loss);
-      });
-    });
   }
 
   /**
@@ -161,17 +148,26 @@ export class Gpu {
     );
   }
 
-  /** Buffers and images that live. */
+  /**
+   * The same device for an owner of its own: of a buffer that finds no memory, whoever made it is told and nobody else.
+   * What lives, what is compiled and a loss are the device's, seen by all.
+   */
+  forOwner(): Gpu {
+    const { device, adapterName, isSoftware, features, granted, shared } = this;
+    return new Gpu(device, adapterName, isSoftware, features.images, granted, shared);
+  }
+
+  /** Buffers and images that live, whoever made them. */
   get liveCount(): number {
-    return this.memory.count;
+    return this.shared.memory.count;
   }
 
   get liveBytes(): number {
-    return this.memory.bytes;
+    return this.shared.memory.bytes;
   }
 
   /**
-   * A buffer that finds no memory is reported by whatever is checked or read next.
+   * A buffer that finds no memory is reported by whatever its owner checks next.
    * @throws GpuError `limit` when one buffer would be larger than the adapter allows
    */
   createBuffer({ label, sizeBytes, usage }: BufferRequest): GPUBuffer {
@@ -184,18 +180,18 @@ export class Gpu {
         { details: { label, size, allowed } },
       );
     const usual = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE.COPY_DST;
-    return this.memory.make(label, size, () =>
+    return this.made(label, size, () =>
       this.device.createBuffer({ label, size, usage: usage ?? usual }),
     );
   }
 
   destroyBuffer(buffer: GPUBuffer): void {
-    this.memory.giveBack(buffer);
+    this.shared.memory.giveBack(buffer);
   }
 
   /** A texture that shows tensors, see image.ts. One that finds no memory is reported like a buffer. */
   createImage(label: string, layers: number): GPUTexture {
-    return this.memory.make(label, imageBytes(layers), () =>
+    return this.made(label, imageBytes(layers), () =>
       this.device.createTexture({
         label,
         size: imageSize(layers),
@@ -206,7 +202,7 @@ export class Gpu {
   }
 
   destroyImage(texture: GPUTexture): void {
-    this.memory.giveBack(texture);
+    this.shared.memory.giveBack(texture);
   }
 
   /** A tensor with a buffer of its own, zero-filled unless `data` is given. */
@@ -262,10 +258,14 @@ export class Gpu {
     this.device.queue.submit([encoder.finish()]);
   }
 
-  /** A copy of the tensor's bytes once all submitted work is done. */
+  /**
+   * A copy of the tensor's bytes once all submitted work is done.
+   * @throws GpuError `out-of-memory` where the copy finds none, which nobody else is told; `device-lost`
+   */
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     const { buffer, offset } = this.memoryOf(tensor);
-    const staging = this.createBuffer({
+    const own = this.forOwner();
+    const staging = own.createBuffer({
       label: `${tensor.label} (readback)`,
       sizeBytes: tensor.sizeBytes,
       usage: BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST,
@@ -274,8 +274,7 @@ export class Gpu {
       const encoder = this.device.createCommandEncoder();
       encoder.copyBufferToBuffer(buffer, offset, staging, 0, tensor.sizeBytes);
       this.device.queue.submit([encoder.finish()]);
-      await this.waiting(staging.mapAsync(1));
-      return staging.getMappedRange().slice(0);
+      return await own.waiting(staging.mapAsync(1).then(() => staging.getMappedRange().slice(0)));
     } finally {
       this.destroyBuffer(staging);
     }
@@ -287,40 +286,33 @@ export class Gpu {
 
   /** The compiled pipeline for this source and these constants, compiled once. */
   compile(kernel: KernelSource): Promise<Pipeline> {
-    const key = pipelineKey(kernel);
-    const known = this.pipelines.get(key);
-    if (known) return known.pipeline;
-    const pipeline = this.waiting(compilePipeline(this.device, kernel));
-    this.pipelines.set(key, { kernel, pipeline });
-    void pipeline.catch(() => this.pipelines.delete(key));
-    return pipeline;
+    return this.waiting(this.shared.compile(kernel));
   }
 
   /** All that has been compiled here or is being compiled, each once. */
   get kernels(): readonly KernelSource[] {
-    return [...this.pipelines.values()].map(({ kernel }) => kernel);
+    return this.shared.kernels;
   }
 
   /**
-   * Runs `work` and throws what the device found wrong in it.
+   * Runs `work` at once and throws what the device found wrong in it. A scope that stayed open while work waits would
+   * have the errors of others in it: none may be waited for.
    * @throws GpuError `validation`, `out-of-memory`, `device-lost`
    */
-  async checked<T>(what: string, work: () => T | Promise<T>): Promise<T> {
-    const device = this.device;
-    device.pushErrorScope('out-of-memory');
-    device.pushErrorScope('validation');
-    let result: T;
-    let failure: unknown;
-    let failed = false;
-    try {
-      result = await work();
-    } catch (error) {
-      failed = true;
-      failure = error;
-    }
-    this.throwFound(what, await this.popScopes());
-    if (failed) throw await this.whyFailed(failure);
-    return result!;
+  async checked<T>(
+    what: string,
+    work: () => T extends PromiseLike<unknown> ? never : T,
+  ): Promise<T> {
+    let done: { result: T } | { failure: unknown } | undefined;
+    await this.submitChecked(what, () => {
+      try {
+        done = { result: work() };
+      } catch (failure) {
+        done = { failure };
+      }
+    });
+    if (done && 'result' in done) return done.result;
+    throw await this.whyFailed(done?.failure);
   }
 
   /**
@@ -359,10 +351,17 @@ export class Gpu {
     }
   }
 
+  /** For all owners. */
   dispose(): void {
-    this.disposed = true;
-    this.memory.giveBackAll();
-    this.device.destroy();
+    this.shared.dispose();
+  }
+
+  private made<Made extends GPUBuffer | GPUTexture>(
+    label: string,
+    sizeBytes: number,
+    create: () => Made,
+  ): Made {
+    return this.shared.memory.make({ label, sizeBytes, shortage: this.shortage }, create);
   }
 
   /** Both are asked for at once, so that scopes of other work stay in order. */
@@ -371,8 +370,8 @@ export class Gpu {
   }
 
   private throwFound(what: string, [validation, memory]: (GPUError | null)[]): void {
-    const shortage = this.memory.takeShortage();
-    if (this.loss) throw this.loss;
+    const shortage = this.shortage.take();
+    if (this.shared.loss) throw this.shared.loss;
     if (shortage) throw shortage;
     if (memory) throw outOfMemory(what);
     if (validation) throw new GpuError('validation', `${what}: ${validation.message}`);
@@ -381,7 +380,7 @@ export class Gpu {
   private async whyFailed(error: unknown): Promise<unknown> {
     if (error instanceof InkstoneError && !MAY_BE_A_LOSS.has(error.code)) return error;
     const news = new Promise<undefined>((resolve) => setTimeout(resolve, LOSS_NEWS_MS));
-    return (await Promise.race([this.lost, news])) ?? this.memory.takeShortage() ?? error;
+    return (await Promise.race([this.lost, news])) ?? this.shortage.take() ?? error;
   }
 
   private memoryOf(tensor: Tensor) {

@@ -1,12 +1,32 @@
-/** What a device holds: every buffer and image that was made and not given back, and the first that found no memory. */
+/** What a device holds: every buffer and image that was made and not given back, and who is told of one that found no memory. */
 import { GpuError } from './errors';
 
 type Held = GPUBuffer | GPUTexture;
 
+/** What one maker of buffers has to be told: the first that found no memory since it was. */
+export class Shortage {
+  private first: GpuError | undefined;
+
+  note(error: GpuError): void {
+    this.first ??= error;
+  }
+
+  take(): GpuError | undefined {
+    const { first } = this;
+    this.first = undefined;
+    return first;
+  }
+}
+
+export interface HeldRequest {
+  readonly label: string;
+  readonly sizeBytes: number;
+  /** Of whoever makes it. */
+  readonly shortage: Shortage;
+}
+
 export class LiveMemory {
   private readonly sizes = new Map<Held, number>();
-  /** The first that found no memory since anybody was told. */
-  private shortage: GpuError | undefined;
 
   constructor(private readonly device: GPUDevice) {}
 
@@ -20,8 +40,8 @@ export class LiveMemory {
     return sum;
   }
 
-  /** One that finds no memory is given back, and is a shortage. */
-  make<Made extends Held>(label: string, sizeBytes: number, create: () => Made): Made {
+  /** One that finds no memory is given back, and noted as its maker's shortage. */
+  make<Made extends Held>({ label, sizeBytes, shortage }: HeldRequest, create: () => Made): Made {
     this.device.pushErrorScope('out-of-memory');
     const made = create();
     this.sizes.set(made, sizeBytes);
@@ -30,7 +50,7 @@ export class LiveMemory {
       .then((error) => {
         if (!error) return;
         this.giveBack(made);
-        this.shortage ??= outOfMemory(`${label} (${sizeBytes} bytes)`);
+        shortage.note(outOfMemory(`${label} (${sizeBytes} bytes)`));
       })
       .catch(() => {});
     return made;
@@ -43,12 +63,6 @@ export class LiveMemory {
   giveBackAll(): void {
     for (const made of this.sizes.keys()) made.destroy();
     this.sizes.clear();
-  }
-
-  takeShortage(): GpuError | undefined {
-    const { shortage } = this;
-    this.shortage = undefined;
-    return shortage;
   }
 }
 

@@ -343,11 +343,9 @@ export class Plan {
   }
 
   /** Submits, and waits until the GPU is done and has reported what was wrong. */
-  run(): Promise<void> {
-    return this.gpu.checked(this.label, async () => {
-      this.submit();
-      await this.gpu.idle();
-    });
+  async run(): Promise<void> {
+    const accepted = this.gpu.submitChecked(this.label, () => this.submit());
+    await Promise.all([accepted, this.gpu.idle()]);
   }
 
   dispose(): void {

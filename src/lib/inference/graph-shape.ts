@@ -1,30 +1,38 @@
 /** Which adapter inputs a graph has: sessions are made for shapes, adapters of one shape share a session. */
-import { LINEAR_MODULES, type LinearModule } from '../config';
-import type { AdapterInputs } from './adapter-inputs';
+import type { ModelConfig } from '../config';
+import { pathsOfModules, type LayerPaths } from '../onnx-export';
+import { pathsOf, type AdapterInputs } from './adapter-inputs';
 import type { Backend } from './runtime';
 
 export interface GraphShape {
-  readonly targets: readonly LinearModule[];
-  readonly rows: readonly LinearModule[];
+  readonly targets: LayerPaths;
+  readonly rows: LayerPaths;
   readonly rowsWithBias: boolean;
-  readonly columns: readonly LinearModule[];
+  readonly columns: LayerPaths;
 }
 
-const inOrder = (modules: readonly LinearModule[] = []) =>
-  LINEAR_MODULES.filter((module) => modules.includes(module));
+const NONE: LayerPaths = new Set();
 
 /**
- * On the CPU every session holds its own copy of the weights, so one takes every LoRA: on all modules,
+ * On the CPU every session holds its own copy of the weights, so one takes every LoRA: on all layers,
  * of zeros where an adapter has none.
  */
-export function graphShapeOf(adapter: AdapterInputs | undefined, backend: Backend): GraphShape {
+export function graphShapeOf(
+  config: ModelConfig,
+  adapter: AdapterInputs | undefined,
+  backend: Backend,
+): GraphShape {
   return {
-    targets: backend === 'wasm' ? LINEAR_MODULES : inOrder(adapter?.targets),
-    rows: inOrder(adapter?.rows?.modules),
+    targets: backend === 'wasm' ? pathsOfModules(config) : (adapter?.targets ?? NONE),
+    rows: pathsOf(adapter?.rows),
     rowsWithBias: adapter?.rows?.withBias ?? false,
-    columns: inOrder(adapter?.columns?.modules),
+    columns: pathsOf(adapter?.columns),
   };
 }
 
+/** The same for the same layers, whatever their order. */
 export const shapeKey = ({ targets, rows, rowsWithBias, columns }: GraphShape) =>
-  [targets, rows, rows.length > 0 && rowsWithBias, columns].join('|');
+  JSON.stringify([
+    ...[targets, rows, columns].map((paths) => [...paths].sort()),
+    rows.size > 0 && rowsWithBias,
+  ]);

@@ -1,15 +1,9 @@
 /**
- * The sessions of one model: one copy of the weights for all, one session for each set of modules that
+ * The sessions of one model: one copy of the weights for all, one session for each set of layers that
  * adapters target. On WebGPU the weights are the trainer's own buffers; on the CPU the one session
- * takes an adapter for every module, of zeros where none is in use.
+ * takes an adapter for every layer, of zeros where none is in use.
  */
-import {
-  linearSite,
-  ropeTables,
-  type JsonObject,
-  type LinearModule,
-  type ModelConfig,
-} from '../config';
+import { linearSite, ropeTables, type JsonObject, type ModelConfig } from '../config';
 import { serializeOnnx } from '../formats';
 import type { Gpu, Tensor } from '../gpu';
 import {
@@ -19,11 +13,13 @@ import {
   loraInputs,
   planDecoder,
   type DecoderPlan,
+  type LayerPaths,
   type WeightSource,
 } from '../onnx-export';
 import {
   badAdapter,
   checkAdapter,
+  pathsOf,
   type AdapterInputs,
   type HostTensor,
   type InputTensor,
@@ -88,7 +84,7 @@ export class ModelSessions {
   async withAdapter(adapter: AdapterInputs | undefined): Promise<ReadySession> {
     const { config } = this.source;
     if (adapter) checkAdapter(config, adapter);
-    const prepared = await this.prepare(graphShapeOf(adapter, this.backend));
+    const prepared = await this.prepare(graphShapeOf(config, adapter, this.backend));
     const { ort } = this.runtime;
     const extra: Record<string, OrtTensor> = { ...this.shared };
     for (const [name, bias] of this.hostBiases) extra[name] = ortTensor(ort, name, bias);
@@ -102,7 +98,7 @@ export class ModelSessions {
       extra[name] = ortTensor(ort, name, tensor);
     }
     const { targets } = prepared.shape;
-    if (targets.length > 0)
+    if (targets.size > 0)
       extra[LORA_SCALE] = new ort.Tensor('float32', new Float32Array([adapter?.scale ?? 0]), [1]);
     if (this.backend === 'wasm') this.addZeroFactors(targets, extra);
     const missing = prepared.session.extraNames.find((name) => !(name in extra));
@@ -155,7 +151,7 @@ export class ModelSessions {
     }
   }
 
-  private addZeroFactors(targets: readonly LinearModule[], extra: Record<string, OrtTensor>): void {
+  private addZeroFactors(targets: LayerPaths, extra: Record<string, OrtTensor>): void {
     for (const { name, factor, features } of loraInputs(this.source.config, targets)) {
       const shape = factor === 'A' ? [1, features] : [features, 1];
       extra[name] ??= ortTensor(this.runtime.ort, name, {
@@ -254,7 +250,7 @@ function* namedInputs(
   yield* adapter.weights ?? [];
   for (const side of ['rows', 'columns'] as const) {
     const factors = adapter[side];
-    for (const { name, path } of factorInputs(config, factors?.modules ?? [], side))
+    for (const { name, path } of factorInputs(config, pathsOf(factors), side))
       yield [name, factors!.byPath.get(path)!];
   }
 }

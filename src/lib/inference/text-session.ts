@@ -52,7 +52,10 @@ export class TextSession {
     private readonly endIds: ReadonlySet<number>,
   ) {}
 
-  /** @throws InferenceError `runtime`, `session`, `bad-weights`; ExportError `unsupported-model` */
+  /**
+   * @throws InferenceError `runtime`, `session`, `bad-weights`; ExportError `unsupported-model`; GpuError `out-of-memory`
+   *   for the tables of its own
+   */
   static async create(source: TextSessionSource): Promise<TextSession> {
     if (!source.gpu === !source.host)
       throw new InferenceError(
@@ -65,6 +68,7 @@ export class TextSession {
     const endIds = endTokens(source);
     const sessions = new ModelSessions(runtime, source, [...endIds]);
     try {
+      await source.gpu?.device.checked('rotary tables', () => undefined);
       await sessions.withAdapter(undefined);
       return new TextSession(runtime, sessions, source, endIds);
     } catch (error) {

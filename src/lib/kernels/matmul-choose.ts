@@ -17,7 +17,7 @@ const REPEATS = 3;
 
 export type MatmulChoice = Readonly<Record<MatmulForm, MatmulVariant>>;
 
-const running = new WeakMap<Gpu, Promise<MatmulChoice>>();
+const running = new WeakMap<Gpu['device'], Promise<MatmulChoice>>();
 
 /**
  * The fastest variants on this device. Measures once where there is a choice (some tens of milliseconds and
@@ -27,10 +27,10 @@ export function chooseMatmulVariants(
   gpu: Gpu,
   candidates = candidateMatmulVariants(gpu),
 ): Promise<MatmulChoice> {
-  let choice = running.get(gpu);
+  let choice = running.get(gpu.device);
   if (!choice) {
-    choice = measure(gpu, candidates).finally(() => running.delete(gpu));
-    running.set(gpu, choice);
+    choice = measure(gpu, candidates).finally(() => running.delete(gpu.device));
+    running.set(gpu.device, choice);
   }
   return choice;
 }

@@ -41,7 +41,8 @@ function broadcasts({ features, device }: Gpu): MatmulVariant[] {
   return canRun ? ['broadcast'] : [];
 }
 
-const chosen = new WeakMap<Gpu, Map<MatmulForm, MatmulVariant>>();
+/** By device, whoever of those that share it asks. */
+const chosen = new WeakMap<Gpu['device'], Map<MatmulForm, MatmulVariant>>();
 
 /**
  * Variants worth measuring. Where one is known to win in every form it is the only one, since a CPU adapter
@@ -61,17 +62,17 @@ export function availableMatmulVariants(gpu: Gpu): MatmulVariant[] {
 
 /** The variant in use for a form: the one chosen, or a guess from the adapter's name until one is. */
 export function matmulVariantOf(gpu: Gpu, form: MatmulForm): MatmulVariant {
-  return chosen.get(gpu)?.get(form) ?? candidateMatmulVariants(gpu)[0];
+  return chosen.get(gpu.device)?.get(form) ?? candidateMatmulVariants(gpu)[0];
 }
 
 /** Fixes the variant of a form, or of all, for plans that are recorded on this device from now on. */
 export function setMatmulVariant(gpu: Gpu, variant: MatmulVariant, form?: MatmulForm): void {
-  const variants = chosen.get(gpu) ?? new Map<MatmulForm, MatmulVariant>();
+  const variants = chosen.get(gpu.device) ?? new Map<MatmulForm, MatmulVariant>();
   for (const each of form ? [form] : MATMUL_FORMS) variants.set(each, variant);
-  chosen.set(gpu, variants);
+  chosen.set(gpu.device, variants);
 }
 
 /** True once a variant was measured or set for this form. */
 export function hasMatmulVariant(gpu: Gpu, form: MatmulForm): boolean {
-  return chosen.get(gpu)?.has(form) ?? false;
+  return chosen.get(gpu.device)?.has(form) ?? false;
 }

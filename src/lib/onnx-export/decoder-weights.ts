@@ -1,17 +1,36 @@
 /** Names and shapes of a decoder's tensors as its checkpoint has them, and of a LoRA over them. */
-import { LINEAR_MODULES, linearSite, type LinearModule, type ModelConfig } from '../config';
+import {
+  LINEAR_MODULES,
+  linearSite,
+  linearSites,
+  type LinearModule,
+  type ModelConfig,
+} from '../config';
 import { NF4_BLOCK } from '../formats';
 
 export const EMBEDDING = 'model.embed_tokens.weight';
 export const FINAL_NORM = 'model.norm.weight';
 export const HEAD = 'lm_head';
 
+/** Paths of linear layers, such as `model.layers.0.self_attn.q_proj`. */
+export type LayerPaths = ReadonlySet<string>;
+
+/** Those of these modules in every block. */
+export const pathsOfModules = (
+  config: ModelConfig,
+  modules: readonly LinearModule[] = LINEAR_MODULES,
+): LayerPaths =>
+  new Set(
+    linearSites(config)
+      .filter(({ module }) => modules.includes(module))
+      .map(({ path }) => path),
+  );
+
 export interface LoraInput {
   /** PEFT's saved key. */
   readonly name: string;
-  readonly module: LinearModule;
   readonly factor: 'A' | 'B';
-  /** A (rank, inFeatures), B (outFeatures, rank): the side that is not the rank. */
+  /** A (rank, inFeatures), B (outFeatures, rank): the side that is not the rank, which is each layer's own. */
   readonly features: number;
 }
 
@@ -33,29 +52,25 @@ export const hasWholeNf4Rows = (config: ModelConfig): boolean =>
 /** Graph input that multiplies what comes out of a layer, (out), or what goes in, (in). */
 export const factorKey = (path: string, side: 'rows' | 'columns') => `${path}.${side}`;
 
-/** Names and lengths of the factors of these modules, on one side. */
+/** Names and lengths of the factors of these layers, on one side. */
 export function factorInputs(
   config: ModelConfig,
-  modules: readonly LinearModule[],
+  paths: LayerPaths,
   side: 'rows' | 'columns',
-): { name: string; path: string; module: LinearModule; features: number }[] {
-  return Array.from({ length: config.layerCount }, (_, layer) =>
-    modules.map((module) => {
-      const { path, inFeatures, outFeatures } = linearSite(config, layer, module);
-      const features = side === 'rows' ? outFeatures : inFeatures;
-      return { name: factorKey(path, side), path, module, features };
-    }),
-  ).flat();
+): { name: string; path: string; features: number }[] {
+  return sitesOf(config, paths).map(({ path, inFeatures, outFeatures }) => ({
+    name: factorKey(path, side),
+    path,
+    features: side === 'rows' ? outFeatures : inFeatures,
+  }));
 }
 
 /** What a graph emitted for these targets takes beside its weights and `lora_scale`. */
-export function loraInputs(config: ModelConfig, targets: readonly LinearModule[]): LoraInput[] {
-  const result: LoraInput[] = [];
-  for (let layer = 0; layer < config.layerCount; layer++)
-    for (const module of targets) {
-      const { path, inFeatures, outFeatures } = linearSite(config, layer, module);
-      result.push({ name: loraKey(path, 'A'), module, factor: 'A', features: inFeatures });
-      result.push({ name: loraKey(path, 'B'), module, factor: 'B', features: outFeatures });
-    }
-  return result;
-}
+export const loraInputs = (config: ModelConfig, targets: LayerPaths): LoraInput[] =>
+  sitesOf(config, targets).flatMap(({ path, inFeatures, outFeatures }) => [
+    { name: loraKey(path, 'A'), factor: 'A', features: inFeatures },
+    { name: loraKey(path, 'B'), factor: 'B', features: outFeatures },
+  ]);
+
+const sitesOf = (config: ModelConfig, paths: LayerPaths) =>
+  linearSites(config).filter(({ path }) => paths.has(path));

@@ -5,7 +5,14 @@
  */
 import { layerPath, linearSite, type LinearModule, type ModelConfig } from '../config';
 import { NF4_BLOCK, type OnnxModel } from '../formats';
-import { EMBEDDING, FINAL_NORM, hasWholeNf4Rows, HEAD, LORA_SCALE } from './decoder-weights';
+import {
+  EMBEDDING,
+  FINAL_NORM,
+  hasWholeNf4Rows,
+  HEAD,
+  LORA_SCALE,
+  type LayerPaths,
+} from './decoder-weights';
 import {
   checkHeadSize,
   emitAttention,
@@ -24,12 +31,12 @@ export interface DecoderOptions {
   weights: 'inputs' | 'external';
   /** Default fp32. fp16 and q4 need `external`. */
   dtype?: ExportDtype;
-  /** LoRA factors of these modules as graph inputs, named by PEFT's saved keys, and `lora_scale` (1). */
+  /** LoRA factors of these layers as graph inputs, named by PEFT's saved keys, and `lora_scale` (1). */
   adapter?: {
-    targets: readonly LinearModule[];
-    /** Factors on the output, or on the input, of these modules as graph inputs (`factorInputs`). */
-    rows?: readonly LinearModule[];
-    columns?: readonly LinearModule[];
+    targets: LayerPaths;
+    /** Factors on the output, or on the input, of these layers as graph inputs (`factorInputs`). */
+    rows?: LayerPaths;
+    columns?: LayerPaths;
     /** Whether a row's factor multiplies the bias too: IA3's does, DoRA's does not. */
     rowsWithBias?: boolean;
     /** With `external`: biases are graph inputs too, since an adapter may bring its own. */
@@ -85,7 +92,7 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
     ? graph.input('position_ids', INT64, sequence)
     : undefined;
   const keep = logits === 'keep' ? graph.input('num_logits_to_keep', INT64, []) : undefined;
-  if (adapter && adapter.targets.length > 0) graph.input(LORA_SCALE, FLOAT, [1]);
+  if (adapter && adapter.targets.size > 0) graph.input(LORA_SCALE, FLOAT, [1]);
   const tableShape = [maxPositions, config.headDim / 2];
   const idShape = graph.node('/model/Shape', 'Shape', [ids]);
   const shared: AttentionShared = {
@@ -117,9 +124,9 @@ export function planDecoder(config: ModelConfig, options: DecoderOptions): Decod
     const linear = (module: LinearModule, x: string) => {
       const { path, ...shape } = linearSite(config, layer, module);
       const added = {
-        lora: adapter?.targets.includes(module) ?? false,
-        rows: adapter?.rows?.includes(module) ? rowFactors : undefined,
-        columns: adapter?.columns?.includes(module) ?? false,
+        lora: adapter?.targets.has(path) ?? false,
+        rows: adapter?.rows?.has(path) ? rowFactors : undefined,
+        columns: adapter?.columns?.has(path) ?? false,
       };
       const name = { node: `/${path.replace(/\.(?=[a-z])/g, '/')}`, weightPath: path };
       return emitLinear(graph, weights, { ...name, ...shape, fourBit }, x, added);

@@ -19,7 +19,7 @@ export interface LinearNode {
 
 /** What an adapter adds to a layer, each part a graph input. */
 export interface LinearAdapter {
-  /** A and B, of a symbolic rank. */
+  /** A and B, of a symbolic rank of the layer's own. */
   readonly lora: boolean;
   /** Factors on what comes out, before the bias is added (DoRA) or with it (IA3 on attention). */
   readonly rows: 'before-bias' | 'with-bias' | undefined;
@@ -72,8 +72,10 @@ function emitLora(
   base: string,
 ): string {
   const [a, b] = [loraKey(weightPath, 'A'), loraKey(weightPath, 'B')];
-  graph.input(a, FLOAT, ['rank', inFeatures]);
-  graph.input(b, FLOAT, [outFeatures, 'rank']);
+  // Buffers are shared by what has one name in its shape, and ranks differ from layer to layer.
+  const rank = `${weightPath}.rank`;
+  graph.input(a, FLOAT, [rank, inFeatures]);
+  graph.input(b, FLOAT, [outFeatures, rank]);
   const transB = { attributes: { transB: 1 } };
   const low = graph.node(`${node}/lora_A/Gemm`, 'Gemm', [x, a], transB);
   const scaled = graph.node(`${node}/lora_A/Mul`, 'Mul', [low, LORA_SCALE]);

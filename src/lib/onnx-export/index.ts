@@ -4,6 +4,8 @@ export {
   hasWholeNf4Rows,
   LORA_SCALE,
   loraInputs,
+  pathsOfModules,
+  type LayerPaths,
   type LoraInput,
 } from './decoder-weights';
 export { emitDecoder, planDecoder, type DecoderOptions, type DecoderPlan } from './emit-decoder';

@@ -1,5 +1,5 @@
 /** `adapter_config.json` as PEFT 0.21 writes it. */
-import type { PeftConfig } from '../config';
+import type { ModuleNames, PeftConfig } from '../config';
 import type { AdaptedModel } from './adapter-layout';
 
 /** The PEFT release whose format this is. */
@@ -23,6 +23,9 @@ export function writeAdapterConfig(
   return `${JSON.stringify(sorted, undefined, 2)}\n`;
 }
 
+const namesOf = (names: ModuleNames | undefined) =>
+  typeof names === 'string' ? names : names ? [...names].sort() : null;
+
 function fieldsOf(config: PeftConfig, model: AdaptedModel): Record<string, unknown> {
   switch (config.peft_type) {
     case 'LORA':
@@ -30,25 +33,27 @@ function fieldsOf(config: PeftConfig, model: AdaptedModel): Record<string, unkno
         bias: config.bias,
         fan_in_fan_out: false,
         init_lora_weights: config.init_lora_weights,
-        layers_pattern: null,
-        layers_to_transform: null,
+        exclude_modules: namesOf(config.exclude_modules),
+        layers_pattern: config.layers_pattern ?? null,
+        layers_to_transform: config.layers_to_transform ?? null,
         lora_alpha: config.lora_alpha,
         lora_dropout: config.lora_dropout,
         modules_to_save: null,
         r: config.r,
-        rank_pattern: {},
-        alpha_pattern: {},
-        target_modules: [...config.target_modules].sort(),
+        rank_pattern: config.rank_pattern ?? {},
+        alpha_pattern: config.alpha_pattern ?? {},
+        target_modules: namesOf(config.target_modules),
         use_dora: config.use_dora,
         use_rslora: config.use_rslora,
       };
     case 'IA3':
       return {
+        exclude_modules: namesOf(config.exclude_modules),
         fan_in_fan_out: false,
-        feedforward_modules: [...config.feedforward_modules].sort(),
+        feedforward_modules: namesOf(config.feedforward_modules),
         init_ia3_weights: true,
         modules_to_save: null,
-        target_modules: [...config.target_modules].sort(),
+        target_modules: namesOf(config.target_modules),
       };
     case 'PREFIX_TUNING':
       // PEFT describes a grouped-query model by its key heads.

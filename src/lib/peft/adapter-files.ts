@@ -10,6 +10,7 @@ import {
 import { writeAdapterConfig } from './adapter-config';
 import {
   layoutAdapter,
+  withShortTargets,
   type AdaptedModel,
   type AdapterLayout,
   type AdapterParameter,
@@ -63,7 +64,8 @@ export function readAdapter(
   model: AdaptedModel,
   { allowChangedBase = false }: ReadAdapterOptions = {},
 ): LoadedAdapter {
-  const config = parsePeftConfig(files.configJson, ADAPTER_CONFIG_FILE);
+  const written = parsePeftConfig(files.configJson, ADAPTER_CONFIG_FILE);
+  const config = withShortTargets(model, written);
   if (!allowChangedBase && config.peft_type === 'LORA' && startsFromWeights(config))
     throw new PeftError(
       'changed-base',

@@ -3,6 +3,7 @@
  * parameter buffer. Knows a model only by the names and shapes of its tensors.
  */
 import {
+  moduleList,
   startsFromWeights,
   type Ia3Config,
   type LinearModule,
@@ -10,6 +11,7 @@ import {
   type PeftConfig,
 } from '../config';
 import { PeftError } from './errors';
+import { ia3Targets, loraTargets, modulesOf, type LoraTarget } from './lora-targets';
 
 /** What a method needs to know of a linear layer. */
 export interface LinearLayer {
@@ -61,6 +63,8 @@ export interface ParameterGroup {
 export interface AdapterLayout {
   readonly parameters: readonly AdapterParameter[];
   readonly groups: readonly ParameterGroup[];
+  /** Path of a layer with LoRA to its rank, alpha and scale; empty for other methods. */
+  readonly lora: ReadonlyMap<string, LoraTarget>;
   /** Elements of the flat buffer, padding between parameters included. */
   readonly flatCount: number;
   /** Parameters proper, without padding. */
@@ -72,7 +76,10 @@ const ALIGNMENT = 64;
 
 const PREFIX = 'base_model.model.';
 
-/** @throws PeftError `no-target` when no layer is a target, `rank-too-large` where PiSSA or OLoRA cannot start */
+/**
+ * @throws PeftError `no-target` when no layer is a target, `rank-too-large` where PiSSA or OLoRA cannot start, and as
+ * `loraTargets`
+ */
 export function layoutAdapter(model: AdaptedModel, config: PeftConfig): AdapterLayout {
   const layout = new LayoutBuilder();
   switch (config.peft_type) {
@@ -95,33 +102,65 @@ export function layoutAdapter(model: AdaptedModel, config: PeftConfig): AdapterL
   return layout.build();
 }
 
+/**
+ * PEFT writes `all-linear` out, layer by layer: a list that means every block's modules becomes the list of these.
+ * @throws PeftError as `layoutAdapter`
+ */
+export function withShortTargets(model: AdaptedModel, config: PeftConfig): PeftConfig {
+  if (config.peft_type !== 'LORA' && config.peft_type !== 'IA3') return config;
+  const { target_modules: names } = config;
+  if (typeof names === 'string' || moduleList(names)) return config;
+  const { parameters } = layoutAdapter(model, config);
+  const pathsOf = (layers: readonly AdapterParameter[]) => new Set(layers.map(({ path }) => path));
+  const paths = pathsOf(parameters.filter(({ kind }) => kind === 'lora_A' || kind === 'ia3_l'));
+  const targets = model.layers.filter(({ path }) => paths.has(path));
+  const inner = parameters.filter(({ kind, shape }) => kind === 'ia3_l' && shape[0] === 1);
+  const innerPaths = pathsOf(inner);
+  const short: PeftConfig =
+    config.peft_type === 'LORA'
+      ? { ...config, target_modules: modulesOf(targets) }
+      : {
+          ...config,
+          target_modules: modulesOf(targets),
+          feedforward_modules: modulesOf(targets.filter(({ path }) => innerPaths.has(path))),
+        };
+  const isSame =
+    JSON.stringify(layoutAdapter(model, short).parameters) === JSON.stringify(parameters);
+  return isSame ? short : config;
+}
+
 /** transformers' `get_decay_parameter_names`: no weight decay on what is called a bias or a norm. */
 const decays = (name: string) => !/bias|layernorm|rmsnorm|(^|\.)norm($|\.)|_norm($|\.)/.test(name);
 
-function layoutLora(layout: LayoutBuilder, { layers }: AdaptedModel, config: LoraConfig): void {
-  const isTarget = (layer: LinearLayer) => config.target_modules.includes(layer.module);
-  const targets = layers.filter(isTarget);
-  if (targets.length === 0) throw noTarget(config.target_modules);
+function layoutLora(layout: LayoutBuilder, model: AdaptedModel, config: LoraConfig): void {
+  const targets = loraTargets(model, config);
+  for (const target of targets) layout.lora.set(target.layer.path, target);
   if (startsFromWeights(config)) for (const target of targets) requireRank(target, config);
-  for (const { path, inFeatures } of targets)
-    layout.add(adapterKey(path, 'lora_A.weight'), path, 'lora_A', [config.r, inFeatures]);
-  for (const { path, outFeatures } of targets)
-    layout.add(adapterKey(path, 'lora_B.weight'), path, 'lora_B', [outFeatures, config.r]);
+  for (const { layer, r } of targets) {
+    const { path, inFeatures } = layer;
+    layout.add(adapterKey(path, 'lora_A.weight'), path, 'lora_A', [r, inFeatures]);
+  }
+  for (const { layer, r } of targets) {
+    const { path, outFeatures } = layer;
+    layout.add(adapterKey(path, 'lora_B.weight'), path, 'lora_B', [outFeatures, r]);
+  }
   if (config.use_dora)
-    for (const { path, outFeatures } of targets) {
-      const key = adapterKey(path, 'lora_magnitude_vector');
-      layout.add(key, path, 'lora_magnitude_vector', [outFeatures]);
+    for (const { layer } of targets) {
+      const key = adapterKey(layer.path, 'lora_magnitude_vector');
+      layout.add(key, layer.path, 'lora_magnitude_vector', [layer.outFeatures]);
     }
   if (config.bias === 'none') return;
-  for (const layer of layers)
-    if (layer.hasBias && (config.bias === 'all' || isTarget(layer)))
-      layout.add(biasKey(layer.path, isTarget(layer)), layer.path, 'bias', [layer.outFeatures]);
+  for (const { path, hasBias, outFeatures } of model.layers) {
+    const isTarget = layout.lora.has(path);
+    if (hasBias && (config.bias === 'all' || isTarget))
+      layout.add(biasKey(path, isTarget), path, 'bias', [outFeatures]);
+  }
 }
 
 /** A weight has as many singular values, and columns of Q, as its shorter side. */
 function requireRank(
-  { path, inFeatures, outFeatures }: LinearLayer,
-  { r, init_lora_weights }: LoraConfig,
+  { layer: { path, inFeatures, outFeatures }, r }: LoraTarget,
+  { init_lora_weights }: LoraConfig,
 ): void {
   const most = Math.min(inFeatures, outFeatures);
   if (r <= most) return;
@@ -132,28 +171,17 @@ function requireRank(
   );
 }
 
-function layoutIa3(layout: LayoutBuilder, { layers }: AdaptedModel, config: Ia3Config): void {
-  const targets = layers.filter(({ module }) => config.target_modules.includes(module));
-  if (targets.length === 0) throw noTarget(config.target_modules);
-  for (const { path, module, inFeatures, outFeatures } of targets) {
-    const inner = config.feedforward_modules.includes(module);
-    layout.add(
-      adapterKey(path, 'ia3_l'),
-      path,
-      'ia3_l',
-      inner ? [1, inFeatures] : [outFeatures, 1],
-    );
+function layoutIa3(layout: LayoutBuilder, model: AdaptedModel, config: Ia3Config): void {
+  for (const { layer, inner } of ia3Targets(model, config)) {
+    const { path, inFeatures, outFeatures } = layer;
+    const shape = inner ? [1, inFeatures] : [outFeatures, 1];
+    layout.add(adapterKey(path, 'ia3_l'), path, 'ia3_l', shape);
   }
 }
 
-const noTarget = (modules: readonly LinearModule[]) =>
-  new PeftError(
-    'no-target',
-    `target_modules (${modules.join(', ')}) names no layer of this model.`,
-  );
-
 /** Places parameters one after another and gathers those that the optimiser treats alike. */
 class LayoutBuilder {
+  readonly lora = new Map<string, LoraTarget>();
   private readonly parameters: AdapterParameter[] = [];
   private readonly groups: { -readonly [Field in keyof ParameterGroup]: ParameterGroup[Field] }[] =
     [];
@@ -175,6 +203,7 @@ class LayoutBuilder {
     return {
       parameters: this.parameters,
       groups: this.groups,
+      lora: this.lora,
       flatCount: this.flatCount,
       trainableCount: this.parameters.reduce((sum, { count }) => sum + count, 0),
     };

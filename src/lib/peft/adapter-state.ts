@@ -2,7 +2,7 @@
  * An adapter on the GPU: one flat buffer of parameters, and, to train it, one each of gradients and
  * moments. Hands out views of it in the terms that a decoder asks in.
  */
-import { loraScale, type PeftConfig } from '../config';
+import type { PeftConfig } from '../config';
 import { tensorOver, type Gpu, type Tensor } from '../gpu';
 import type { AdapterLayout, AdapterParameter, ParameterKind } from './adapter-layout';
 
@@ -34,8 +34,6 @@ export class AdapterState {
   readonly params: Tensor;
   /** Flat gradients and moments, (P) each; undefined for an adapter that is only used. */
   readonly training: TrainingTensors | undefined;
-  /** Of a LoRA's B A; 1 for other methods. */
-  readonly scale: number;
   private readonly initial: Tensor | undefined;
   /** DoRA: magnitude / norm, and 1 / norm, of each row; both as long as the magnitudes. */
   private readonly rowFactors: Tensor | undefined;
@@ -62,7 +60,6 @@ export class AdapterState {
           v: moments ? flat('v') : undefined,
         }
       : undefined;
-    this.scale = config.peft_type === 'LORA' ? loraScale(config) : 1;
     for (const parameter of layout.parameters) {
       const entry = this.byPath.get(parameter.path) ?? {};
       entry[parameter.kind] = parameter;
@@ -95,7 +92,7 @@ export class AdapterState {
     return {
       a: this.view(entry.lora_A, this.params),
       b: this.view(entry.lora_B, this.params),
-      scale: this.scale,
+      scale: this.layout.lora.get(path)!.scale,
       dA: this.gradient(entry.lora_A),
       dB: this.gradient(entry.lora_B),
       initial: this.initial && {
@@ -134,13 +131,14 @@ export class AdapterState {
   /**
    * Each parameter under its PEFT key in a buffer of its own, with the values of this moment: ONNX
    * Runtime binds whole buffers. The buffers stay the same from call to call until they are given back.
+   * @param owner who is told where one finds no memory
    */
-  ownTensors(): Map<string, Tensor> {
+  ownTensors(owner: Gpu): Map<string, Tensor> {
     const pairs = this.layout.parameters.map((parameter) => {
       const { key, shape } = parameter;
       let to = this.copies.get(key);
       if (!to) {
-        to = this.gpu.createTensor(`${key} (copy)`, shape);
+        to = owner.createTensor(`${key} (copy)`, shape);
         this.copies.set(key, to);
       }
       return { from: this.view(parameter, this.params), to };
@@ -150,12 +148,12 @@ export class AdapterState {
   }
 
   /** DoRA's magnitude / norm of each layer by its path, in buffers of their own, as last computed. */
-  ownRowFactors(): Map<string, Tensor> {
+  ownRowFactors(owner: Gpu): Map<string, Tensor> {
     const pairs = this.layout.parameters
       .filter(({ kind }) => kind === 'lora_magnitude_vector')
       .map((parameter) => {
         const name = `${parameter.path}.rows`;
-        const to = this.copies.get(name) ?? this.gpu.createTensor(name, parameter.shape);
+        const to = this.copies.get(name) ?? owner.createTensor(name, parameter.shape);
         this.copies.set(name, to);
         return { path: parameter.path, from: this.magnitude(parameter).factor, to };
       });

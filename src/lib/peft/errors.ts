@@ -5,6 +5,8 @@ export type PeftErrorCode =
   | 'missing-tensor'
   | 'not-finite'
   | 'no-target'
+  | 'unsupported-target'
+  | 'costly-pattern'
   | 'rank-too-large'
   | 'changed-base'
   | 'cannot-merge';

@@ -10,6 +10,7 @@ export {
   type ParameterGroup,
   type ParameterKind,
 } from './adapter-layout';
+export { loraTargets, onEveryLayer, type LoraTarget } from './lora-targets';
 export { initAdapter, type BaseTensor, type InitOptions } from './init-adapter';
 export { AdapterState, type OptimizerMoments } from './adapter-state';
 export {

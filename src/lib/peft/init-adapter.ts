@@ -3,7 +3,7 @@
  * B zero; DoRA's magnitudes are the row norms of the weight; biases those of the base. IA3: ones. Prefix: a
  * normal distribution, as an embedding's. Full fine-tuning: the model as it is.
  */
-import { startsFromWeights, loraScale, type LoraConfig, type PeftConfig } from '../config';
+import { startsFromWeights, type LoraConfig, type PeftConfig } from '../config';
 import { Xoshiro128 } from '../config/random';
 import type { AdapterLayout, AdapterParameter } from './adapter-layout';
 import { factorsOfWeight } from './weight-factors';
@@ -56,9 +56,9 @@ async function startFromWeight(
   const b = layout.parameters.find(({ path, kind }) => path === a.path && kind === 'lora_B')!;
   const weight = await base(`${a.path}.weight`);
   const factors = factorsOfWeight(weight, [b.shape[0], a.shape[1]], {
-    rank: config.r,
+    rank: a.shape[0],
     method: config.init_lora_weights,
-    scale: loraScale(config),
+    scale: layout.lora.get(a.path)!.scale,
     seed,
   });
   flat.set(factors.a, a.offset);

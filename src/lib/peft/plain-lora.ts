@@ -7,16 +7,22 @@ import type { LoraConfig } from '../config';
 import type { LoadedAdapter } from './adapter-files';
 import { layoutAdapter, type AdaptedModel, type AdapterParameter } from './adapter-layout';
 
-/** The config of the converted adapter: twice the rank, and an alpha that keeps the scale. */
+/** The config of the converted adapter: twice each rank, and alphas that keep the scales. */
 export function plainLoraConfig(config: LoraConfig): LoraConfig {
   const alpha = config.use_rslora ? Math.SQRT2 : 2;
+  const { rank_pattern, alpha_pattern } = config;
   return {
     ...config,
     r: 2 * config.r,
     lora_alpha: alpha * config.lora_alpha,
     init_lora_weights: true,
+    ...(rank_pattern && { rank_pattern: times(rank_pattern, 2) }),
+    ...(alpha_pattern && { alpha_pattern: times(alpha_pattern, alpha) }),
   };
 }
+
+const times = (table: Readonly<Record<string, number>>, factor: number) =>
+  Object.fromEntries(Object.entries(table).map(([name, value]) => [name, factor * value]));
 
 /** @param initial what the flat parameters were at the start */
 export function toPlainLora(
@@ -29,7 +35,7 @@ export function toPlainLora(
   const layout = layoutAdapter(model, plain);
   const flat = new Float32Array(layout.flatCount);
   forEachPair(model, config, plain, (from, to) => {
-    for (const [r, { half, at, width }] of halves(from, to, config.r)) {
+    for (const [r, { half, at, width }] of halves(from, to)) {
       const source = half === 0 ? values : initial;
       const sign = half === 1 && from.kind === 'lora_B' ? -1 : 1;
       for (let i = 0; i < width; i++)
@@ -49,7 +55,7 @@ export function fromPlainLora(
   const values = new Float32Array(flatCount);
   const initial = new Float32Array(flatCount);
   forEachPair(model, config, plainLoraConfig(config), (from, to) => {
-    for (const [r, { half, at, width }] of halves(from, to, config.r)) {
+    for (const [r, { half, at, width }] of halves(from, to)) {
       const target = half === 0 ? values : initial;
       const sign = half === 1 && from.kind === 'lora_B' ? -1 : 1;
       for (let i = 0; i < width; i++)
@@ -74,11 +80,10 @@ function forEachPair(
 function* halves(
   from: AdapterParameter,
   to: AdapterParameter,
-  rank: number,
 ): Generator<[number, { half: 0 | 1; at: number; width: number }]> {
   const [rows, width] = from.kind === 'bias' ? [1, from.count] : from.shape;
   const stride = from.kind === 'lora_B' ? to.shape[1] : width;
-  const second = from.kind === 'lora_B' ? rank : rank * width;
+  const second = from.kind === 'lora_B' ? width : rows * width;
   for (let r = 0; r < rows; r++) {
     yield [r, { half: 0, at: r * stride, width }];
     if (from.kind !== 'bias') yield [r, { half: 1, at: r * stride + second, width }];

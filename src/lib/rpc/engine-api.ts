@@ -250,6 +250,8 @@ export type TrainEvent =
       step: number;
       /** Mean loss over the rows held back. */
       evalLoss: number;
+      /** Share of their targets that the model has right. */
+      tokenAccuracy: number;
     }
   | {
       kind: 'step';
@@ -338,6 +340,12 @@ export interface TimePrediction {
   savedBetween: boolean;
 }
 
+/** One run with `fp16` and without it, both measured on this very GPU; `totalSeconds` of each. */
+export interface Fp16Comparison {
+  withSeconds: number;
+  withoutSeconds: number;
+}
+
 export type RunStatus = 'running' | 'paused' | 'finished' | 'stopped' | 'interrupted' | 'failed';
 
 export interface LogEntry {
@@ -350,11 +358,13 @@ export interface LogEntry {
   tokens_per_second?: number;
 }
 
-/** Of an evaluation in the run, by the Trainer's own names. */
+/** Of an evaluation in the run, by the Trainer's and TRL's own names. */
 export interface EvalLogEntry {
   step: number;
   epoch: number;
   eval_loss: number;
+  /** Undefined in records of older versions. */
+  eval_mean_token_accuracy?: number;
 }
 
 /** A moment of a run that is kept: its adapter can be talked to, evaluated and taken away. */
@@ -664,6 +674,12 @@ export interface EngineApi {
    * where that cannot be done now: a run is going on, or even these steps do not fit.
    */
   predictTime: ApiMethod<TrainSettings, TimePrediction | undefined>;
+  /**
+   * After `predictTime`: the same with `fp16` the other way, measured on a graphics card that computes in 16 bits.
+   * Undefined where either is not known: on the processor nothing is measured for it, nor where `predictTime`
+   * has measured nothing.
+   */
+  compareFp16: ApiMethod<TrainSettings, Fp16Comparison | undefined>;
   /**
    * Opens the model and compiles what a run of these settings needs, whatever its data: the run's start then
    * waits for none of it. Nothing while a run is going on.

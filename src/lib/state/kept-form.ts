@@ -4,24 +4,22 @@
  */
 import {
   COMMON_RECIPE,
-  DEFAULT_IA3_CONFIG,
   DEFAULT_PREFIX_CONFIG,
   DEFAULT_TRAINING_ARGUMENTS,
   EVAL_STRATEGIES,
-  LINEAR_MODULES,
   LORA_BIASES,
   LR_SCHEDULER_KWARGS,
   LR_SCHEDULER_TYPES,
+  METRICS,
   OPTIMIZERS,
   RAMP_TYPES,
   SAVE_STRATEGIES,
-  type Ia3Config,
-  type LinearModule,
   type LoraConfig,
   type LrSchedulerKwargs,
   type TrainingArguments,
 } from '../config';
 import type { LeaveOut } from '../rpc/engine-api';
+import { shapeIa3, shapeLoraLayers } from './form-layers';
 import { isObject, list, number, oneOf, text } from './local-shapes';
 import { METHODS, type MethodOptions } from './methods';
 import { isAllowed, isNullAtZero, LIMITS, type NumberOption } from './recipe-limits';
@@ -125,7 +123,7 @@ function shapeLora(value: unknown): LoraConfig {
     r: readNumber(given, 'r', lora),
     lora_alpha: readNumber(given, 'lora_alpha', lora),
     lora_dropout: readNumber(given, 'lora_dropout', lora),
-    target_modules: shapeModules(given.target_modules, lora.target_modules),
+    ...shapeLoraLayers(given),
     bias: oneOf(given.bias, LORA_BIASES) ?? lora.bias,
     use_rslora: given.use_rslora === true,
     // The method says so.
@@ -137,21 +135,6 @@ function shapeLora(value: unknown): LoraConfig {
   };
 }
 
-function shapeIa3(value: unknown): Ia3Config {
-  const given = isObject(value) ? value : {};
-  const targets = shapeModules(given.target_modules, DEFAULT_IA3_CONFIG.target_modules);
-  const inner = shapeModules(given.feedforward_modules, DEFAULT_IA3_CONFIG.feedforward_modules);
-  return {
-    peft_type: 'IA3',
-    target_modules: targets,
-    feedforward_modules: inner.filter((module) => targets.includes(module)),
-  };
-}
-
-/** None at all is what a form may hold. */
-const shapeModules = (value: unknown, fallback: readonly LinearModule[]): LinearModule[] =>
-  Array.isArray(value) ? LINEAR_MODULES.filter((module) => value.includes(module)) : [...fallback];
-
 /** Arguments that are no number, switch or schedule, by the values they may have. */
 const CHOICES: Readonly<Partial<Record<keyof TrainingArguments, readonly unknown[]>>> = {
   lr_scheduler_type: LR_SCHEDULER_TYPES,
@@ -159,7 +142,7 @@ const CHOICES: Readonly<Partial<Record<keyof TrainingArguments, readonly unknown
   eval_strategy: EVAL_STRATEGIES,
   logging_strategy: EVAL_STRATEGIES,
   save_strategy: SAVE_STRATEGIES,
-  metric_for_best_model: [null, 'loss', 'eval_loss'],
+  metric_for_best_model: [null, ...METRICS],
   greater_is_better: [null, true, false],
 };
 

@@ -1,5 +1,10 @@
 /** What the run on the form would take, asked anew a moment after the form was changed. */
-import type { TimePrediction, TrainingPrediction, TrainSettings } from '../rpc/engine-api';
+import type {
+  Fp16Comparison,
+  TimePrediction,
+  TrainingPrediction,
+  TrainSettings,
+} from '../rpc/engine-api';
 import { engine } from './engine.svelte';
 
 /** Typing a number changes the form with every key. */
@@ -12,20 +17,32 @@ class Prediction {
   /** Of the form as it is; undefined until it is measured, and where it cannot be. */
   time = $state.raw<TimePrediction>();
   measuring = $state(false);
+  /** With `fp16` and without it; while a run on the same model and data is changed, as it was until the next answer. */
+  fp16 = $state.raw<Fp16Comparison>();
+  #about: string | undefined;
   #asked = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param settings undefined where nothing can be told */
   ask(settings: TrainSettings | undefined): void {
-    this.drop();
+    this.#stop();
     this.#asked = new AbortController();
     const { signal } = this.#asked;
+    const about =
+      settings && [settings.modelId, settings.datasetId, settings.peft.peft_type].join();
+    if (about !== this.#about) this.fp16 = undefined;
+    this.#about = about;
     if (!settings) this.value = this.error = undefined;
     else this.#timer = setTimeout(() => void this.#answer(settings, signal), PAUSE_MS);
   }
 
   /** Nobody looks at it any more: what is being measured stops. */
   drop(): void {
+    this.#stop();
+    this.fp16 = undefined;
+  }
+
+  #stop(): void {
     clearTimeout(this.#timer);
     this.#asked.abort();
     this.time = undefined;
@@ -38,10 +55,11 @@ class Prediction {
       if (signal.aborted) return;
       this.value = value;
       this.error = undefined;
-      if (!value.exceeds) await this.#measure(settings, signal);
+      if (value.exceeds) this.fp16 = undefined;
+      else await this.#measure(settings, signal);
     } catch (error) {
       if (signal.aborted) return;
-      this.value = undefined;
+      this.value = this.fp16 = undefined;
       this.error = error;
     }
   }
@@ -49,15 +67,18 @@ class Prediction {
   /** Time is a courtesy: where it cannot be told, nothing is said. */
   async #measure(settings: TrainSettings, signal: AbortSignal): Promise<void> {
     this.measuring = true;
-    try {
-      const time = await engine.call((api) => api.predictTime(settings, { signal }));
-      if (!signal.aborted) this.time = time;
-    } catch {
-      // The start of the run tells what is wrong.
-    } finally {
-      if (!signal.aborted) this.measuring = false;
-    }
+    const time = await orNothing(engine.call((api) => api.predictTime(settings, { signal })));
+    if (signal.aborted) return;
+    this.time = time;
+    this.measuring = false;
+    const fp16 =
+      time && (await orNothing(engine.call((api) => api.compareFp16(settings, { signal }))));
+    if (!signal.aborted) this.fp16 = fp16;
   }
 }
+
+/** The start of the run tells what is wrong. */
+const orNothing = <Value>(answer: Promise<Value>): Promise<Value | undefined> =>
+  answer.catch(() => undefined);
 
 export const prediction = new Prediction();

@@ -106,7 +106,7 @@ const MORE: Readonly<Record<Exclude<GroupName, 'method'>, readonly OptionItem[]>
     flag('eval_on_start'),
     number('per_device_eval_batch_size'),
     flag('load_best_model_at_end'),
-    choice('metric_for_best_model', ['none', 'eval_loss']),
+    choice('metric_for_best_model', ['none', 'eval_loss', 'eval_mean_token_accuracy']),
     choice('greater_is_better', ['auto', 'false', 'true']),
     number('early_stopping_patience'),
     number('early_stopping_threshold'),
@@ -140,11 +140,13 @@ const paceOf = (schedule: LrSchedulerType): readonly OptionItem[] => {
 /**
  * Everything else, in order; a method without options of its own has no such group.
  * @param f16 whether the device computes in 16 bits, or the choice is on all the same
+ * @param evaluates whether there is a figure to compare checkpoints by, or one is chosen all the same
  */
 export function moreGroups(
   method: Method,
   schedule: LrSchedulerType = 'linear',
   f16 = true,
+  evaluates = true,
 ): { name: GroupName; items: readonly OptionItem[] }[] {
   const own = [
     ...(method === 'lora' ? [choice('init_lora_weights', STARTS)] : []),
@@ -153,7 +155,9 @@ export function moreGroups(
   ];
   const itemsOf = (name: GroupName) =>
     name === 'method' ? own : name === 'pace' ? paceOf(schedule) : MORE[name];
-  const isOffered = ({ name }: OptionItem) => f16 || name !== 'fp16';
+  const isOffered = ({ name }: OptionItem) =>
+    (f16 || name !== 'fp16') &&
+    (evaluates || (name !== 'metric_for_best_model' && name !== 'greater_is_better'));
   return GROUPS.map((name) => ({ name, items: itemsOf(name).filter(isOffered) })).filter(
     ({ items }) => items.length > 0,
   );

@@ -1,5 +1,11 @@
 /** What each number of a recipe may be: as the validators of config/ have it, with upper bounds a page can live with. */
-import type { LoraConfig, LrSchedulerType, PrefixTuningConfig, TrainingArguments } from '../config';
+import type {
+  LayerOptions,
+  LoraConfig,
+  LrSchedulerType,
+  PrefixTuningConfig,
+  TrainingArguments,
+} from '../config';
 import { usesLora, type Method } from './methods';
 import { allScheduleNumbers, scheduleNumbers, type ScheduleNumber } from './recipe-schedule';
 
@@ -9,7 +15,7 @@ export interface NumberLimit {
   whole: boolean;
 }
 
-type Options = Omit<LoraConfig, 'target_modules'> &
+type Options = Omit<LoraConfig, 'target_modules' | keyof LayerOptions> &
   Omit<PrefixTuningConfig, 'peft_type'> &
   TrainingArguments;
 export type NumberOption =

@@ -4,6 +4,7 @@ import {
   DEFAULT_IA3_CONFIG,
   DEFAULT_PREFIX_CONFIG,
   LINEAR_MODULES,
+  moduleList,
   type Ia3Config,
   type LinearModule,
   type LoraConfig,
@@ -25,6 +26,7 @@ import {
   type Method,
   type MethodOptions,
 } from './methods';
+import { withoutWritten } from './form-layers';
 import { UNTOUCHED_FORM, type KeptForm, type KeptOptions } from './kept-form';
 import type { ChoiceOption, SwitchOption } from './recipe-groups';
 import { findConflict, type Conflict } from './recipe-conflicts';
@@ -42,6 +44,13 @@ import { readSuggestion } from './suggestion';
 
 interface Parts extends MethodOptions {
   training: TrainingArguments;
+}
+
+/** Back to the recipe before a change. */
+export interface WayBack {
+  /** Nothing has been changed since; reactive. */
+  isOpen(): boolean;
+  go(): void;
 }
 
 const partsOf = ({ lora, training }: RecipeParts): Parts => ({
@@ -121,13 +130,9 @@ class Recipe {
     metric_for_best_model: this.training.metric_for_best_model ?? 'none',
     greater_is_better: this.training.greater_is_better ?? 'auto',
   });
-  /** Layers that the method is put on; none where it has no such choice. */
+  /** Modules that the method is put on; undefined where it has no such choice, or boxes cannot show it. */
   readonly targets: readonly LinearModule[] | undefined = $derived(
-    usesLora(this.method)
-      ? this.lora.target_modules
-      : this.method === 'ia3'
-        ? this.ia3.target_modules
-        : undefined,
+    'target_modules' in this.peft ? moduleList(this.peft.target_modules) : undefined,
   );
   readonly valid = $derived(
     this.targets?.length !== 0 &&
@@ -279,6 +284,22 @@ class Recipe {
     else this.setTraining({ [name]: found === NOTHING ? null : found });
   }
 
+  /** Turns a switch as one that is offered: it can be taken back until the recipe is changed again. */
+  turn(name: SwitchOption, on: boolean): WayBack {
+    const { origin } = this;
+    const before = this.#parts;
+    this.setChoice(name, on);
+    const after = this.#parts;
+    return {
+      isOpen: () => this.#parts === after,
+      go: () => {
+        if (this.#parts !== after) return;
+        this.#parts = before;
+        this.origin = origin;
+      },
+    };
+  }
+
   /** @param heldBack whether rows are held back to evaluate on */
   conflict(heldBack: boolean): Conflict | undefined {
     const { method, training } = this;
@@ -309,6 +330,12 @@ class Recipe {
             : DEFAULT_IA3_CONFIG.feedforward_modules.includes(module),
         ),
       });
+  }
+
+  dropWritten(): void {
+    const name = usesLora(this.method) ? 'lora' : 'ia3';
+    const config: LoraConfig | Ia3Config = this.#parts[name];
+    this.#edit({ ...this.#parts, [name]: withoutWritten(config) });
   }
 
   usePreset(preset: Preset): void {

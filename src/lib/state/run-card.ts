@@ -3,7 +3,7 @@
  * run wrote down; what an older version did not write, and this device cannot know for sure, is left out. Pure.
  */
 import type { DatasetSummary, ModelSummary, RunDataset, RunSummary } from '../rpc/engine-api';
-import { bestEvalOf, evalPointsOf, meanSpeedOf, pointsOf } from './run-points';
+import { bestAccuracyOf, bestEvalOf, evalPointsOf, meanSpeedOf, pointsOf } from './run-points';
 
 /** Rises when a reader of older cards would misunderstand a newer one. */
 const CARD_VERSION = 1;
@@ -65,6 +65,8 @@ export function makeRunCard(run: RunSummary, context: CardContext) {
       lastLoss: points.at(-1)?.loss,
       bestEvalLoss: bestEvalOf(evals)?.evalLoss,
       lastEvalLoss: evals.at(-1)?.evalLoss,
+      bestTokenAccuracy: bestAccuracyOf(evals),
+      lastTokenAccuracy: evals.at(-1)?.tokenAccuracy,
       elapsedMs: run.elapsedMs,
       tokensPerSecond: meanSpeedOf(run),
       peakGpuBytes: run.peakGpuBytes,

@@ -13,6 +13,8 @@ export interface Point {
 export interface EvalPoint {
   step: number;
   evalLoss: number;
+  /** Share of the targets that the model has right; undefined in records of older versions. */
+  tokenAccuracy?: number;
 }
 
 type Logged = LogEntry | EvalLogEntry;
@@ -31,12 +33,26 @@ export const pointsOf = (log: readonly Logged[]): Point[] =>
 export const evalPointsOf = (log: readonly Logged[]): EvalPoint[] =>
   log
     .filter((entry) => 'eval_loss' in entry)
-    .map(({ step, eval_loss }) => ({ step, evalLoss: eval_loss }));
+    .map(({ step, eval_loss, eval_mean_token_accuracy }) => ({
+      step,
+      evalLoss: eval_loss,
+      tokenAccuracy: eval_mean_token_accuracy,
+    }));
 
 /** The first of the lowest; undefined where the run did not evaluate itself. */
 export const bestEvalOf = (evals: readonly EvalPoint[]): EvalPoint | undefined =>
   evals.reduce<EvalPoint | undefined>(
     (best, point) => (best && best.evalLoss <= point.evalLoss ? best : point),
+    undefined,
+  );
+
+/** The highest; undefined where no evaluation has one. */
+export const bestAccuracyOf = (evals: readonly EvalPoint[]): number | undefined =>
+  evals.reduce<number | undefined>(
+    (best, { tokenAccuracy }) =>
+      tokenAccuracy !== undefined && !(best !== undefined && best >= tokenAccuracy)
+        ? tokenAccuracy
+        : best,
     undefined,
   );
 

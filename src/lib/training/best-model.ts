@@ -2,8 +2,8 @@
  * The best evaluation so far and when to stop for want of a better one: what transformers' Trainer
  * (`_determine_best_metric`, `_save_checkpoint`) and its `EarlyStoppingCallback` do. Pure.
  */
-import { followsBest, type EvaluationArguments } from '../config';
-import type { TrainerState } from './trainer-state';
+import { bestMetricOf, followsBest, type EvaluationArguments } from '../config';
+import type { EvalMetrics, TrainerState } from './trainer-state';
 
 /** A checkpoint's folder, as the Trainer names it. */
 export function checkpointName(step: number, outputDir = ''): string {
@@ -19,25 +19,26 @@ export function checkpointStep(name: string): number | undefined {
 /** The state after an evaluation, and whether it is the best so far. */
 export function withEvaluation(
   state: TrainerState,
-  evalLoss: number,
+  metrics: EvalMetrics,
   args: EvaluationArguments,
 ): { state: TrainerState; isBest: boolean } {
   if (!followsBest(args)) return { state, isBest: false };
-  const isBetter = (than: number) =>
-    (args.greater_is_better ?? false) ? evalLoss > than : evalLoss < than;
+  const { name, greaterIsBetter } = bestMetricOf(args);
+  const found = metrics[name];
+  const isBetter = (than: number) => (greaterIsBetter ? found > than : found < than);
   const before = state.best_metric;
   // Early stopping looks at the best metric of before.
   const patient =
     before === null ||
-    (isBetter(before) && Math.abs(evalLoss - before) > args.early_stopping_threshold);
+    (isBetter(before) && Math.abs(found - before) > args.early_stopping_threshold);
   const after = withPatience(state, patient);
-  const isBest = before === null ? Number.isFinite(evalLoss) : isBetter(before);
+  const isBest = before === null ? Number.isFinite(found) : isBetter(before);
   if (!isBest) return { state: after, isBest };
   const saves = args.save_strategy !== 'no';
   return {
     state: {
       ...after,
-      best_metric: evalLoss,
+      best_metric: found,
       best_global_step: saves ? state.global_step : state.best_global_step,
     },
     isBest,

@@ -1,4 +1,4 @@
-/** Mean loss and perplexity over rows, with the same plans as training but without gradients. */
+/** Mean loss, perplexity and token accuracy over rows, with the same plans as training but without gradients. */
 import type { ModelConfig } from '../config';
 import { prefixLength, type Adapter, type ModelWeights } from '../decoder';
 import type { Gpu } from '../gpu';
@@ -9,6 +9,8 @@ export interface LossReport {
   /** Mean over all targets, natural logarithm. */
   loss: number;
   perplexity: number;
+  /** Share of all targets whose logit is the largest; of equal ones the lowest token's counts. */
+  meanTokenAccuracy: number;
   targetCount: number;
   rowCount: number;
 }
@@ -53,8 +55,15 @@ export async function evaluateLoss(options: EvaluateLossOptions): Promise<LossRe
     }
     const targetCount = rows.reduce((sum, row) => sum + countTargets(row), 0);
     const [total] = await gpu.readFloats(plans.total);
+    const [correct] = new Uint32Array(await gpu.readBytes(plans.correct));
     const loss = total / targetCount;
-    return { loss, perplexity: Math.exp(loss), targetCount, rowCount: rows.length };
+    return {
+      loss,
+      perplexity: Math.exp(loss),
+      meanTokenAccuracy: correct / targetCount,
+      targetCount,
+      rowCount: rows.length,
+    };
   } finally {
     plans.dispose();
   }

@@ -11,7 +11,7 @@ import {
 } from '../config';
 import { adaptedModel, countParameters, type ModelWeights } from '../decoder';
 import { GpuError, NO_LIMITS, type Gpu } from '../gpu';
-import { layoutAdapter } from '../peft';
+import { layoutAdapter, onEveryLayer } from '../peft';
 import { countTargets, IGNORED, longestRow, paddedTokens, type TokenRow } from './batches';
 import { dueAfter } from './flow';
 import { packRows } from './packing';
@@ -49,6 +49,11 @@ export interface MeasuredRates {
   readonly evaluated: number;
 }
 
+export interface Measurement extends MeasuredRates {
+  /** Work of the step that was measured, in multiples of what is tried at first. */
+  readonly growth: number;
+}
+
 export interface MeasureOptions {
   gpu: Gpu;
   config: ModelConfig;
@@ -56,6 +61,8 @@ export interface MeasureOptions {
   peft: PeftConfig;
   args: TrainingArguments;
   load: RunLoad;
+  /** Of another measurement, to be compared with it; else it is found. */
+  growth?: number;
   signal?: AbortSignal;
 }
 
@@ -119,17 +126,23 @@ export function runTime(load: RunLoad, rates: MeasuredRates): RunTime {
  * @returns undefined where even these steps would take much memory
  * @throws AbortError; GpuError where they do not fit
  */
-export async function measureRates(options: MeasureOptions): Promise<MeasuredRates | undefined> {
-  const batch = measuredBatch(options, 1);
+export async function measureRates(asked: MeasureOptions): Promise<Measurement | undefined> {
+  // A model of a few layers may have none of those that the method is on.
+  const options = { ...asked, peft: onEveryLayer(adaptedModel(asked.config), asked.peft) };
+  const { growth = 1 } = options;
+  const batch = measuredBatch(options, growth);
   const first = await measureBatch(options, batch);
-  if (!first || first.stepMs > QUICK_MS) return first?.rates;
-  const larger = measuredBatch(options, Math.min(MOST_GROWTH, AIM_MS / first.stepMs));
-  if (tokensOf(larger) <= tokensOf(batch)) return first.rates;
+  if (!first) return undefined;
+  const found = { ...first.rates, growth };
+  if (options.growth !== undefined || first.stepMs > QUICK_MS) return found;
+  const more = Math.min(MOST_GROWTH, AIM_MS / first.stepMs);
+  const larger = measuredBatch(options, more);
+  if (tokensOf(larger) <= tokensOf(batch)) return found;
   const second = await measureBatch(options, larger).catch((error: unknown) => {
     if (error instanceof GpuError && error.code === 'out-of-memory') return undefined;
     throw error;
   });
-  return (second ?? first).rates;
+  return second ? { ...second.rates, growth: more } : found;
 }
 
 interface MeasuredBatch {

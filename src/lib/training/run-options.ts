@@ -5,7 +5,7 @@ import type { Gpu } from '../gpu';
 import type { TokenRow } from './batches';
 import type { OptimizerState } from './moments-8bit';
 import type { PendingLoss } from './run-state';
-import type { EvalLogEntry, StepLogEntry, TrainerState } from './trainer-state';
+import type { EvalMetrics, StepLogEntry, TrainerState } from './trainer-state';
 
 /** Everything that a run needs to go on where it stood. */
 export interface Checkpoint {
@@ -26,7 +26,9 @@ export interface StepReport extends StepLogEntry {
   elapsedMs: number;
 }
 
-export interface EvalReport extends EvalLogEntry {
+export interface EvalReport extends EvalMetrics {
+  epoch: number;
+  step: number;
   elapsedMs: number;
 }
 

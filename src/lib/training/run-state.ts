@@ -10,7 +10,7 @@ import { epochAfter, type RunShape } from './progress';
 import {
   control,
   emptyTrainerState,
-  type EvalLogEntry,
+  type EvalMetrics,
   type StepLogEntry,
   type TrainerState,
 } from './trainer-state';
@@ -98,14 +98,15 @@ export class RunState {
   }
 
   /** @throws TrainingError `diverged` */
-  recordEvaluation(evalLoss: number): EvalLogEntry {
+  recordEvaluation(found: EvalMetrics): EvalMetrics & { epoch: number; step: number } {
     const { epoch, global_step: step } = this.state;
-    if (!Number.isFinite(evalLoss)) throw diverged('loss of the rows held back', evalLoss, step);
-    const entry = { epoch, eval_loss: evalLoss, step };
+    const { eval_loss, eval_mean_token_accuracy } = found;
+    if (!Number.isFinite(eval_loss)) throw diverged('loss of the rows held back', eval_loss, step);
+    const entry = { epoch, eval_loss, eval_mean_token_accuracy, step };
     this.state = { ...this.state, log_history: [...this.state.log_history, entry] };
     // The evaluation at the start is a rehearsal: the Trainer does not remember it as the best.
     if (step === 0) this.setDue(NOTHING_DUE);
-    else this.judge(evalLoss);
+    else this.judge(found);
     return entry;
   }
 
@@ -122,8 +123,8 @@ export class RunState {
     this.setDue({ ...this.due, save: false });
   }
 
-  private judge(evalLoss: number): void {
-    const { state, isBest } = withEvaluation(this.state, evalLoss, this.args);
+  private judge(found: EvalMetrics): void {
+    const { state, isBest } = withEvaluation(this.state, found, this.args);
     this.state = state;
     const { save } = this.dueNow();
     const byBest = this.args.save_strategy === 'best' && isBest;

@@ -14,6 +14,7 @@ import {
 } from '../decoder';
 import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
 import { sumLoss } from '../kernels/cross-entropy';
+import { countCorrect } from '../kernels/cross-entropy-count';
 import { chooseMatmulVariants } from '../kernels/matmul-choose';
 import { uniformNoise } from '../kernels/noise';
 import { createStepState, uploadStepState, type StepState } from '../kernels/step-state';
@@ -22,7 +23,8 @@ import type { MicroBatch } from './batches';
 /** The plan of one batch shape. */
 export interface ShapePlan {
   /**
-   * Submits one micro-batch; its losses are added to `total`, its gradients to the adapter's.
+   * Submits one micro-batch; its losses are added to `total`, its gradients to the adapter's; of an evaluation, what is
+   * right to `correct`.
    * The promise tells when the device has accepted it, not when it is done.
    */
   submit(batch: MicroBatch, state: StepState): Promise<void>;
@@ -53,6 +55,8 @@ export interface StepPlansOptions {
 export class StepPlans {
   /** Sum of the losses of all targets since `total` was last cleared, (1). */
   readonly total: Tensor;
+  /** Targets of evaluations that the model has right since it was last cleared, (1) u32. */
+  readonly correct: Tensor;
   /** StepState that every plan of the run reads. */
   readonly step: Tensor;
   private readonly arena: Arena;
@@ -67,6 +71,7 @@ export class StepPlans {
     this.arena = new Arena(gpu, 'step');
     this.step = createStepState(gpu);
     this.total = gpu.createTensor('loss total', [1]);
+    this.correct = gpu.createTensor('correct total', [1], 'u32');
     // The positions of a prefix come first.
     const first = prefixLength(adapter.prefix);
     const tables = ropeTables(config, first + maxLength);
@@ -80,7 +85,7 @@ export class StepPlans {
       );
     this.cos = table('cos');
     this.sin = table('sin');
-    this.owned.push(this.step, this.total, this.cos, this.sin);
+    this.owned.push(this.step, this.total, this.correct, this.cos, this.sin);
   }
 
   /** GPU memory of what forward keeps for backward, and of all that lies between two kernels. */
@@ -183,7 +188,11 @@ export class StepPlans {
     );
     const loss = builder.tensor('loss', [B * T]);
     if (training) decoder.train(loss);
-    else decoder.evaluate(loss);
+    else {
+      const correct = builder.tensor('correct', [B * T], 'u32');
+      decoder.evaluate(loss, correct);
+      countCorrect(builder, { label: '/loss/correct', correct, total: this.correct });
+    }
     sumLoss(builder, { label: '/loss/total', loss, total: this.total });
     // A layer that is computed again gives its output to nobody.
     if (gradientCheckpointing) builder.dropUnread();

@@ -14,9 +14,18 @@ export interface StepLogEntry {
   step: number;
 }
 
+/** What an evaluation finds, over the rows held back. */
+export interface EvalMetrics {
+  eval_loss: number;
+  /** TRL's name: share of the targets whose logit is the largest. */
+  eval_mean_token_accuracy: number;
+}
+
 export interface EvalLogEntry {
   epoch: number;
   eval_loss: number;
+  /** Undefined in states of older versions, and of the Trainer without TRL. */
+  eval_mean_token_accuracy?: number;
   step: number;
 }
 
@@ -111,7 +120,11 @@ function readLogEntry(entry: unknown, i: number): LogEntry {
   );
   const number = (name: string) => fields.number(name, undefined);
   const place = { epoch: number('epoch'), step: fields.integer('step', undefined, { min: 0 }) };
-  if (fields.has('eval_loss')) return { ...place, eval_loss: number('eval_loss') };
+  if (fields.has('eval_loss')) {
+    const accuracy = 'eval_mean_token_accuracy';
+    const more = fields.has(accuracy) && { [accuracy]: number(accuracy) };
+    return { ...place, eval_loss: number('eval_loss'), ...more };
+  }
   return {
     ...place,
     grad_norm: number('grad_norm'),

@@ -223,9 +223,9 @@ export class Trainer {
   private async settle({ signal, onEvaluate, onCheckpoint }: RunOptions): Promise<void> {
     if (this.record.owed.evaluate && this.evaluation) {
       const started = performance.now();
-      const loss = await this.evaluation.loss(signal);
-      if (loss === undefined) return;
-      const entry = this.record.recordEvaluation(loss);
+      const found = await this.evaluation.measure(signal);
+      if (!found) return;
+      const entry = this.record.recordEvaluation(found);
       onEvaluate?.({ ...entry, elapsedMs: performance.now() - started });
     }
     if (!this.record.owed.save || !onCheckpoint) return;

@@ -6,7 +6,6 @@ import {
   readModelConfig,
   loraScale,
   type JsonObject,
-  type LinearModule,
   type ModelConfig,
 } from '../../../src/lib/config';
 import { Xoshiro128 } from '../../../src/lib/config/random';
@@ -31,7 +30,8 @@ export interface TestModel {
 }
 
 export interface TestAdapter {
-  readonly targets: readonly LinearModule[];
+  /** Paths. */
+  readonly targets: ReadonlySet<string>;
   readonly scale: number;
   readonly factors: ReadonlyMap<string, Floats>;
   readonly biases: ReadonlyMap<string, Floats>;
@@ -110,15 +110,17 @@ export async function goldenRows(name: string) {
 export async function openGoldenAdapter(name: string): Promise<TestAdapter> {
   const folder = `${golden(name)}/adapter`;
   const raw = parseJsonObject(await text(`${folder}/adapter_config.json`), 'adapter_config.json');
-  const short = (raw.target_modules as string[]).map((path) => path.split('.').at(-1)!);
-  const config = readLoraConfig({ ...raw, target_modules: [...new Set(short)] }, folder);
+  const config = readLoraConfig(raw, folder);
   const { floats } = await readTensors(`${folder}/adapter_model.safetensors`);
+  const targets = new Set(
+    [...floats.keys()].flatMap((key) => /^base_model\.model\.(.*)\.lora_A/.exec(key)?.[1] ?? []),
+  );
   const factors = new Map<string, Floats>();
   const biases = new Map<string, Floats>();
   for (const [key, value] of floats)
     if (!key.endsWith('.bias')) factors.set(key, value);
     else biases.set(key.replace('base_model.model.', '').replace('.base_layer', ''), value);
-  return { targets: config.target_modules, scale: loraScale(config), factors, biases };
+  return { targets, scale: loraScale(config), factors, biases };
 }
 
 /** The bundled model. */

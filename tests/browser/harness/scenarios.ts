@@ -202,8 +202,15 @@ async function refusals(backend: Backend) {
     foreignId: await ask({ promptIds: [5, 97] }),
     empty: await ask({ promptIds: [] }),
     option: await ask({ generation: { ...GREEDY, top_p: 0 } }),
-    missingFactor: await ask({ adapter: { ...trained, targets: ['q_proj', 'v_proj', 'o_proj'] } }),
-    foreignFactor: await ask({ adapter: { ...trained, targets: ['q_proj'] } }),
+    missingFactor: await ask({
+      adapter: {
+        ...trained,
+        targets: new Set([...trained.targets, 'model.layers.0.self_attn.o_proj']),
+      },
+    }),
+    foreignFactor: await ask({
+      adapter: { ...trained, targets: new Set(['model.layers.0.self_attn.q_proj']) },
+    }),
     control: await ask({ adapter: trained }),
     fills: (
       await open.session.generate({

@@ -5,6 +5,7 @@ import type {
   CheckpointSummary,
   DatasetRowView,
   DatasetSummary,
+  EvalLogEntry,
   EvaluationReport,
   ModelSummary,
   RunProvenance,
@@ -141,6 +142,14 @@ const steps = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120];
 export const lossAt = (step: number): number =>
   0.18 + 3.4 * Math.exp(-step / 28) + 0.09 * Math.sin(step * 1.7) * Math.exp(-step / 90);
 
+/** In the middle of a run the accuracy is better than at its end. */
+export const evaluatedAt = (step: number): Required<EvalLogEntry> => ({
+  step,
+  epoch: step / 40,
+  eval_loss: lossAt(step) + 0.08,
+  eval_mean_token_accuracy: 0.9 - ((step - 80) / 160) ** 2,
+});
+
 /** Every fortieth step of 120, as `save_strategy: epoch` makes them; `adapter-1-step-40` of `run-1`. */
 export const checkpointsAt = (runId: string, step: number): CheckpointSummary[] =>
   [40, 80, 120]
@@ -222,7 +231,7 @@ const run = (id: string, name: string, status: RunSummary['status'], step: numbe
         learning_rate: 2e-4 * (1 - at / 120),
         tokens_per_second: 1480 + 40 * Math.sin(at),
       },
-      ...(at % 40 === 0 ? [{ step: at, epoch: at / 40, eval_loss: lossAt(at) + 0.08 }] : []),
+      ...(at % 40 === 0 ? [evaluatedAt(at)] : []),
     ]),
   samples: [
     { step: 0, prompt: '感冒发烧应该怎么办？', text: '我不知道。' },

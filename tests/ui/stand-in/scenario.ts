@@ -6,6 +6,9 @@ export type Scenario =
   | 'fresh'
   | 'no-webgpu'
   | 'software-webgpu'
+  /** A card on which products in 16 bits pay, and one on which they do not. */
+  | 'fp16-faster'
+  | 'fp16-slower'
   | 'low-space'
   | 'private'
   | 'second-tab'

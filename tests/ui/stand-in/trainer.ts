@@ -2,7 +2,7 @@
 import { InkstoneError } from '../../../src/lib/config/errors';
 import type { RunSummary, TrainEvent, TrainRequest } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
-import { checkpointsAt, lossAt, provenanceOf, rowsOf, RUNS } from './fixtures';
+import { checkpointsAt, evaluatedAt, lossAt, provenanceOf, rowsOf, RUNS } from './fixtures';
 import { wait, type Scenario } from './scenario';
 
 const TOTAL_STEPS = 120;
@@ -95,7 +95,10 @@ export class ScriptedTrainer {
         gpuBytes: 61 * MB,
       });
       if (step % 10 === 0) log.push(entry);
-      if (step % 20 === 0) progress({ kind: 'evaluation', step, evalLoss: lossAt(step) + 0.08 });
+      if (step % 20 === 0) {
+        const { eval_loss: evalLoss, eval_mean_token_accuracy: tokenAccuracy } = evaluatedAt(step);
+        progress({ kind: 'evaluation', step, evalLoss, tokenAccuracy });
+      }
       if (step % 40 === 0) {
         if (scenario === 'disk-full') await this.#fullDisk(step, progress, signal);
         else this.#saved(runId, request.name, step, progress);

@@ -61,6 +61,8 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'cannot-merge': asWritten,
   'wrong-model': asWritten,
   'no-target': asWritten,
+  'unsupported-target': asWritten,
+  'costly-pattern': asWritten,
   'rank-too-large': asWritten,
   'bad-tokenizer': asWritten,
   'unsupported-model': asWritten,

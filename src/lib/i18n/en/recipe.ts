@@ -39,6 +39,9 @@ export const recipe: typeof zh = {
       `“${label}” is on, and prefix tuning cannot have it: each example needs the prefix in front of it anew. Turn it off.`,
   },
   noTarget: 'Choose at least one module, or there is nothing to train.',
+  written:
+    'These settings say which layers are trained and how; the form cannot show them, and they count:',
+  dropWritten: 'Leave them out',
   fields: {
     r: ['Rank', 'Width of the adapter: wider learns more and makes a larger file.'],
     lora_alpha: ['Scale', 'Strength of the adapter; often twice the rank.'],
@@ -75,10 +78,13 @@ export const recipe: typeof zh = {
       'Short rows share a sequence without seeing each other: less padding, faster.',
     ],
     group_by_length: ['Group by length', 'Rows of like length share a step: less padding.'],
-    eval_strategy: ['Evaluate while training', 'Loss on the rows that are held back.'],
+    eval_strategy: [
+      'Evaluate while training',
+      'Loss and token accuracy on the rows that are held back.',
+    ],
     load_best_model_at_end: [
       'End with the best checkpoint',
-      'By evaluation loss; evaluating and saving must go together.',
+      'By evaluation loss, or whatever counts as best; evaluating and saving must go together.',
     ],
     use_rslora: ['Rank-stabilised scale', 'Keeps the strength steady at high ranks.'],
     learning_rate: [
@@ -123,11 +129,11 @@ export const recipe: typeof zh = {
     ],
     metric_for_best_model: [
       'What counts as best',
-      'The figure by which checkpoints are compared; so far only the loss on held-back rows.',
+      'The figure by which checkpoints are compared and a run stops early; token accuracy is the share of answer tokens that the model puts first.',
     ],
     greater_is_better: [
       'Which way is better',
-      'For a loss, lower is better; only experiments want the opposite.',
+      'Lower for a loss, higher for an accuracy; only experiments want the opposite.',
     ],
     logging_strategy: ['Log', 'When the trainer averages and logs; the curve has every step.'],
     logging_first_step: ['Log the first step', 'Also where the next log is far away.'],
@@ -185,7 +191,7 @@ export const recipe: typeof zh = {
     ],
     early_stopping_threshold: [
       'Least improvement',
-      'An evaluation counts as better when the loss falls by more than this.',
+      'An evaluation counts as better when its figure improves by more than this; 0.01 of accuracy is one point in a hundred.',
     ],
     max_length: ['Maximum length', 'Tokens a row may have; the rest is cut off.'],
     train_on_prompt: ['Learn the question too', 'By default only the answer counts.'],
@@ -213,6 +219,7 @@ export const recipe: typeof zh = {
     'logging_strategy.no': 'never',
     'metric_for_best_model.none': 'only where needed',
     eval_loss: 'loss on held-back rows',
+    eval_mean_token_accuracy: 'tokens put first',
     auto: 'as the figure has it',
     'greater_is_better.true': 'higher is better',
     'greater_is_better.false': 'lower is better',

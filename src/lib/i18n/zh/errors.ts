@@ -103,6 +103,10 @@ export const errors = {
   'cannot-merge': () => '前缀不能合并进权重；请直接导出适配器，或改用 LoRA。',
   'wrong-model': () => '这个适配器不是为这个模型训练的；请选择它对应的原模型。',
   'no-target': () => '所选的模块在这个模型里一个也没有，没有可训练的参数；请换一组模块。',
+  'unsupported-target': (d) =>
+    `target_modules 的正则表达式也匹配了 ${d.name ?? '别的模块'}，它不是层里的线性模块；请写得窄一些，或把它写进 exclude_modules。`,
+  'costly-pattern': () =>
+    '设置里的正则表达式在这个模型上匹配得太久；请少写重复，或直接用列表写出模块名。',
   'rank-too-large': (d) =>
     `从权重出发的初始化（PiSSA、OLoRA）要求秩不超过矩阵较短的一边${d.allowed === undefined ? '' : `（这里最多 ${d.allowed}）`}；请把 r 调小，或不选${d.name === undefined ? '这个模块' : ` ${d.name}`}。`,
   'bad-tokenizer': () => '分词器文件（tokenizer.json）读不懂；请使用发布时的原文件。',
