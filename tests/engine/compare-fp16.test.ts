@@ -1,5 +1,5 @@
 /**
- * Plan: on a card a run's step is measured with fp16 the other way, by as much work, once, and remembered for runs of
+ * Plan: on a card a run's step is measured with fp16 the other way, by the same step, once, and remembered for runs of
  * other lengths; nothing is measured where the run itself was not, on the processor, or without f16, each beside a card
  * as its control; what the processor was asked for both ways is told; an abort, and a stop, end it and leave nothing
  * behind; what does not fit is not told. Then over a device: what is told with fp16 off is what the run then has with it
@@ -14,7 +14,7 @@ import { TimeMeter } from '$lib/engine/time-meter';
 import { GpuError, type Gpu } from '$lib/gpu';
 import type { EngineApi, Fp16Comparison, TrainRequest } from '$lib/rpc/engine-api';
 import { MemoryFiles, MemoryTables } from '$lib/storage';
-import type { MeasureOptions, RunLoad } from '$lib/training';
+import type { MeasuredStep, MeasureOptions, RunLoad } from '$lib/training';
 import { FailingGpu } from './failing-gpu';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent } from './harness';
 
@@ -37,12 +37,14 @@ const optionsOf = (
   ...more,
 });
 
+const stepOf = (accumulation: number): MeasuredStep => ({ B: 1, T: 16, accumulation });
+
 /** Measures seconds a token as told, and keeps what it was asked. */
-function meterOf(withFp16: number, without: number, growth = 3) {
-  const asked: { fp16: boolean; growth: number | undefined }[] = [];
-  const meter = new TimeMeter(async ({ args: { fp16 }, growth: wanted }) => {
-    asked.push({ fp16, growth: wanted });
-    return { trained: fp16 ? withFp16 : without, evaluated: 0, growth: wanted ?? growth };
+function meterOf(withFp16: number, without: number) {
+  const asked: { fp16: boolean; batch: MeasuredStep | undefined }[] = [];
+  const meter = new TimeMeter(async ({ args: { fp16 }, batch }) => {
+    asked.push({ fp16, batch });
+    return { trained: fp16 ? withFp16 : without, evaluated: 0, batch: batch ?? stepOf(3) };
   });
   return { meter, asked };
 }
@@ -51,7 +53,7 @@ describe('products in 16 bits compared', () => {
   it.each([
     ['faster', 0.01, 0.016],
     ['slower', 0.04, 0.01],
-  ])('on a card, once, by as much work: %s', async (_, withFp16, without) => {
+  ])('on a card, once, by the same step: %s', async (_, withFp16, without) => {
     const { meter, asked } = meterOf(withFp16, without);
     const off = optionsOf(device(), false);
     await meter.rates('m', off);
@@ -59,8 +61,8 @@ describe('products in 16 bits compared', () => {
     expect(told.withSeconds).toBeCloseTo(1000 * withFp16, 9);
     expect(told.withoutSeconds).toBeCloseTo(1000 * without, 9);
     expect(asked).toEqual([
-      { fp16: false, growth: undefined },
-      { fp16: true, growth: 3 },
+      { fp16: false, batch: undefined },
+      { fp16: true, batch: stepOf(3) },
     ]);
     expect(await compareFp16(meter, 'm', off)).toEqual(told);
     const longer = { ...off, load: { ...LOAD, totalSteps: 20 } };
@@ -80,17 +82,26 @@ describe('products in 16 bits compared', () => {
     expect(asked.map(({ fp16 }) => fp16)).toEqual([true, false]);
   });
 
-  it('not by a step of other work, where each was measured for itself', async () => {
+  it('not by another step, where each was measured for itself', async () => {
     const asked: unknown[] = [];
-    const meter = new TimeMeter(async ({ args: { fp16 }, growth }) => {
-      asked.push(growth);
-      return { trained: 0.01, evaluated: 0, growth: growth ?? (fp16 ? 5 : 2) };
+    const meter = new TimeMeter(async ({ args: { fp16 }, batch }) => {
+      asked.push(batch);
+      return { trained: 0.01, evaluated: 0, batch: batch ?? stepOf(fp16 ? 5 : 2) };
     });
     const gpu = device();
     await meter.rates('m', optionsOf(gpu, true));
     await meter.rates('m', optionsOf(gpu, false));
     await compareFp16(meter, 'm', optionsOf(gpu, false));
-    expect(asked).toEqual([undefined, undefined, 2]);
+    expect(asked).toEqual([undefined, undefined, stepOf(2)]);
+  });
+
+  it('by the step that told the time, though the form has other batches a step by now', async () => {
+    const { meter, asked } = meterOf(0.01, 0.016);
+    const off = optionsOf(device(), false);
+    await meter.rates('m', off);
+    const more = { ...off, args: { ...off.args, gradient_accumulation_steps: 8 } };
+    expect(await compareFp16(meter, 'm', more)).toBeDefined();
+    expect(asked.map(({ batch }) => batch)).toEqual([undefined, stepOf(3)]);
   });
 
   it.each([
@@ -118,14 +129,14 @@ describe('products in 16 bits compared', () => {
   it.each(['its caller', 'whoever is about to train'])('%s ends it', async (who) => {
     const begun: AbortSignal[] = [];
     let waits = true;
-    const meter = new TimeMeter(async ({ args: { fp16 }, signal, growth = 1 }) => {
+    const meter = new TimeMeter(async ({ args: { fp16 }, signal }) => {
       if (fp16 && waits) {
         begun.push(signal!);
         await new Promise((_, reject) =>
           signal!.addEventListener('abort', () => reject(signal!.reason as Error)),
         );
       }
-      return { trained: 0.01, evaluated: 0, growth };
+      return { trained: 0.01, evaluated: 0, batch: stepOf(1) };
     });
     const caller = new AbortController();
     const off = optionsOf(device(), false, { signal: caller.signal });
@@ -145,7 +156,7 @@ describe('products in 16 bits compared', () => {
   it('nothing is told of what finds no memory', async () => {
     const meter = new TimeMeter(async ({ args: { fp16 } }) => {
       if (fp16) throw new GpuError('out-of-memory', 'none is left');
-      return { trained: 0.01, evaluated: 0, growth: 1 };
+      return { trained: 0.01, evaluated: 0, batch: stepOf(1) };
     });
     const off = optionsOf(device(), false);
     expect(await meter.rates('m', off)).toBeDefined();

@@ -3,10 +3,10 @@
  * - of ten adapters in turn two stay; two that answer in turn are made once each; a second large one does not stay
  * - one that somebody talks with stays, however many come meanwhile; several who want the same share it
  * - there is one fully tuned model at a time, beside a small adapter: who wants another waits, and may leave
- * - an evaluation holds one at a time, and leaves none
+ * - an evaluation holds one at a time, and leaves none, nor does a chat beside it; leaving it keeps nobody waiting
  * - one that is forgotten goes when the last has done with it, also while it is made, and is made anew after that
  * - a sample of a run is nobody else's, goes at its end and waits for none
- * - what fails leaves nothing; no memory is looked for a second time where something can be given back
+ * - what fails leaves nothing, and what cannot be given back is told to nobody; no memory is looked for a second time where something can be given back
  * - what closes gives back all and refuses what comes
  */
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -77,9 +77,7 @@ describe('held speakers', () => {
     }
     expect(living).toEqual(ten.slice(-2));
     expect(peak).toBe(2);
-    expect(await held.giveBackIdle()).toBe(true);
-    expect(living).toEqual([]);
-    expect(await held.giveBackIdle()).toBe(false);
+    await held.keepingNone(async () => expect(living).toEqual([]));
   });
 
   it('two that answer in turn are made once each', async () => {
@@ -216,6 +214,53 @@ describe('held speakers', () => {
     await use('of a chat', {}, alone);
     expect(living).toEqual(['of a chat']);
     await endChat();
+  });
+
+  it('beside an evaluation what ends talking goes, and stays where there is none', async () => {
+    const alone = { alone: true };
+    await use('evaluated', {}, alone, async () => {
+      await use('of a chat');
+      expect(living).toEqual(['evaluated']);
+    });
+    await held.keepingNone(async () => {
+      await use('of a chat');
+      expect(living).toEqual([]);
+    });
+    await use('of a chat');
+    expect(living).toEqual(['of a chat']);
+  });
+
+  it('who leaves while others are given back for it takes no memory, and keeps nobody waiting', async () => {
+    const { wait, open } = gate();
+    const slow = async (): Promise<Voice> => ({
+      ...{ isWhole: false, sizeBytes: MB },
+      hold: async () => ({ speaker: { session }, giveBack: () => wait }),
+    });
+    await held.use('slow', slow, {}, turn);
+    const leave = new AbortController();
+    const scarce = async (): Promise<Voice> => ({
+      ...(await slow()),
+      hold: () => Promise.reject(noMemory()),
+    });
+    const leaving = held.use('a', scarce, { alone: true, signal: leave.signal }, turn);
+    leave.abort();
+    open();
+    await expect(leaving).rejects.toMatchObject({ name: 'AbortError' });
+    await held.close();
+    expect(living).toEqual([]);
+  });
+
+  it('what cannot be given back is told to nobody whose answer has ended', async () => {
+    const stuck = async (): Promise<Voice> => ({
+      ...{ isWhole: false, sizeBytes: MB },
+      hold: async () => ({
+        speaker: { session },
+        giveBack: () => Promise.reject(new Error('it does not let go')),
+      }),
+    });
+    await held.use('stuck', stuck, {}, turn);
+    for (const id of ten) await use(id);
+    expect(living).toEqual(ten.slice(-2));
   });
 
   it('one that is forgotten while it answers goes at the end, and is made anew after that', async () => {

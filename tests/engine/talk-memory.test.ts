@@ -5,7 +5,7 @@
  * - two that are asked in turn are made once each
  * - an evaluation of ten holds one at a time, says so in its report, and leaves nothing
  * - one that is deleted while it answers is held to the end of the answer, and no longer
- * - a run that begins has the memory of those that nobody talks with
+ * - a run that begins has the memory of those that nobody talks with, and keeps it to the end
  * - talk that finds no memory while a run goes on is told, and the run ends in the bytes of one beside which nobody talks
  * A stand-in for the session answers: the runtime's files are not served to Node.
  */
@@ -193,6 +193,36 @@ describe('memory of what is talked with', () => {
     await runBeside();
     await end();
     expect(heldBytes[2]).toBeGreaterThan(heldBytes[0]);
+  });
+
+  it('one that is talked with while a run holds the model goes at the end of its answer', async () => {
+    const { ids } = await train(lora);
+    const heldBytes: number[][] = [];
+    const asking: Promise<unknown>[] = [];
+    const askWhilePaused = async () => {
+      for (const id of ids.slice(0, 2)) {
+        const before = gpu.takenBytes;
+        const end = await answering(id);
+        const meanwhile = gpu.takenBytes;
+        await end();
+        heldBytes.push([before, meanwhile, gpu.takenBytes]);
+      }
+      await engine.resumeTraining(undefined, silent());
+    };
+    await engine.train(request, {
+      ...silent(),
+      progress: (event) => {
+        if (event.kind === 'step' && event.step === 1)
+          void engine.pauseTraining(undefined, silent());
+        if (event.kind === 'paused') asking.push(askWhilePaused());
+      },
+    });
+    await Promise.all(asking);
+    expect(heldBytes).toHaveLength(2);
+    for (const [before, meanwhile, after] of heldBytes) {
+      expect(meanwhile).toBeGreaterThan(before);
+      expect(after).toBe(before);
+    }
   });
 
   it.each([

@@ -19,8 +19,8 @@ export async function compareFp16(
   const { gpu, args, load } = options;
   const own = meter.known(modelId, options);
   if (!gpu.features.f16 || !own) return undefined;
-  // A step of the same work: of a smaller one, more is what any step costs.
-  const other = { ...options, args: { ...args, fp16: !args.fp16 }, growth: own.growth };
+  // The same step: of a smaller one, more is what any step costs.
+  const other = { ...options, args: { ...args, fp16: !args.fp16 }, batch: own.batch };
   const rates = gpu.isSoftware ? meter.known(modelId, other) : await meter.rates(modelId, other);
   if (!rates) return undefined;
   const [ownSeconds, otherSeconds] = [own, rates].map((one) => runTime(load, one).totalSeconds);

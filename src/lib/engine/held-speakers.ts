@@ -6,9 +6,9 @@ import { GpuError } from '../gpu';
 import { InferenceError, type AdapterInputs, type TextSession } from '../inference';
 import { SharedWork } from './shared-work';
 
-/** At most so many are held that nobody talks with ... */
+/** Beside those that somebody talks with, so many stay at most, all together ... */
 const KEPT = 2;
-/** ... and of two adapters no more bytes. A fully tuned model is one of the two whatever its size, and never both. */
+/** ... and two adapters of no more bytes. A fully tuned model is one of the two whatever its size, and never both. */
 const KEPT_BYTES = 256 * 1024 ** 2;
 
 /** Who answers: a session, and the adapter that it is given. */
@@ -35,7 +35,7 @@ export interface Voice {
 export interface SpeakerUse {
   /** Ends the waiting for the voice. */
   readonly signal?: AbortSignal;
-  /** Nothing that nobody talks with is held meanwhile, nor afterwards. */
+  /** What nobody talks with is not held meanwhile, nor afterwards. */
   readonly alone?: boolean;
 }
 
@@ -60,6 +60,8 @@ export class HeldSpeakers {
   private readonly entries = new Set<Entry>();
   private readonly waiting = new Set<() => void>();
   private turns = 0;
+  /** Who wants nothing to be held that nobody talks with. */
+  private lonely = 0;
   private closed = false;
 
   /**
@@ -74,16 +76,28 @@ export class HeldSpeakers {
     work: SpeakerWork<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
-    if (alone) await this.giveBackIdle(id);
+    if (alone) return this.keepingNone(() => this.use(id, find, { signal }, work), id);
     const known = [...this.entries].find(
       (entry) => entry.id === id && !entry.forgotten && !entry.held.abandoned,
     );
-    return this.lend(known ?? this.begin(id, find), { signal, alone }, work);
+    return this.lend(known ?? this.begin(id, find), signal, work);
   }
 
   /** The same with a voice that nobody else is to hear: it is given back at the end, and a whole one waits for none. */
   async useOnce<T>(find: () => Promise<Voice>, work: SpeakerWork<T>): Promise<T> {
-    return this.lend(this.begin('', find, true), {}, work);
+    return this.lend(this.begin('', find, true), undefined, work);
+  }
+
+  /** While `work` goes on, what nobody talks with is given back, and at its end. */
+  async keepingNone<T>(work: () => Promise<T>, exceptId?: string): Promise<T> {
+    this.lonely++;
+    try {
+      await this.giveBackIdle(exceptId);
+      return await work();
+    } finally {
+      this.lonely--;
+      await this.giveBackIdle();
+    }
   }
 
   /** Nobody talks with it from now on; who does has it until the end. */
@@ -95,9 +109,13 @@ export class HeldSpeakers {
     }
   }
 
+  private async giveBackIdle(exceptId?: string): Promise<void> {
+    await this.dropIdle(({ id }) => id !== exceptId);
+  }
+
   /** @returns whether there were any */
-  async giveBackIdle(exceptId?: string): Promise<boolean> {
-    const idle = [...this.entries].filter((entry) => isIdle(entry) && entry.id !== exceptId);
+  private async dropIdle(which: (entry: Entry) => unknown): Promise<boolean> {
+    const idle = [...this.entries].filter((entry) => isIdle(entry) && which(entry));
     await Promise.all(idle.map((entry) => this.drop(entry)));
     return idle.length > 0;
   }
@@ -111,7 +129,7 @@ export class HeldSpeakers {
 
   private async lend<T>(
     entry: Entry,
-    { signal = new AbortController().signal, alone = false }: SpeakerUse,
+    signal = new AbortController().signal,
     work: SpeakerWork<T>,
   ): Promise<T> {
     entry.users++;
@@ -123,7 +141,7 @@ export class HeldSpeakers {
       if (this.entries.delete(entry)) this.entries.add(entry);
       this.tellWaiting();
       if (entry.forgotten && isIdle(entry)) await this.drop(entry);
-      if (alone) await this.giveBackIdle();
+      if (this.lonely > 0) await this.giveBackIdle();
       else await this.trim();
     }
   }
@@ -149,7 +167,7 @@ export class HeldSpeakers {
           if (voice.isWhole) await this.waitForWholes(entry, once, stop);
           entry.holds = true;
           await this.trim();
-          return await this.hold(voice, stop);
+          return await this.hold(entry, voice, stop);
         } catch (error) {
           this.entries.delete(entry);
           this.tellWaiting();
@@ -162,11 +180,11 @@ export class HeldSpeakers {
   }
 
   /** Those that nobody talks with are given back for it, where it finds no memory beside them. */
-  private async hold({ hold }: Voice, stop: AbortSignal): Promise<HeldSpeaker> {
+  private async hold(entry: Entry, { hold }: Voice, stop: AbortSignal): Promise<HeldSpeaker> {
     this.refuseClosed();
     const held = await hold().catch(async (error: unknown) => {
       const isShort = error instanceof GpuError && error.code === 'out-of-memory';
-      if (!isShort || !(await this.giveBackIdle())) throw error;
+      if (!isShort || !(await this.dropIdle((other) => other !== entry))) throw error;
       return hold();
     });
     if (stop.aborted) await held.giveBack?.();
@@ -215,6 +233,8 @@ export class HeldSpeakers {
   private async giveBack(entry: Entry): Promise<void> {
     try {
       await (await entry.held.settled())?.giveBack?.();
+    } catch {
+      // It is gone for everybody all the same, and whose answer has just ended is not to be told of it.
     } finally {
       this.entries.delete(entry);
       this.tellWaiting();
@@ -231,5 +251,5 @@ export class HeldSpeakers {
   }
 }
 
-/** What was abandoned while it was made gives itself back. */
+/** What was abandoned while it is made gives itself back as soon as it is. */
 const isIdle = ({ users, held }: Entry): boolean => users === 0 && !held.abandoned;

@@ -146,8 +146,8 @@ export class LoadedModel {
 
   /** Runs `work` with the base model's voice; its session is made when it is first needed. */
   async speak<T>({ alone }: SpeakerUse, work: SpeakerWork<T>): Promise<T> {
-    if (alone) await this.held.giveBackIdle();
-    return work({ session: await this.talk() });
+    const talk = async () => work({ session: await this.talk() });
+    return alone ? this.held.keepingNone(talk) : talk();
   }
 
   /**
@@ -178,9 +178,9 @@ export class LoadedModel {
     return this.held.useOnce(async () => this.voiceOf(copy), work);
   }
 
-  /** Frees the memory of adapters that nobody talks with. */
-  async giveBackIdle(): Promise<void> {
-    await this.held.giveBackIdle();
+  /** Runs `work`, which needs the memory of adapters that nobody talks with. */
+  keepingNone<T>(work: () => Promise<T>): Promise<T> {
+    return this.held.keepingNone(work);
   }
 
   /** Who talks with it does so to the end; its memory goes then. */

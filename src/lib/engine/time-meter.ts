@@ -3,7 +3,12 @@
  * device lives. Whoever is about to change the open model, or to train, stops it first.
  */
 import { GpuError, type Gpu } from '../gpu';
-import { measureRates, type Measurement, type MeasureOptions } from '../training';
+import {
+  measureRates,
+  type MeasuredStep,
+  type Measurement,
+  type MeasureOptions,
+} from '../training';
 
 export class TimeMeter {
   private readonly measured = new WeakMap<Gpu, Map<string, Measurement>>();
@@ -18,15 +23,15 @@ export class TimeMeter {
   }
 
   /**
-   * Measures what is not known yet, or not by a step of as much work as is asked for.
+   * Measures what is not known yet, or not by the step that is asked for.
    * @returns undefined where even these few steps take too much memory, or something else of the run is wrong, which
    *   its start will tell
    * @throws AbortError when the caller, or `stop`, ends it
    */
   async rates(modelId: string, options: MeasureOptions): Promise<Measurement | undefined> {
-    const { gpu, growth, signal } = options;
+    const { gpu, batch, signal } = options;
     const found = this.known(modelId, options);
-    if (found && (growth === undefined || found.growth === growth)) return found;
+    if (found && (!batch || isSameBatch(found.batch, batch))) return found;
     // Of several that waited for the same end, one begins at a time.
     while (this.running) await this.stop();
     signal?.throwIfAborted();
@@ -65,3 +70,6 @@ function keyOf(modelId: string, { peft, args, load }: MeasureOptions): string {
     ...[gradient_checkpointing, fp16, optim, packing, neftune_noise_alpha !== null],
   ]);
 }
+
+const isSameBatch = (one: MeasuredStep, other: MeasuredStep): boolean =>
+  one.B === other.B && one.T === other.T && one.accumulation === other.accumulation;

@@ -3,8 +3,9 @@
  * The run's record and checkpoint are always on disk, so that a killed tab loses at most a few minutes of work,
  * and none of a run that is paused.
  */
-import { DEFAULT_TRAINING_ARGUMENTS, evaluatesItself } from '../config';
+import { DEFAULT_TRAINING_ARGUMENTS, evaluatesItself, type TrainingArguments } from '../config';
 import { adaptedModel } from '../decoder';
+import type { Gpu } from '../gpu';
 import type { CallContext } from '../rpc/protocol';
 import type { PreparedPart, RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { holdLock, RUN_LOCK } from '../storage';
@@ -65,6 +66,16 @@ export interface TrainingParts {
     context: Pick<CallContext, 'signal'>,
     fourBit: boolean,
   ) => Promise<LoadedModel>;
+}
+
+/** What a run is made of, once its model is open. */
+interface Setup {
+  readonly model: LoadedModel;
+  readonly gpu: Gpu;
+  readonly args: TrainingArguments;
+  readonly settled: TrainRequest;
+  /** Of the run that it goes on with. */
+  readonly before: RunSummary | undefined;
 }
 
 export class TrainingService {
@@ -145,7 +156,13 @@ export class TrainingService {
     const args = { ...DEFAULT_TRAINING_ARGUMENTS, ...settled.training };
     const model = await open(settled.modelId, current.stop, args.load_in_4bit);
     current.holdsModel = true;
-    await model.giveBackIdle();
+    const setup = { model, gpu, args, settled, before };
+    return model.keepingNone(() => this.runOn(setup, current));
+  }
+
+  private async runOn(setup: Setup, current: Current): Promise<RunSummary> {
+    const { runs } = this.parts;
+    const { model, gpu, args, settled, before } = setup;
     if (before) refuseOtherModel(model.summary, before);
     const { config, tokenizer } = model.folder;
     const { signal } = current.stop;

@@ -31,6 +31,7 @@ export {
   type MeasuredRates,
   type Measurement,
   type MeasureOptions,
+  type MeasuredStep,
   type RunLoad,
   type RunTime,
 } from './predict-time';

@@ -49,9 +49,15 @@ export interface MeasuredRates {
   readonly evaluated: number;
 }
 
+/** A step that is measured. */
+export interface MeasuredStep extends Pick<RunLoad, 'B' | 'T'> {
+  /** Micro-batches of a step: what a step costs by itself counts once in so many, as it does in the run. */
+  readonly accumulation: number;
+}
+
 export interface Measurement extends MeasuredRates {
-  /** Work of the step that was measured, in multiples of what is tried at first. */
-  readonly growth: number;
+  /** The step that told. */
+  readonly batch: MeasuredStep;
 }
 
 export interface MeasureOptions {
@@ -61,8 +67,8 @@ export interface MeasureOptions {
   peft: PeftConfig;
   args: TrainingArguments;
   load: RunLoad;
-  /** Of another measurement, to be compared with it; else it is found. */
-  growth?: number;
+  /** That of another measurement, to be compared with it; else it is found. */
+  batch?: MeasuredStep;
   signal?: AbortSignal;
 }
 
@@ -129,20 +135,18 @@ export function runTime(load: RunLoad, rates: MeasuredRates): RunTime {
 export async function measureRates(asked: MeasureOptions): Promise<Measurement | undefined> {
   // A model of a few layers may have none of those that the method is on.
   const options = { ...asked, peft: onEveryLayer(adaptedModel(asked.config), asked.peft) };
-  const { growth = 1 } = options;
-  const batch = measuredBatch(options, growth);
+  const batch = options.batch ?? measuredBatch(options, 1);
   const first = await measureBatch(options, batch);
   if (!first) return undefined;
-  const found = { ...first.rates, growth };
-  if (options.growth !== undefined || first.stepMs > QUICK_MS) return found;
-  const more = Math.min(MOST_GROWTH, AIM_MS / first.stepMs);
-  const larger = measuredBatch(options, more);
+  const found = { ...first.rates, batch };
+  if (options.batch || first.stepMs > QUICK_MS) return found;
+  const larger = measuredBatch(options, Math.min(MOST_GROWTH, AIM_MS / first.stepMs));
   if (tokensOf(larger) <= tokensOf(batch)) return found;
   const second = await measureBatch(options, larger).catch((error: unknown) => {
     if (error instanceof GpuError && error.code === 'out-of-memory') return undefined;
     throw error;
   });
-  return second ? { ...second.rates, growth: more } : found;
+  return second ? { ...second.rates, batch: larger } : found;
 }
 
 interface MeasuredBatch {
@@ -154,7 +158,7 @@ interface MeasuredBatch {
 /** @returns undefined where it would take much memory */
 async function measureBatch(
   options: MeasureOptions,
-  batch: Batch,
+  batch: MeasuredStep,
 ): Promise<MeasuredBatch | undefined> {
   const { layerCount } = options.config;
   const few = fewLayers(options);
@@ -176,10 +180,12 @@ async function measureBatch(
 async function measureLayers(
   options: MeasureOptions,
   layers: number,
-  batch: Batch,
+  batch: MeasuredStep,
 ): Promise<MeasuredRates> {
-  const { gpu, weights, load, signal } = options;
+  const { weights, load, signal } = options;
   signal?.throwIfAborted();
+  // What it does not find is told to no other measurement.
+  const gpu = options.gpu.forOwner();
   const { B, T, accumulation } = batch;
   const args: TrainingArguments = {
     ...options.args,
@@ -223,7 +229,7 @@ async function measureLayers(
   };
 }
 
-async function bytesToMeasure(options: MeasureOptions, { B, T }: Batch): Promise<number> {
+async function bytesToMeasure(options: MeasureOptions, { B, T }: MeasuredStep): Promise<number> {
   const { gpu, peft, args } = options;
   const { total, weights } = await predictMemory({
     ...{ gpu, peft, limits: NO_LIMITS },
@@ -237,18 +243,13 @@ async function bytesToMeasure(options: MeasureOptions, { B, T }: Batch): Promise
 /** Layers of the larger of the two models that are measured. */
 const fewLayers = ({ config }: MeasureOptions): number => Math.min(LAYERS, config.layerCount);
 
-interface Batch extends Pick<RunLoad, 'B' | 'T'> {
-  /** Micro-batches of a step: what a step costs by itself counts once in so many, as it does in the run. */
-  readonly accumulation: number;
-}
-
-const tokensOf = ({ B, T, accumulation }: Batch): number => B * T * accumulation;
+const tokensOf = ({ B, T, accumulation }: MeasuredStep): number => B * T * accumulation;
 
 /**
  * The run's own step, or as many of its tokens as can be computed in a moment: first of a row, then rows, then batches.
  * @param growth how much longer than at first the moment may be
  */
-function measuredBatch(options: MeasureOptions, growth: number): Batch {
+function measuredBatch(options: MeasureOptions, growth: number): MeasuredStep {
   const { gpu, config, load, args } = options;
   const perToken = OPERATIONS_A_WEIGHT * countParameters(withLayers(config, fewLayers(options)));
   const tokens = (growth * OPERATIONS[gpu.isSoftware ? 'software' : 'card']) / perToken;

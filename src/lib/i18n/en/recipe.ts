@@ -71,7 +71,7 @@ export const recipe: typeof zh = {
     ],
     fp16: [
       '16-bit products',
-      'The model’s weights are multiplied in 16 bits and added up in 32: faster on many graphics cards; losses differ by a ten-thousandth. The time below tells whether it pays here.',
+      'The model’s weights are multiplied in 16 bits and added up in 32: faster on many graphics cards; losses differ by a few ten-thousandths at most. The time below tells whether it pays here.',
     ],
     packing: [
       'Pack short rows',

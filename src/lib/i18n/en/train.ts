@@ -138,7 +138,7 @@ export const train: typeof zh = {
   predictHint: 'Memory, time and space of this run. This opens the model.',
   downloadsFirst: (size) => `The model is not on this device yet: ${size} are downloaded first.`,
   fp16Faster: (time, times) =>
-    `With 16-bit products this run would take about ${time} on this device, ${times} times as fast; losses differ by about a ten-thousandth.`,
+    `With 16-bit products this run would take about ${time} on this device, ${times} times as fast; losses differ by a few ten-thousandths at most.`,
   fp16Slower: (time, times) =>
     `On this device 16-bit products are slower: without them this run would take about ${time}, ${times} times as fast.`,
   fp16Turn: { on: 'Turn on 16-bit products', off: 'Turn off 16-bit products' },

@@ -131,7 +131,7 @@ export const train = {
   predictHint: '这次训练的显存、时间和存储空间。会先打开模型。',
   downloadsFirst: (size: string) => `模型还不在这台设备上，会先下载 ${size}。`,
   fp16Faster: (time: string, times: string) =>
-    `打开 16 位乘法后，在这台设备上约需 ${time}，速度是现在的 ${times} 倍；损失相差约万分之一。`,
+    `打开 16 位乘法后，在这台设备上约需 ${time}，速度是现在的 ${times} 倍；损失最多相差万分之几。`,
   fp16Slower: (time: string, times: string) =>
     `在这台设备上，16 位乘法反而更慢：关闭后约需 ${time}，速度是现在的 ${times} 倍。`,
   fp16Turn: { on: '打开 16 位乘法', off: '关闭 16 位乘法' },
