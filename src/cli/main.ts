@@ -45,7 +45,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 
 export const USAGE = `inkstone COMMAND
 
-  train    --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR
+  train    --model DIR --dataset FILE [--eval-dataset FILE] --config FILE [--init-adapter DIR] --output DIR
            [--resume [DIR]]  goes on from a checkpoint; without DIR from the newest one in the output folder
            --init-adapter begins from an adapter, with the settings that it was made with
            Every few minutes, and at Ctrl+C or SIGTERM, the output folder gets a checkpoint to go on from;

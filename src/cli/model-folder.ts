@@ -1,5 +1,5 @@
 /** A Hugging Face model folder on disk, opened for the commands. */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { parseModelConfig, type ModelConfig } from '$lib/config';
 import { adaptedModel, openCheckpoint, type OpenedCheckpoint } from '$lib/decoder';
 import {
@@ -24,8 +24,8 @@ export const COMPANION_FILES = [
 ];
 
 export interface ModelFolder {
+  /** As it was given. */
   readonly path: string;
-  readonly name: string;
   readonly config: ModelConfig;
   readonly checkpoint: OpenedCheckpoint;
 }
@@ -34,7 +34,7 @@ export async function openModelFolder(path: string): Promise<ModelFolder> {
   const folder = await openFolder(path);
   const config = parseModelConfig(await readText(join(path, 'config.json')));
   const checkpoint = await openCheckpoint(folder);
-  return { path, name: basename(path), config, checkpoint };
+  return { path, config, checkpoint };
 }
 
 export async function openAdapterFolder(path: string, config: ModelConfig): Promise<LoadedAdapter> {

@@ -4,7 +4,6 @@
  * PiSSA's or OLoRA's start, take the adapter out of the base as if it were that start.
  */
 import {
-  parseJsonObject,
   readRecipe,
   spellingsOf,
   type JsonObject,
@@ -19,18 +18,18 @@ const FREE = 'lora_dropout';
 
 /**
  * The recipe of a round that begins from an adapter: its own options, whatever the config leaves out.
+ * @param object the config, as it was written
  * @param made the adapter's options
  * @throws CliError `usage` naming every option that contradicts them; ConfigError
  */
-export function parseRoundRecipe(
-  text: string,
+export function readRoundRecipe(
+  object: JsonObject,
   fileName: string,
   made: PeftConfig,
   adapterFolder: string,
 ): RecipeFile {
-  const object = parseJsonObject(text, fileName);
   const isGiven = (name: string) => spellingsOf(object, name).length > 0;
-  const type = isGiven('peft_type') ? object.peft_type : made.peft_type;
+  const type = spellingsOf(object, 'peft_type')[0]?.value ?? made.peft_type;
   const recipe = readRecipe({ ...object, peft_type: type }, fileName);
   const [own, given]: JsonObject[] = [{ ...made }, { ...recipe.peft }];
   const differs = (name: string) => JSON.stringify(given[name]) !== JSON.stringify(own[name]);

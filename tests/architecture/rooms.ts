@@ -55,6 +55,11 @@ export const OPEN_DOORS: readonly OpenDoor[] = [
     to: 'src/lib/hub/register',
     reason: 'the seal, the ledger and the update prompt are state that a page shows',
   },
+  {
+    from: 'state',
+    to: 'src/lib/storage/persist',
+    reason: 'only a window may ask the browser to keep the data, and it imports nothing',
+  },
 ];
 
 export interface Unit {

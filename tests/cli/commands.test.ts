@@ -42,6 +42,8 @@ describe('npm run inkstone', () => {
     losses.forEach((loss, i) => expect(Math.abs(loss / expected[i].loss - 1)).toBeLessThan(2e-4));
     const state = JSON.parse(readFileSync(join(output, 'trainer_state.json'), 'utf8'));
     expect(state.log_history).toHaveLength(expected.length);
+    const adapter = JSON.parse(readFileSync(join(output, 'adapter_config.json'), 'utf8'));
+    expect(adapter).toMatchObject({ base_model_name_or_path: model, revision: null });
     const config = parseModelConfig(readFileSync(`${model}/config.json`, 'utf8'));
     const found = await openAdapterFolder(output, config);
     const final = await openAdapterFolder(`${folder}/final-adapter`, config);
@@ -79,6 +81,29 @@ describe('npm run inkstone', () => {
         `${config}: max_seq_len is not used (it is 64): use max_length.`,
         `${config}: learning_rte is not used; did you mean learning_rate?`,
       ],
+    ]);
+  });
+
+  it('train: takes a recipe in YAML, and refuses one by its line', async () => {
+    const config = join(out, 'recipe.yml');
+    const words = [
+      ...['train', '--model', model, '--dataset', `${folder}/dataset.jsonl`],
+      ...['--config', config, '--output', join(out, 'yaml')],
+    ];
+    const recipe = 'finetuning_type: lora\nlora_rank: 4\nlora_target: all\nmax_steps: 1\n';
+    writeFileSync(config, `${recipe}dataset: mine\n`);
+    const { code, stderr } = await inkstone(...words);
+    expect([code, stderr]).toEqual([
+      0,
+      `${config}: dataset is not used (it is "mine"): give --dataset on the command line.\n`,
+    ]);
+    const adapter = readFileSync(join(out, 'yaml', 'adapter_config.json'), 'utf8');
+    expect(JSON.parse(adapter)).toMatchObject({ r: 4, peft_type: 'LORA' });
+    writeFileSync(config, `${recipe}max_steps: 2\n`);
+    const refused = await inkstone(...words);
+    expect([refused.code, refused.stderr.trim()]).toEqual([
+      1,
+      expect.stringContaining(`${config}, line 5 has max_steps a second time.`),
     ]);
   });
 

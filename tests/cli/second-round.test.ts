@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_LORA_CONFIG, type PeftConfig } from '$lib/config';
-import { parseRoundRecipe } from '../../src/cli/starting-adapter';
+import { readRoundRecipe } from '../../src/cli/starting-adapter';
 import { startEngine, takeAdapter } from '../engine/engines';
 import { FailingGpu } from '../engine/failing-gpu';
 import { Disk } from '../engine/mortal-storage';
@@ -138,7 +138,7 @@ describe('train --init-adapter', () => {
 
 describe('the settings of a round', () => {
   const read = (settings: object, made: PeftConfig = DEFAULT_LORA_CONFIG) =>
-    parseRoundRecipe(JSON.stringify(settings), 'c.json', made, 'first');
+    readRoundRecipe({ ...settings }, 'c.json', made, 'first');
 
   it('may be what the adapter has, in whatever spelling', () => {
     const { peft, warnings } = read({

@@ -22,6 +22,27 @@ const ALIASES: [string, unknown, string, unknown][] = [
   ['per_gpu_train_batch_size', 3, 'per_device_train_batch_size', 3],
   ['per_gpu_eval_batch_size', 3, 'per_device_eval_batch_size', 3],
   ['train_on_inputs', true, 'train_on_prompt', true],
+  ['finetuning_type', 'full', 'peft_type', 'FULL'],
+  ['lora_target_linear', true, 'target_modules', LINEAR_MODULES],
+  ['peft_use_dora', true, 'use_dora', true],
+  ['peft_use_rslora', true, 'use_rslora', true],
+  ['pissa_init', true, 'init_lora_weights', 'pissa'],
+  ['peft_init_lora_weights', 'olora', 'init_lora_weights', 'olora'],
+  ['peft_layers_to_transform', [1], 'layers_to_transform', [1]],
+  ['quantization_bit', 4, 'load_in_4bit', true],
+  ['sequence_len', 512, 'max_length', 512],
+  ['micro_batch_size', 3, 'per_device_train_batch_size', 3],
+  ['eval_batch_size', 3, 'per_device_eval_batch_size', 3],
+  ['num_epochs', 2, 'num_train_epochs', 2],
+  ['optimizer', 'adamw_bnb_8bit', 'optim', 'adamw_bnb_8bit'],
+  ['lr_scheduler', 'cosine', 'lr_scheduler_type', 'cosine'],
+  ['neat_packing', true, 'packing', true],
+  ['sample_packing', true, 'packing', true],
+  ['disable_shuffling', true, 'shuffle', false],
+  ['curriculum_sampling', true, 'shuffle', false],
+  ['disable_gradient_checkpointing', false, 'gradient_checkpointing', true],
+  ['evals_per_epoch', 1, 'eval_strategy', 'epoch'],
+  ['saves_per_epoch', 1, 'save_strategy', 'epoch'],
 ];
 
 test.each(ALIASES)('%s at %j is %s', (alias, value, name, expected) => {
@@ -81,7 +102,7 @@ describe('a value that cannot be is refused under the name in the file', () => {
 
 test('a method that has no rank does not take it from an alias either', () => {
   expect(read({ peft_type: 'IA3', lora_rank: 4 }).warnings).toEqual([
-    'c.json: lora_rank is not used (it is 4): use r.',
+    'c.json: lora_rank is not used: peft_type IA3 has no such option.',
   ]);
 });
 

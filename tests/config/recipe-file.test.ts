@@ -76,7 +76,9 @@ describe('silence is kept', () => {
     expect(files.length).toBeGreaterThan(50);
     for (const name of files) {
       const object = JSON.parse(readFileSync(join(root, name), 'utf8')) as { bias?: string };
-      expect(warningsOf({ ...object, init_lora_weights: true }), name).toEqual([]);
+      // A recipe refuses that start, and so what belongs to it.
+      const plain = { ...object, init_lora_weights: true, eva_config: null };
+      expect(warningsOf(plain), name).toEqual([]);
     }
   });
 

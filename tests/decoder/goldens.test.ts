@@ -3,10 +3,11 @@
  * loss, and each trained tensor's gradient, for tied and untied heads, old and new config spelling,
  * llama3 scaling, a window shorter than the text, biases, 16-bit files and shards.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ropeTables } from '$lib/config/rope';
 import {
+  adaptedModel,
   Decoder,
   mergedSource,
   ModelWeights,
@@ -18,7 +19,7 @@ import {
 import { Arena, PlanBuilder, type Gpu } from '$lib/gpu';
 import { sumLoss } from '$lib/kernels/cross-entropy';
 import { createStepState, uploadStepState } from '$lib/kernels/step-state';
-import { AdapterState } from '$lib/peft';
+import { AdapterState, readAdapter } from '$lib/peft';
 import { collate, type MicroBatch, type TokenRow } from '$lib/training/batches';
 import { requestTestGpu } from '../dawn';
 import { openGolden, goldenPath, readTensors, relativeL2 } from '../goldens';
@@ -115,6 +116,29 @@ describe('decoders against transformers and PEFT', () => {
     const { floats, shape } = golden.forward.get(name)!;
     return realPositions(floats, shape[1], shape[2], rowsOf(golden));
   };
+
+  it.each(readdirSync(goldenPath('starts')))(
+    'adapter logits of what began as %s, which its config still says',
+    async (start) => {
+      const golden = await openGolden('llama-tied');
+      const folder = goldenPath(`starts/${start}`);
+      const configJson = readFileSync(`${folder}/adapter_config.json`, 'utf8');
+      expect(String((JSON.parse(configJson) as Record<string, unknown>).init_lora_weights)).toBe(
+        start,
+      );
+      const weights = new Uint8Array(readFileSync(`${folder}/adapter_model.safetensors`));
+      const loaded = readAdapter({ configJson, weights }, adaptedModel(golden.config));
+      expect(loaded.config).toMatchObject({ init_lora_weights: true });
+      const { layout, config, values } = loaded;
+      const state = new AdapterState(gpu, layout, config, values, { trainable: false });
+      const base = await ModelWeights.upload(gpu, golden.config, golden.checkpoint.source);
+      const found = await logitsOf(golden, base, state);
+      const { floats, shape } = readTensors(`${folder}/logits.safetensors`).get('logits')!;
+      const expected = realPositions(floats, shape[1], shape[2], rowsOf(golden));
+      expect(relativeL2(found, expected)).toBeLessThan(LOGITS);
+      expect(relativeL2(found, expectedLogits(golden, 'logits'))).toBeGreaterThan(1e-3);
+    },
+  );
 
   describe.each(CASES)('%s', (name) => {
     let golden: Golden;

@@ -56,6 +56,7 @@ test('a run that was paused, talked to, crashed and closed ends in the bytes of 
   await startRun(undisturbed);
   const expected = await takeAdapter(undisturbed);
   expect(Object.keys(expected).sort()).toEqual([
+    'README.md',
     'adapter_config.json',
     'adapter_model.safetensors',
   ]);

@@ -54,7 +54,8 @@ const RECORDS: Omit<Whole, 'runs'> & { runs: Omit<Whole['runs'], 'adapterId'> } 
       { step: 1, epoch: 0.5, eval_loss: 2 },
       { step: 2, epoch: 1, eval_loss: 1, eval_mean_token_accuracy: 0.25 },
     ],
-    samples: [{ step: 2, prompt: 'p', text: 't' }],
+    samples: [{ step: 2, prompt: 'p', text: 't', cutAfter: 48 }],
+    ...{ samplePrompts: ['p', 'q'], sampleEvery: 3, max_new_tokens: 48 },
     error: { code: 'full', message: 'm' },
     savedAt: { '2': 5 },
     schemaVersion: 1,
@@ -94,7 +95,9 @@ describe('a record', () => {
   it('of a run that an older version wrote comes out without what it could not know', () => {
     const log = [{ step: 1, epoch: 0.5, loss: 2, grad_norm: 1, learning_rate: 0.1 }];
     const old = { tokenCount: undefined, peakGpuBytes: undefined, provenance: undefined };
-    const record = { ...RECORDS.runs, ...old, log };
+    const asked = { samplePrompts: undefined, sampleEvery: undefined, max_new_tokens: undefined };
+    const samples = [{ step: 2, prompt: 'p', text: 't' }];
+    const record = { ...RECORDS.runs, ...old, ...asked, log, samples };
     expect(readRecord('runs', record.id, throughFile(record))).toEqual(record);
   });
 
@@ -102,6 +105,9 @@ describe('a record', () => {
   const { model } = provenance;
   for (const [what, change, named] of [
     ['figures that are none', { tokenCount: -1 }, /tokenCount/],
+    ['answers of no token', { max_new_tokens: 0 }, /max_new_tokens/],
+    ['answers longer than any', { max_new_tokens: 4097 }, /max_new_tokens/],
+    ['a question that is no text', { samplePrompts: ['p', 7] }, /samplePrompts\[1\]/],
     ['bytes in words', { peakGpuBytes: '8 GB' }, /peakGpuBytes/],
     ['no list of devices', { provenance: { ...provenance, devices: device } }, /devices/],
     ['no device', { provenance: { ...provenance, devices: [] } }, /devices/],

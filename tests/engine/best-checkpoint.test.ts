@@ -3,6 +3,8 @@ import type { Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createEngine } from '$lib/engine';
 import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
+import { bestCheckpointOf, earlyEndOf } from '$lib/state/run-end';
+import { evalPointsOf } from '$lib/state/run-points';
 import { MemoryFiles, MemoryTables } from '$lib/storage';
 import { testEntry } from '../dawn';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
@@ -81,9 +83,15 @@ describe('a run that evaluates itself', () => {
   it('is finished when it stops early', async () => {
     const { run } = await train({ ...UPSIDE_DOWN, early_stopping_patience: 2 });
     expect(run).toMatchObject({ status: 'finished', step: 3, totalSteps: 4, bestStep: 1 });
+    // As the page reads its record.
+    expect(earlyEndOf(run)).toEqual({ step: 3, totalSteps: 4, patience: 2 });
+    const [first] = evalPointsOf(run.log);
+    const best = { step: 1, adapterId: run.adapterId, metric: 'eval_loss', value: first.evalLoss };
+    expect(bestCheckpointOf(run)).toEqual(best);
     const plain = await train({ eval_strategy: 'no' });
     expect(plain.run).toMatchObject({ status: 'finished', step: 4 });
     expect(plain.run.bestStep).toBeUndefined();
+    expect([earlyEndOf(plain.run), bestCheckpointOf(plain.run)]).toEqual([undefined, undefined]);
   });
 
   it('needs rows to evaluate on', async () => {

@@ -110,7 +110,11 @@ describe('the engine', () => {
       );
     };
     const peft = await take('peft');
-    expect([...peft.keys()].sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+    expect([...peft.keys()].sort()).toEqual([
+      'README.md',
+      'adapter_config.json',
+      'adapter_model.safetensors',
+    ]);
     const merged = await take('safetensors');
     const weights = merged.get('model.safetensors')!;
     const header = parseSafetensorsHeader(weights, {

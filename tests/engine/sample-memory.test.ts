@@ -7,7 +7,7 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEFAULT_IA3_CONFIG, DEFAULT_LORA_CONFIG, FULL_TUNING, type PeftConfig } from '$lib/config';
-import { TextSession } from '$lib/inference';
+import { TextSession, type GenerateRequest } from '$lib/inference';
 import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { startEngine, takeAdapter } from './engines';
 import { FailingGpu } from './failing-gpu';
@@ -44,10 +44,15 @@ class StandIn {
 
   constructor(private readonly gpu: FailingGpu) {}
 
-  async generate(): Promise<{ text: string }> {
+  /** What it would say, in tokens. */
+  length = 2;
+
+  async generate({ generation }: Pick<GenerateRequest, 'generation'>) {
     this.heldBytes.push(this.gpu.takenBytes);
     if (this.refuses) throw new Error('it says nothing');
-    return { text: 'an answer' };
+    const newTokens = Math.min(this.length, generation.max_new_tokens);
+    const stoppedBy = newTokens < this.length ? 'length' : 'end';
+    return { text: 'an answer', newTokens, stoppedBy };
   }
 
   async dispose(): Promise<void> {}
@@ -104,6 +109,24 @@ describe('sample answers on a graphics card', () => {
     const run = await engine.train(request, { ...silent(), progress });
     return { run, stepBytes, failures, trainableParams };
   }
+
+  it('that are cut say after how many tokens, are as long as was asked, and change no bit', async () => {
+    const quiet = await engine.train({ ...request, peft: lora }, silent());
+    session.length = 60;
+    const events: TrainEvent[] = [];
+    const context = { ...silent(), progress: (event: TrainEvent) => events.push(event) };
+    const usual = await engine.train(asking(lora), context);
+    expect(usual).toMatchObject({ max_new_tokens: 48, sampleEvery: 1 });
+    expect(usual.samples.map(({ cutAfter }) => cutAfter)).toEqual([48, 48, 48, 48]);
+    const told = events.flatMap((event) => (event.kind === 'sample' ? event.cutAfter : []));
+    expect(told).toEqual([48, 48, 48, 48]);
+    // Control: what comes to its end is not cut, though it is longer.
+    const long = await engine.train({ ...asking(lora), max_new_tokens: 60 }, silent());
+    expect(long).toMatchObject({ max_new_tokens: 60, samplePrompts: ['How are you?'] });
+    for (const answer of long.samples) expect(answer).not.toHaveProperty('cutAfter');
+    const expected = await takeAdapter(disk, quiet);
+    for (const run of [usual, long]) expect(await takeAdapter(disk, run)).toEqual(expected);
+  });
 
   for (const [name, peft] of Object.entries(METHODS))
     it(`of ${name} give their memory back after each round, answered or not`, async () => {

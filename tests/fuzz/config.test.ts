@@ -1,5 +1,5 @@
 /** config.json of a model, adapter_config.json of an adapter, and the settings of a run. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   COMMON_RECIPE,
@@ -7,6 +7,8 @@ import {
   parseJsonObject,
   parseModelConfig,
   parsePeftConfig,
+  parseYamlObject,
+  readRecipe,
   readTrainingArguments,
   ropeFrequencies,
 } from '$lib/config';
@@ -15,6 +17,7 @@ import type { Xoshiro128 } from '$lib/config/random';
 import { goldenPath, readJson } from '../goldens';
 import { fuzzParser } from './fuzz-parser';
 import { mutateJson } from './mutate-json';
+import { mutateText } from './mutate-text';
 
 const models = ['llama-tied', 'llama3-scaling', 'mistral-sliding', 'qwen2', 'qwen3'];
 const mutate = (random: Xoshiro128, text: string) => mutateJson(random, JSON.parse(text));
@@ -100,4 +103,71 @@ describe('hostile settings', () => {
     });
     expect(counts.accepted).toBeGreaterThan(1000);
   });
+
+  it('recipes in YAML are refused by code or make a run, in the time of their length', async () => {
+    const folder = new URL('../config/recipes/', import.meta.url);
+    const counts = await fuzzParser({
+      title: 'recipes in YAML',
+      samples: readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8')),
+      mutate: (random, text) => mutateText(random, text, YAML_WORDS),
+      parse: async (text) => readRecipe(await parseYamlObject(text, 'c.yaml'), 'c.yaml'),
+      check({ peft, args, unused }) {
+        const { totalSteps } = runShape(10, args);
+        expect(Number.isSafeInteger(totalSteps) && totalSteps >= 1).toBe(true);
+        if (peft.peft_type === 'LORA') expect(loraScale(peft)).toBeGreaterThan(0);
+        for (const { sentence } of unused) expect(sentence.length).toBeLessThan(400);
+      },
+    });
+    expect(counts.accepted).toBeGreaterThan(1000);
+    for (const code of ['not-yaml', ...REFUSALS.slice(1, 3)])
+      expect(counts.refused[code], code).toBeGreaterThan(10);
+  });
 });
+
+const YAML_WORDS = [
+  ...[
+    ': ',
+    '- ',
+    '? ',
+    '\n',
+    '\n  ',
+    '\t',
+    '#',
+    '&a ',
+    '*a',
+    '<<: ',
+    '!!int ',
+    '!x ',
+    '|\n',
+    '>-\n',
+  ],
+  ...[
+    '---\n',
+    '...\n',
+    '%YAML 1.1\n',
+    '"',
+    "'",
+    '[',
+    ']',
+    '{',
+    '}',
+    ',',
+    '~',
+    '.inf',
+    '.nan',
+    '0x1F',
+  ],
+  ...[
+    '1e400',
+    '-1',
+    '010',
+    'true',
+    'no',
+    'null',
+    'lora',
+    'qlora',
+    '__proto__: ',
+    'adapter:',
+    '\ufeff',
+  ],
+];

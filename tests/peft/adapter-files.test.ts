@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InkstoneError, moduleList } from '$lib/config';
+import { InkstoneError, moduleList, readLoraConfig } from '$lib/config';
 import { adaptedModel } from '$lib/decoder';
-import { initAdapter, layoutAdapter, readAdapter, writeAdapter } from '$lib/peft';
+import { initAdapter, layoutAdapter, readAdapter, withBaseModel, writeAdapter } from '$lib/peft';
 import { goldenPath, openGolden, readJson } from '../goldens';
 
 const filesOf = (name: string) => ({
@@ -65,6 +65,36 @@ describe("PEFT's adapter files of every method", () => {
     }
   });
 
+  it('takes no notice of a start that left the base alone, where the weights are given', async () => {
+    const { model, files } = await readFolder('methods/loraplus/final-adapter');
+    const startingWith = (init_lora_weights: unknown) => ({
+      ...files,
+      configJson: JSON.stringify({ ...JSON.parse(files.configJson), init_lora_weights }),
+    });
+    const plain = readAdapter(files, model);
+    const starts = [false, null, 'gaussian', 'Gaussian', 'orthogonal', 'eva', 'mica'];
+    for (const start of starts) expect(readAdapter(startingWith(start), model)).toEqual(plain);
+    for (const start of ['corda', 'lora_ga', 'pissa', 'pissa_niter_0', 'OLoRA'])
+      expect(() => readAdapter(startingWith(start), model), start).toThrow(
+        expect.objectContaining({
+          code: 'changed-base',
+          message: expect.stringMatching(/its start taken out\. .*path_initial_model/),
+        }),
+      );
+    expect(() => readAdapter(startingWith('loftq'), model)).toThrow(
+      /init_lora_weights loftq.*rounded to few bits\. Merge it into that base/,
+    );
+    // Of these PEFT knows no more than we do.
+    for (const start of ['xavier', 1, {}])
+      expect(() => readAdapter(startingWith(start), model)).toThrow(/init_lora_weights is/);
+    // A recipe says what a run would begin with: there each is refused by name.
+    for (const start of [...starts.filter((each) => each !== null), 'corda', 'loftq'])
+      expect(() => readLoraConfig({ init_lora_weights: start }, 'recipe')).toThrow(
+        /init_lora_weights is .*supported: true, pissa/,
+      );
+    expect(readLoraConfig({ init_lora_weights: true }, 'recipe').init_lora_weights).toBe(true);
+  });
+
   it('refuses the files of another method or model, naming the tensor', async () => {
     const dora = await readFolder('methods/dora/final-adapter');
     const plain = dora.files.configJson.replace('"use_dora": true', '"use_dora": false');
@@ -97,6 +127,31 @@ describe("PEFT's adapter files", () => {
       expect(Buffer.from(written.weights).equals(Buffer.from(files.weights))).toBe(true);
     },
   );
+
+  it("name their base by the hub's name and commit, where these are known, and the rest stays", async () => {
+    const { config } = await openGolden('llama-tied');
+    const model = adaptedModel(config);
+    const loaded = readAdapter(filesOf('llama-tied'), model);
+    const fieldsOf = (text: string) => JSON.parse(text) as Record<string, unknown>;
+    const base = { nameOrPath: 'HuggingFaceTB/SmolLM2-135M-Instruct', revision: 'a'.repeat(40) };
+    const named = {
+      base_model_name_or_path: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+      revision: 'a'.repeat(40),
+    };
+    const written = writeAdapter(loaded, model, base).configJson;
+    expect(fieldsOf(written)).toMatchObject(named);
+    const old = writeAdapter(loaded, model, 'SmolLM2 135M Instruct').configJson;
+    expect(fieldsOf(old)).toMatchObject({
+      base_model_name_or_path: 'SmolLM2 135M Instruct',
+      revision: null,
+    });
+    expect(fieldsOf(withBaseModel(old, base))).toEqual(fieldsOf(written));
+    const { configJson } = filesOf('llama-tied');
+    expect(fieldsOf(withBaseModel(configJson, base))).toEqual({
+      ...fieldsOf(configJson),
+      ...named,
+    });
+  });
 
   it('refuses an adapter that was made for another model, naming the tensor and both shapes', async () => {
     const { config } = await openGolden('llama-untied-gqa');

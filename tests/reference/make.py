@@ -11,6 +11,7 @@ from nf4 import make_nf4
 from own_runs import make_own_runs
 from schedules import make_schedules
 from single_pass import make_single_pass
+from starts import make_starts
 from targets import make_targets
 from training import make_training
 
@@ -20,6 +21,7 @@ make_training()
 make_dynamic_map()
 make_nf4()
 make_methods()
+make_starts()
 make_targets()
 make_arguments()
 make_single_pass()

@@ -21,6 +21,11 @@ import { requestTestGpu } from '../dawn';
 import { limitMemory } from '../gpu/scarce-memory';
 import { openGolden } from '../goldens';
 
+/** Told by taken: 0.8 to 1.4 by method on lavapipe with 2 cores, idle and with four other programs at work. */
+const LEAST = 0.6;
+const MOST = 1.8;
+const MOST_ROUNDS = 8;
+
 const rowsOf = (lengths: readonly number[]): TokenRow[] =>
   lengths.map((length) => {
     const inputIds = Int32Array.from({ length }, (_, t) => (t * 3) % 90);
@@ -112,14 +117,21 @@ describe('the rates of a device', () => {
     expect(await weights.readFloats(name)).toEqual(before.weight);
     expect(rates.evaluated > 0).toBe(load.evaluations > 0);
 
-    const trainer = await Trainer.create({ ...settings, rows, evalRows: rows });
-    const steps: number[] = [];
-    await trainer.run({ onStep: ({ elapsedMs }) => steps.push(elapsedMs) });
-    trainer.dispose();
-    const seconds = steps.sort((a, b) => a - b)[steps.length >> 1] / 1000;
-    const ratio = runTime(load, rates).secondsPerStep / seconds;
-    expect(ratio).toBeGreaterThan(0.3);
-    expect(ratio).toBeLessThan(4);
+    // Others on the machine only ever make a time longer: of both the shortest of several in turn is held against the other.
+    const told: number[] = [];
+    const taken: number[] = [];
+    const ratio = () => Math.min(...told) / Math.min(...taken);
+    const isClose = () => ratio() > LEAST && ratio() < MOST;
+    for (let round = 0; round < 3 || (round < MOST_ROUNDS && !isClose()); round++) {
+      told.push(runTime(load, (await measureRates({ ...settings, load }))!).secondsPerStep);
+      const trainer = await Trainer.create({ ...settings, rows, evalRows: rows });
+      const steps: number[] = [];
+      await trainer.run({ onStep: ({ elapsedMs }) => steps.push(elapsedMs) });
+      trainer.dispose();
+      taken.push(steps.sort((a, b) => a - b)[steps.length >> 1] / 1000);
+    }
+    expect(ratio()).toBeGreaterThan(LEAST);
+    expect(ratio()).toBeLessThan(MOST);
     weights.dispose();
   });
 

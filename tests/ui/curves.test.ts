@@ -178,8 +178,11 @@ test('the best evaluation is the first of the lowest', () => {
 
 test('the best accuracy is the highest of those that there are', () => {
   const at = (step: number, tokenAccuracy?: number) => ({ step, evalLoss: 1, tokenAccuracy });
-  expect(bestAccuracyOf([at(1, 0), at(2, 0.5), at(3), at(4, 0.25)])).toBe(0.5);
-  expect(bestAccuracyOf([at(1), at(2, 0)])).toBe(0);
+  expect(bestAccuracyOf([at(1, 0), at(2, 0.5), at(3), at(4, 0.25)])).toEqual({
+    step: 2,
+    tokenAccuracy: 0.5,
+  });
+  expect(bestAccuracyOf([at(1), at(2, 0)])).toEqual({ step: 2, tokenAccuracy: 0 });
   expect([bestAccuracyOf([]), bestAccuracyOf([at(1)])]).toEqual([undefined, undefined]);
 });
 
@@ -195,8 +198,8 @@ test('a card holds the model, the data’s hash, every argument and the log, and
   expect(card.training).toEqual(run.training);
   expect(card.log).toEqual(run.log);
   expect(card.figures).toMatchObject({
-    bestEvalLoss: lossAt(120) + 0.08,
-    bestTokenAccuracy: 0.9,
+    ...{ bestEvalLoss: lossAt(120) + 0.08, bestEvalLossStep: 120 },
+    ...{ bestTokenAccuracy: 0.9, bestTokenAccuracyStep: 80 },
     lastTokenAccuracy: 0.9 - (40 / 160) ** 2,
     peakGpuBytes: 61 * 2 ** 20,
   });

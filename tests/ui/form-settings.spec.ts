@@ -249,3 +249,50 @@ test('starting afresh goes to the recipe tuned for the sample, and nothing while
   await expect(told(page)).toBeEmpty();
   await expect(button(page, 'Save settings')).toBeEnabled();
 });
+
+for (const [locale, theme, filled, once, twice] of [
+  [
+    'en',
+    'light',
+    'The form is filled in from llama3_lora_sft.yaml.',
+    'evals_per_epoch',
+    'line 2 has r a second time',
+  ],
+  [
+    'zh-CN',
+    'night',
+    '已按 llama3_lora_sft.yaml 填好。',
+    'evals_per_epoch',
+    '第 2 行重复写了同一个名字',
+  ],
+] as const)
+  test(`another program's recipe in YAML, dropped: ${locale}`, async ({ page }) => {
+    await openPage(page, '/train', { locale, theme, width: 390 });
+    const drop = async (content: string, name: string) => {
+      const dataTransfer = await page.evaluateHandle(
+        ([content, name]) => {
+          const made = new DataTransfer();
+          made.items.add(new File([content], name, { type: 'application/yaml' }));
+          return made;
+        },
+        [content, name],
+      );
+      await page.locator('#recipe h2').first().dispatchEvent('drop', { dataTransfer });
+    };
+    const recipe = (name: string) =>
+      readFile(new URL(`../config/recipes/${name}`, import.meta.url), 'utf8');
+    await drop(await recipe('llama-factory-lora.yaml'), 'llama3_lora_sft.yaml');
+    await expect(told(page)).toContainText(filled);
+    await expect(field(page, 'r')).toHaveValue('16');
+    await expect(field(page, 'lora_alpha')).toHaveValue('32');
+    await expect(field(page, 'max_length')).toHaveValue('1024');
+    await expectAccessible(page);
+    await give(page, await recipe('axolotl-lora.yml'), 'lora.yml');
+    await expect(told(page)).toContainText(once);
+    await expect(field(page, 'max_length')).toHaveValue('2048');
+    const refused = page.locator('#settings-outcome').getByRole('alert');
+    await drop('r: 4\nr: 8', 'c.yaml');
+    await expect(refused).toContainText(twice);
+    await expect(field(page, 'r')).toHaveValue('16');
+    await expectAccessible(page);
+  });

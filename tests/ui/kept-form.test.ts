@@ -56,6 +56,7 @@ const OPTIONS: KeptOptions = {
 const FORM: KeptForm = {
   ...{ modelId: 'm', datasetId: 'd', leaveOut: ['duplicates', 'leaked'], evalSource: 'own' },
   ...{ evalDatasetId: 'e', evalShare: 0.25, samplePrompts: 'a\nb', sampleEvery: 40 },
+  max_new_tokens: 200,
   options: OPTIONS,
   start: { adapterId: 'adapter-1-step-4', training: TRAINING, evaluationIsOwn: true },
 };
@@ -180,6 +181,8 @@ describe('what is unsound falls back by itself', () => {
     expect(
       reread({ ...FORM, evalShare: 0.9, sampleEvery: 1.5, samplePrompts: ['a'], leaveOut: 'cut' }),
     ).toEqual({ ...FORM, evalShare: 0.1, sampleEvery: 1, samplePrompts: undefined, leaveOut: [] });
+    for (const wrong of [0, 4097, 1.5, '200', undefined])
+      expect(reread({ ...FORM, max_new_tokens: wrong })).toEqual({ ...FORM, max_new_tokens: 48 });
     const long = reread({ ...FORM, samplePrompts: 'x'.repeat(1e6) })!;
     expect(long.samplePrompts!.length).toBeLessThan(1e5);
   });

@@ -4,6 +4,7 @@
  * card give the same settings; what no run could use, this page could not show or is no settings at all is refused
  * by name, in both languages; hostile files are refused or read, and change nothing else.
  */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   COMMON_RECIPE,
@@ -173,7 +174,23 @@ describe('a run', () => {
     const { run: around } = settingsOfRun(run, {
       ...{ evalShare: 0, samplePrompts: ['Why?'], sampleEvery: 7 },
     });
-    expect(around).toMatchObject({ samplePrompts: ['Why?'], sampleEvery: 7 });
+    expect(around).toMatchObject({ samplePrompts: ['Why?'], sampleEvery: 7, max_new_tokens: 48 });
+  });
+
+  test('and its card know what it was asked, questions without an answer too', () => {
+    const here = { model: undefined, dataset: undefined, evalDataset: undefined, appVersion: '1' };
+    const asked = { samplePrompts: ['Why?', 'How?'], sampleEvery: 5, max_new_tokens: 200 };
+    const recorded = { ...run, ...asked };
+    expect(settingsOfRun(recorded, undefined).run).toMatchObject(asked);
+    expect(parse(makeRunCard(recorded, here)).run).toMatchObject(asked);
+    // What an older version remembers beside its record goes into the card as well.
+    const told = { samplePrompts: ['Who?'], sampleEvery: 7 };
+    const remembered = { evalShare: 0, ...told };
+    expect(parse(makeRunCard(run, { ...here, remembered })).run).toMatchObject(told);
+    const hostile = { ...makeRunCard(recorded, here), samplePrompts: [7, 'Why?'] };
+    expect(parse({ ...hostile, max_new_tokens: 1e9 }).run).toMatchObject({
+      ...{ samplePrompts: ['Why?'], max_new_tokens: 48 },
+    });
   });
 
   test('whose card is hostile is refused, or read without what is unsound', () => {
@@ -189,7 +206,7 @@ describe('a run', () => {
     };
     expect(parse(card).run).toEqual({
       ...{ model: { id: 'm' }, dataset: { id: 'd' }, evalShare: 0, leaveOut: ['cut'] },
-      ...{ samplePrompts: ['Why?'], sampleEvery: 0 },
+      ...{ samplePrompts: ['Why?'], sampleEvery: 0, max_new_tokens: 48 },
     });
     expect(parse({ ...card, model: 7 }).run).toBeUndefined();
     expect(() => parse({ ...card, peft: [] })).toThrow(/card without peft or training/);
@@ -277,6 +294,70 @@ describe('is refused by name', () => {
     const file = (size: number) => ({ name: 'c.json', size, text: async () => '{"r":4}' }) as File;
     await expect(readSettingsFile(file(MOST_SETTINGS_BYTES + 1))).rejects.toThrow(/at most/);
     await expect(readSettingsFile(file(7))).resolves.toMatchObject({ peft: { r: 4 } });
+  });
+});
+
+describe("another program's recipe in YAML", () => {
+  const read = (content: string) =>
+    readSettingsFile(new File([content], 'c.yaml', { type: 'application/yaml' }));
+  const recipe = (name: string) =>
+    readFileSync(new URL(`../config/recipes/${name}`, import.meta.url), 'utf8');
+
+  test('fills in the form, with the share that it holds back', async () => {
+    const found = await read(recipe('llama-factory-lora.yaml'));
+    expect(found).toMatchObject({
+      peft: { r: 16, lora_alpha: 32, target_modules: ['q_proj', 'v_proj'] },
+      training: { max_length: 1024, eval_strategy: 'steps', eval_steps: 100 },
+      evalShare: 0.1,
+    });
+    expect(found.unused.map(({ name }) => name)).not.toContain('val_size');
+    expect((await read('r: 4\nval_size: 0')).evalShare).toBe(0);
+    const counted = await read('r: 4\nval_set_size: 200');
+    expect(counted.evalShare).toBeUndefined();
+    expect(counted.unused.map(({ name }) => name)).toEqual(['val_set_size']);
+  });
+
+  test('several times an epoch is once on this page, and told', async () => {
+    const { training: args, unused } = await read(recipe('axolotl-lora.yml'));
+    expect(args).toMatchObject({ eval_strategy: 'epoch', save_strategy: 'epoch' });
+    expect(unused.at(-1)).toEqual({
+      name: 'evals_per_epoch',
+      sentence:
+        "c.yaml: evals_per_epoch is 4, on this page it is 1, at each epoch's end; the command line takes it as it is.",
+    });
+    const quiet = await read(recipe('axolotl-qlora.yml'));
+    expect(quiet.training).toMatchObject({ eval_strategy: 'no', save_strategy: 'epoch' });
+    expect(quiet.unused.map(({ name }) => name)).toEqual([
+      ...['base_model', 'datasets', 'saves_per_epoch'],
+    ]);
+  });
+
+  test.each([
+    [
+      'r: 4\nr: 8',
+      /^c\.yaml, line 2 has r a second time\.$/,
+      'c.yaml 第 2 行重复写了同一个名字，请只留一处（r）。',
+    ],
+    ['r: &a 4\nseed: *a', /has the anchor &a/, /第 1 行用了锚点或别名.*（&a）/],
+    ['r: !x 4', /has the tag !x/, /第 1 行用了类型标记.*（!x）/],
+    ['<<: {r: 4}', /merge key/, /第 1 行用了合并键/],
+    ['r: 4\n---\nr: 5', /second document/, /第 2 行开始了第二份文档/],
+    [`r: ${'['.repeat(80)}${']'.repeat(80)}`, /nests deeper than 64/, /第 1 行嵌套得太深/],
+    ['r: 4\n# '.repeat(20_000), /at most 65536/, /最多 65536 个字符（/],
+    ['r: [4', /is not YAML/, /不是 YAML，请检查缩进和冒号/],
+    ['- r: 4', /settings with their names.*Choose a file/, /没有读到训练设置/],
+    ['foo: 1', /names no setting of a run/, /没有读到训练设置/],
+    [
+      'finetuning_type: freeze',
+      /supported: lora, full\./,
+      /finetuning_type 现在是 "freeze"，允许的是 lora, full/,
+    ],
+    ['evals_per_epoch: 1.5', /a whole number from 0/, /evals_per_epoch 现在是 1.5，应当是整数/],
+  ])('is refused by name: %j', async (content, english, chinese) => {
+    const error: unknown = await read(content).catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(Error);
+    expect(explainError(error, 'en').sentence).toMatch(english);
+    expect(explainError(error, 'zh-CN').sentence).toMatch(chinese);
   });
 });
 

@@ -23,6 +23,27 @@ test('the questions are asked as often as was said', async ({ page }) => {
   await expect(run.getByText('step 40', { exact: true })).toHaveCount(0);
 });
 
+for (const locale of ['en', 'zh-CN'] as const)
+  test(`answers as long as was said, and cut ones say so: ${locale}`, async ({ page }) => {
+    const isEnglish = locale === 'en';
+    await openPage(page, '/train', { locale });
+    const data = isEnglish ? /Medical questions \(English\)/ : /（英文）/;
+    await page.getByRole('radio', { name: data }).check();
+    const start = page.getByRole('button', { name: isEnglish ? 'Start training' : '开始训练' });
+    const length = page.locator('#run').getByRole('textbox', { name: /max_new_tokens/ });
+    await expect(length).toHaveValue('48');
+    await length.fill('4097');
+    await expect(page.locator('#run').getByText(/4,?096/)).toBeVisible();
+    await expect(start).toBeDisabled();
+    await length.fill('6');
+    await start.click();
+    const cut = page
+      .locator('#run')
+      .getByText(isEnglish ? 'Cut after 6 tokens.' : /到 6 个词元为止/);
+    await expect(cut.first()).toBeVisible();
+    await expectAccessible(page);
+  });
+
 /** A browser that lets the screen be kept on; `takeScreenLock` is the system, which takes it away. */
 const grantScreenLock = (page: Page) =>
   page.addInitScript(() => {
@@ -133,7 +154,7 @@ test('runs are compared with their evaluations and without, and one is renamed',
   const columns = history.getByRole('columnheader', { name: /evaluation loss/i });
   await expect(columns.first()).toBeVisible();
   const best = history.getByRole('row', { name: /^Best token accuracy/ });
-  await expect(best.getByRole('cell').first()).toHaveText(/^90\s?%$/);
+  await expect(best.getByRole('cell').first()).toHaveText(/^90\s?% \(step 80\)$/);
   await evals.click();
   await expect(columns).toHaveCount(0);
   await expectAccessible(page);

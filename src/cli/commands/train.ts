@@ -1,5 +1,5 @@
-/** `train --model DIR --dataset FILE [--eval-dataset FILE] --config FILE.json [--init-adapter DIR] --output DIR [--resume [DIR]]` */
-import { evaluatesItself, parseRecipeFile } from '$lib/config';
+/** `train --model DIR --dataset FILE [--eval-dataset FILE] --config FILE [--init-adapter DIR] --output DIR [--resume [DIR]]` */
+import { evaluatesItself, parseSettingsObject, readRecipe } from '$lib/config';
 import { adaptedModel, ModelWeights } from '$lib/decoder';
 import { GpuError, type DType } from '$lib/gpu';
 import {
@@ -22,7 +22,7 @@ import { print, tell } from '../print';
 import { findCheckpoint, openCheckpointFolder, requireSameLength } from '../resume';
 import { readRows } from '../rows';
 import { bestStep, RunFolder } from '../run-folder';
-import { parseRoundRecipe } from '../starting-adapter';
+import { readRoundRecipe } from '../starting-adapter';
 
 export interface TrainOptions {
   model: string;
@@ -41,11 +41,11 @@ export async function train(options: TrainOptions): Promise<number> {
   const model = await openModelFolder(options.model);
   const adapterFolder = options['init-adapter'];
   const initial = adapterFolder ? await openAdapterFolder(adapterFolder, model.config) : undefined;
-  const text = await readText(options.config);
+  const given = await parseSettingsObject(await readText(options.config), options.config);
   const { peft, args, warnings } =
     initial && adapterFolder
-      ? parseRoundRecipe(text, options.config, initial.config, adapterFolder)
-      : parseRecipeFile(text, options.config);
+      ? readRoundRecipe(given, options.config, initial.config, adapterFolder)
+      : readRecipe(given, options.config);
   for (const warning of warnings) tell(warning);
   const encoding = { maxLength: args.max_length, trainOnPrompt: args.train_on_prompt };
   const rows = await readRows(options.dataset, options.model, encoding);
@@ -96,7 +96,7 @@ export async function train(options: TrainOptions): Promise<number> {
       path: options.output,
       settings: made,
       from: from === undefined ? undefined : { path: from, step: trainer.step },
-      toFiles: (at) => writeCheckpoint(at, peft, adapted, model.name),
+      toFiles: (at) => writeCheckpoint(at, peft, adapted, model.path),
     });
     // A run that was ended between writing one checkpoint and removing another has one too many.
     await folder.thinAfter(trainer.step, bestStep(trainer.trainerState));

@@ -32,6 +32,7 @@ export type ConfigErrorCode =
   | 'missing-field'
   | 'wrong-type'
   | 'out-of-range'
-  | 'not-json';
+  | 'not-json'
+  | 'not-yaml';
 
 export class ConfigError extends InkstoneError<ConfigErrorCode> {}

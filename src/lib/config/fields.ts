@@ -1,5 +1,5 @@
 /** Reads typed fields out of parsed JSON, with an error that names field, value found and what is allowed. */
-import { NO_ALIASES, spellingsOf, type Aliases } from './aliases';
+import { NO_ALIASES, spellingsOf, type Aliases, type Spelling } from './aliases';
 import { ConfigError } from './errors';
 import { isDeeperThan } from './json-depth';
 
@@ -10,7 +10,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /** A config nests some four deep; what nests deeper would overflow whatever walks it later. */
-const MAX_DEPTH = 64;
+export const MAX_DEPTH = 64;
 
 /** @throws ConfigError `not-json`, `wrong-type` */
 export function parseJsonObject(text: string, fileName: string): JsonObject {
@@ -76,7 +76,11 @@ export class Fields {
 
   /** The name that counts in the file, for sentences about it. */
   spelling(name: string): string {
-    return spellingsOf(this.object, name, this.aliases)[0]?.name ?? name;
+    return this.counting(name)?.name ?? name;
+  }
+
+  private counting(name: string): Spelling | undefined {
+    return spellingsOf(this.object, name, this.aliases)[0];
   }
 
   has(name: string): boolean {
@@ -145,24 +149,27 @@ export class Fields {
     details: { needs?: Needed; allowed?: string } = {},
   ): ConfigError {
     const field = this.spelling(name);
+    const { allowed: own, needs } = this.counting(name) ?? {};
+    const ofAlias = needs === undefined ? { allowed: own } : { needs };
     return new ConfigError(
       'wrong-type',
-      `${this.fileName}: ${field} is ${describe(found)}, ${allowed} is needed.`,
-      { details: { fileName: this.fileName, field, found: describe(found), ...details } },
+      `${this.fileName}: ${field} is ${describe(found)}, ${own ?? allowed} is needed.`,
+      {
+        details: {
+          ...{ fileName: this.fileName, field, found: describe(found) },
+          ...(own === undefined ? details : ofAlias),
+        },
+      },
     );
   }
 
   unsupported(name: string, found: unknown, supported: string): ConfigError {
     const field = this.spelling(name);
+    const allowed = this.counting(name)?.allowed ?? supported;
     return new ConfigError(
       'unsupported-option',
-      `${this.fileName}: ${field} is ${describe(found)}, which is not supported; supported: ${supported}.`,
-      {
-        details: {
-          ...{ fileName: this.fileName, field, found: describe(found) },
-          allowed: supported,
-        },
-      },
+      `${this.fileName}: ${field} is ${describe(found)}, which is not supported; supported: ${allowed}.`,
+      { details: { fileName: this.fileName, field, found: describe(found), allowed } },
     );
   }
 

@@ -1,8 +1,10 @@
 export { InkstoneError, ConfigError, type ConfigErrorCode } from './errors';
 export { spellingsOf } from './aliases';
+export { parseSettingsObject, parseYamlObject, type YamlFlaw } from './recipe-yaml';
 export { checkRecipe } from './check-recipe';
 export { bearsLoss, type ChatMessage, type DatasetRow } from './dataset-row';
 export { layerPath, linearSite, linearSites, type LinearSite } from './linear-sites';
+export { isSampleLength, SAMPLE_TOKENS } from './sample-answers';
 export { ropeFrequencies, ropeTables, type RopeTables } from './rope';
 export { parseJsonObject, isJsonObject, type JsonObject } from './fields';
 export {

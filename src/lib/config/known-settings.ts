@@ -1,5 +1,5 @@
 /**
- * Names that stand in files of PEFT, transformers and TRL and that Inkstone does not read: the values at which
+ * Names in files of PEFT, transformers, TRL, LLaMA-Factory and axolotl that Inkstone does not read: the values at which
  * they change nothing here, and for the rest what to use instead.
  */
 import { isSet } from './unsupported-peft';
@@ -34,6 +34,34 @@ const WITHOUT_EFFECT = `
 `
   .trim()
   .split(/\s+/);
+
+/** The same of LLaMA-Factory and axolotl; what they call a PiSSA adapter's conversion is done here for every one. */
+const WITHOUT_EFFECT_ELSEWHERE = `
+  overwrite_cache preprocessing_num_workers preprocessing_batch_size plot_loss dataset_dir media_dir tokenized_path
+  cache_dir trust_remote_code use_fast_tokenizer low_cpu_mem_usage model_revision hf_hub_token ms_hub_token om_hub_token
+  print_param_status compute_accuracy include_effective_tokens_per_second flash_attn enable_liger_kernel use_unsloth
+  use_unsloth_gc use_reentrant_gc use_v1_kernels use_kv_cache upcast_layernorm upcast_lmhead_output
+  quantization_device_map pissa_iter pissa_convert create_new_adapter loraplus_lr_embedding
+  infer_backend infer_dtype offload_folder save_only_adapter use_swanlab
+  strict base_model_config base_model_ignore_patterns revision_of_model model_type tokenizer_type tokenizer_config
+  tokenizer_use_fast tokenizer_legacy is_falcon_derived_model is_llama_derived_model is_mistral_derived_model
+  is_qwen_derived_model dataset_prepared_path dataset_processes dataset_keep_in_memory shuffle_merged_datasets
+  pad_to_sequence_len sample_packing_group_size sample_packing_bin_size multipack_real_batches
+  flash_attention xformers_attention sdp_attention eager_attention flex_attention flash_optimum
+  flash_attn_cross_entropy flash_attn_rms_norm flash_attn_fuse_qkv flash_attn_fuse_mlp
+  unsloth_cross_entropy_loss unsloth_lora_mlp unsloth_lora_qkv unsloth_lora_o unsloth_rms_norm unsloth_rope
+  lora_mlp_kernel lora_qkv_kernel lora_o_kernel lora_on_cpu qlora_sharded_model_loading merge_lora
+  peft_autocast_adapter_dtype use_tensorboard profiler_steps gc_steps device device_map world_size ddp max_memory
+  gpu_memory_limit heads_k_stride eval_table_size eval_max_new_tokens hf_use_auth_token push_dataset_to_hub
+`
+  .trim()
+  .split(/\s+/);
+
+/** Where reports go, whatever is said of it. */
+const OF_REPORTS = /^(wandb|mlflow|comet|swanlab|hf_mlflow)_\w+$/;
+
+const HELD_BACK =
+  'the page holds back up to half of the rows, the command line takes --eval-dataset';
 
 /** What a run does not have, and aliases that another name has overruled; harmless where it is off. */
 const INSTEAD_OF: Readonly<Record<string, string>> = {
@@ -85,6 +113,48 @@ const INSTEAD_OF: Readonly<Record<string, string>> = {
   model_name_or_path: 'give --model on the command line',
   dataset: 'give --dataset on the command line',
   dataset_name: 'give --dataset on the command line',
+  base_model: 'give --model on the command line',
+  datasets: 'give --dataset on the command line',
+  pretraining_dataset: 'give --dataset on the command line',
+  test_datasets: 'give --eval-dataset on the command line',
+  eval_dataset: 'give --eval-dataset on the command line',
+  adapter_name_or_path: 'give --init-adapter on the command line',
+  lora_model_dir: 'give --init-adapter on the command line',
+  auto_resume_from_checkpoints: 'give --resume on the command line',
+  template: "the template is the model's own",
+  chat_template: "the template is the model's own",
+  chat_template_jinja: "the template is the model's own",
+  default_system_message: 'a system message stands in the rows themselves',
+  special_tokens: "the tokens are the model's own",
+  tokens: "the tokens are the model's own",
+  add_tokens: "the tokens are the model's own",
+  add_special_tokens: "the tokens are the model's own",
+  resize_vocab: "the tokens are the model's own",
+  rope_scaling: "positions are the model's own",
+  max_samples: 'every row counts',
+  mask_history: 'the loss is on every answer',
+  roles_to_train: 'the loss is on every answer',
+  pure_bf16: 'parameters are trained in 32 bits',
+  bfloat16: 'parameters are trained in 32 bits',
+  float16: 'parameters are trained in 32 bits',
+  bnb_config_kwargs: 'the 4 bits are nf4 with double quantisation',
+  sequence_len: 'use max_length',
+  eval_batch_size: 'use per_device_eval_batch_size',
+  sample_packing: 'use packing',
+  neat_packing: 'rows that are packed never see each other',
+  eval_sample_packing: 'rows to evaluate on are never packed',
+  disable_shuffling: 'use shuffle',
+  curriculum_sampling: 'use shuffle',
+  disable_gradient_checkpointing: 'use gradient_checkpointing',
+  early_stopping_steps: 'use early_stopping_patience',
+  cosine_min_lr_ratio: 'use lr_scheduler_type cosine_with_min_lr with lr_scheduler_kwargs',
+  loss_watchdog_threshold: 'a run stops by early_stopping_patience alone',
+  loss_watchdog_patience: 'a run stops by early_stopping_patience alone',
+  lora_target_linear: 'use target_modules',
+  peft_use_dora: 'use use_dora',
+  peft_use_rslora: 'use use_rslora',
+  pissa_init: 'use init_lora_weights',
+  adapter: 'use peft_type',
   push_to_hub: 'nothing is uploaded',
   fsdp: 'a run has one device',
   deepspeed: 'a run has one device',
@@ -111,13 +181,21 @@ const isOneOf =
     value === null || values.includes(value);
 
 export const KNOWN_SETTINGS: ReadonlyMap<string, KnownSetting> = new Map<string, KnownSetting>([
-  ...WITHOUT_EFFECT.map((name) => [name, { isHarmless: () => true }] as const),
+  ...[...WITHOUT_EFFECT, ...WITHOUT_EFFECT_ELSEWHERE].map(
+    (name) => [name, { isHarmless: () => true }] as const,
+  ),
   ...SET_WITHOUT_USE.map((name) => [name, { isHarmless: isOff }] as const),
   ...Object.entries(INSTEAD_OF).map(
     ([name, instead]) => [name, { isHarmless: isOff, instead }] as const,
   ),
   // False, too, is meant where train_on_prompt says otherwise.
   ['train_on_inputs', { isHarmless: isOneOf(), instead: 'use train_on_prompt' }],
+  ...[
+    ['val_size', HELD_BACK],
+    ['val_set_size', HELD_BACK],
+    ['evals_per_epoch', 'eval_strategy and eval_steps say when'],
+    ['saves_per_epoch', 'save_strategy and save_steps say when'],
+  ].map(([name, instead]) => [name, { isHarmless: isOneOf(0, false), instead }] as const),
   [
     'eval_delay',
     { isHarmless: isOneOf(0), instead: 'evaluations begin with the first that is due' },
@@ -125,6 +203,13 @@ export const KNOWN_SETTINGS: ReadonlyMap<string, KnownSetting> = new Map<string,
   ['past_index', { isHarmless: isOneOf(-1), instead: 'a row is one sequence' }],
   ['init_ia3_weights', { isHarmless: isOneOf(true), instead: 'factors start at one' }],
   ['task_type', { isHarmless: isOneOf('CAUSAL_LM'), instead: 'a run trains CAUSAL_LM' }],
+  [
+    'quantization_method',
+    {
+      isHarmless: isOneOf('bnb', 'bitsandbytes'),
+      instead: "the 4 bits are nf4, bitsandbytes' own",
+    },
+  ],
   [
     'completion_only_loss',
     { isHarmless: isOneOf(true), instead: 'train_on_prompt takes the loss on the prompt too' },
@@ -137,3 +222,7 @@ export const KNOWN_SETTINGS: ReadonlyMap<string, KnownSetting> = new Map<string,
   ],
   ['truncation_mode', { isHarmless: isOneOf('keep_start'), instead: 'the end is cut off' }],
 ]);
+
+/** What is known of a name that nobody reads. */
+export const knownSetting = (name: string): KnownSetting | undefined =>
+  KNOWN_SETTINGS.get(name) ?? (OF_REPORTS.test(name) ? { isHarmless: () => true } : undefined);

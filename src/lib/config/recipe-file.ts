@@ -1,11 +1,13 @@
 /**
- * A flat recipe in JSON, PEFT's names beside TrainingArguments': written, and read in full; what is in it without
+ * A flat recipe, PEFT's names beside TrainingArguments': written, and read in full; what is in it without
  * being used is told in a sentence each. A name that is not used is no error: recipes are shared with other programs.
  */
+import { ownNamesOf, RECIPE_ALIASES } from './aliases';
 import { DEFAULT_LORA_CONFIG } from './lora-config';
 import { LAYER_OPTIONS } from './layer-options';
 import { describe, parseJsonObject, type JsonObject } from './fields';
-import { KNOWN_SETTINGS } from './known-settings';
+import { knownSetting } from './known-settings';
+import { refuseOtherTrainings } from './other-trainings';
 import {
   DEFAULT_IA3_CONFIG,
   DEFAULT_PREFIX_CONFIG,
@@ -47,8 +49,14 @@ export function readRecipe(object: JsonObject, fileName: string): RecipeFile {
   const ofTraining = new Set<string>();
   const peft = readPeftConfig(object, fileName, ofPeft);
   const args = readTrainingArguments(object, fileName, DEFAULT_TRAINING_ARGUMENTS, ofTraining);
-  const names = Object.keys(object).filter((name) => object[name] !== null);
-  const unused = findUnused(object, fileName, new Set([...ofPeft, ...ofTraining]), peft);
+  const settled = new Set<string>();
+  refuseOtherTrainings(object, fileName, settled);
+  // An alias stands among the names that were read only where it says something, be it null.
+  const names = Object.keys(object).filter(
+    (name) => object[name] !== null || (ofPeft.has(name) && isAliasAlone(name)),
+  );
+  const namesRead = new Set([...ofPeft, ...ofTraining, ...settled]);
+  const unused = findUnused(object, fileName, namesRead, peft);
   return {
     peft,
     args,
@@ -73,12 +81,16 @@ function findUnused(
 ): UnusedSetting[] {
   const ofMethods = namesOfMethods();
   return Object.entries(object).flatMap(([name, value]) => {
-    if (namesRead.has(name)) return [];
-    const known = KNOWN_SETTINGS.get(name);
+    // Blank in a form of YAML is nothing said.
+    if (namesRead.has(name) || value === null) return [];
+    const known = knownSetting(name);
     if (known?.isHarmless(value) || (isOfLayers(name) && !isSet(value))) return [];
     const tell = (rest: string, meant?: string): UnusedSetting[] => [
       { name: shown(name), meant, sentence: `${fileName}: ${shown(name)} is not used${rest}` },
     ];
+    const own = ownNamesOf(name);
+    if (own.length > 0 && own.every((one) => ofMethods.has(one) && !namesRead.has(one)))
+      return tell(`: peft_type ${peft_type} has no such option.`);
     if (known)
       return tell(
         ` (it is ${describe(value)})${known.instead ? `: ${known.instead}` : ''}.`,
@@ -90,6 +102,8 @@ function findUnused(
     return tell(nearest ? `; did you mean ${nearest}?` : '.', nearest);
   });
 }
+
+const isAliasAlone = (name: string) => ownNamesOf(name).length > 0 && !RECIPE_ALIASES.has(name);
 
 const isOfLayers = (name: string) => LAYER_OPTIONS.some((option) => option === name);
 

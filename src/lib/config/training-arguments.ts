@@ -215,6 +215,8 @@ function readFourBit(fields: Fields, fallback: boolean): boolean {
   const isOn = fields.boolean('load_in_4bit', fallback);
   const type = fields.text('bnb_4bit_quant_type', 'nf4');
   const isDouble = fields.boolean('bnb_4bit_use_double_quant', true);
+  if (!isOn && fields.object.adapter === 'qlora')
+    throw fields.unsupported('load_in_4bit', false, 'true with adapter qlora');
   if (isOn) {
     if (type !== 'nf4') throw fields.unsupported('bnb_4bit_quant_type', type, 'nf4');
     if (!isDouble) throw fields.unsupported('bnb_4bit_use_double_quant', false, 'true');

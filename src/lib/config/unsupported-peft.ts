@@ -43,7 +43,9 @@ export function refuseUnsupportedPeft(fields: Fields): void {
   }
 }
 
-export function refused({ fileName }: Fields, field: string, value: unknown, nextStep: string) {
+export function refused(fields: Fields, name: string, value: unknown, nextStep: string) {
+  const { fileName } = fields;
+  const field = fields.spelling(name);
   const found = describe(value);
   return new ConfigError(
     'unsupported-option',

@@ -55,6 +55,12 @@ export class AdapterLibrary {
 
   /** @throws PeftError `wrong-model` when it does not fit the model */
   async load(id: string, modelId: string, config: ModelConfig): Promise<LoadedAdapter> {
+    const summary = await this.getOf(modelId, id);
+    return readAdapter(await this.read(summary), adaptedModel(config));
+  }
+
+  /** @throws EngineError `wrong-model` where it is another model's */
+  async getOf(modelId: string, id: string): Promise<AdapterSummary> {
     const summary = await this.get(id);
     if (summary.modelId !== modelId)
       throw new EngineError(
@@ -62,7 +68,7 @@ export class AdapterLibrary {
         `${summary.name} belongs to ${summary.modelId}, ${modelId} is open. Open its own model first.`,
         { details: { found: summary.modelId, allowed: modelId } },
       );
-    return readAdapter(await this.read(summary), adaptedModel(config));
+    return summary;
   }
 
   async files(id: string): Promise<AdapterFiles> {

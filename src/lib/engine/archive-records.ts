@@ -6,6 +6,7 @@ import {
   isJsonObject,
   readPeftConfig,
   readTrainingArguments,
+  SAMPLE_TOKENS,
   SUPPORTED_ARCHITECTURES,
 } from '../config';
 import { Fields } from '../config/fields';
@@ -75,10 +76,7 @@ const READERS: { readonly [Kind in ArchiveKind]: (fields: Fields, id: string) =>
       parameterCount: fields.integer('parameterCount', undefined, COUNT),
       sizeBytes: fields.integer('sizeBytes', undefined, COUNT),
       licence: name(fields, 'licence'),
-      languages: list(fields, 'languages').map((value, i) => {
-        if (typeof value !== 'string') throw fields.wrong(`languages[${i}]`, value, 'a text');
-        return value;
-      }),
+      languages: texts(fields, 'languages'),
       ...(fields.has('revision') && { revision: name(fields, 'revision') }),
       ...(fields.has('weightsHash') && { weightsHash: name(fields, 'weightsHash') }),
       schemaVersion: 1,
@@ -136,7 +134,15 @@ function readRun(fields: Fields, id: string): RunRecord {
       step: sample.integer('step', undefined, COUNT),
       prompt: sample.text('prompt', undefined),
       text: sample.text('text', undefined),
+      ...(sample.has('cutAfter') && { cutAfter: sample.integer('cutAfter', undefined, COUNT) }),
     })),
+    ...(fields.has('samplePrompts') && { samplePrompts: texts(fields, 'samplePrompts') }),
+    ...(fields.has('sampleEvery') && {
+      sampleEvery: fields.integer('sampleEvery', undefined, COUNT),
+    }),
+    ...(fields.has('max_new_tokens') && {
+      max_new_tokens: fields.integer('max_new_tokens', undefined, SAMPLE_TOKENS),
+    }),
     elapsedMs: fields.number('elapsedMs', undefined, COUNT),
     ...(fields.has('tokenCount') && { tokenCount: fields.integer('tokenCount', undefined, COUNT) }),
     ...(fields.has('peakGpuBytes') && {
@@ -325,6 +331,12 @@ function list(fields: Fields, field: string): readonly unknown[] {
   if (!Array.isArray(value)) throw fields.wrong(field, value, 'a list');
   return value;
 }
+
+const texts = (fields: Fields, field: string): string[] =>
+  list(fields, field).map((value, i) => {
+    if (typeof value !== 'string') throw fields.wrong(`${field}[${i}]`, value, 'a text');
+    return value;
+  });
 
 const objects = (fields: Fields, field: string): Fields[] =>
   list(fields, field).map((value, i) => {

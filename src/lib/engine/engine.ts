@@ -19,13 +19,7 @@ import type {
   RecommendedRecipe,
   RowPreview,
 } from '../rpc/engine-api';
-import {
-  estimateStorage,
-  persistStorage,
-  TABLE_NAMES,
-  type FileStore,
-  type Tables,
-} from '../storage';
+import { estimateStorage, TABLE_NAMES, type FileStore, type Tables } from '../storage';
 import { cutsAnswer, measureRow, previewRow } from '../text';
 import { AdapterLibrary } from './adapter-library';
 import { ArchiveService, refuseWhileArchiving } from './archive-service';
@@ -166,7 +160,7 @@ export function createEngine({
   const inspector = new DatasetInspector({ datasets, open });
   const questions = new QuestionRows({ datasets, runs, adapters });
   const evaluations = new EvaluationService({ context, questions, adapters, open, speakAs });
-  const exports = new ExportService({ context, models, adapters, open });
+  const exports = new ExportService({ context, models, adapters, runs, open });
   const archive = new ArchiveService(context, runs, adapters);
 
   async function describeDevice(): Promise<DeviceReport> {
@@ -244,7 +238,6 @@ export function createEngine({
 
   return {
     describeDevice,
-    persistStorage,
     measureFreeable: () => cleaner.measure(),
     freeStorage: () => cleaner.clean(),
     deleteEverything: async () => {

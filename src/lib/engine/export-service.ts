@@ -2,16 +2,19 @@
 import { parameterShapes, mergedSource, WEIGHTS_FILE, writeCheckpointWeights } from '../decoder';
 import { writeZip, type ZipInput } from '../formats';
 import { exportFolder } from '../onnx-export';
-import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE } from '../peft';
+import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, withBaseModel } from '../peft';
 import type { CallContext } from '../rpc/protocol';
 import type { CountProgress, ExportedFile, ExportRequest, ModelSummary } from '../rpc/engine-api';
 import { whileArriving } from './arrivals';
 import type { AdapterLibrary } from './adapter-library';
+import { baseForAdapter } from './base-model';
 import { newId, type EngineContext } from './context';
 import { EngineError } from './errors';
+import { MODEL_CARD_FILE, writeModelCard } from './model-card';
 import type { ModelFolder } from './model-folder';
 import { folderOf, type ModelLibrary } from './model-library';
 import { floatSource, type LoadedModel } from './open-model';
+import type { RunLibrary } from './run-library';
 import { WeightsHash } from './weights-hash';
 
 /** Exports lie here until the next one is made. */
@@ -21,6 +24,7 @@ export interface ExportParts {
   readonly context: EngineContext;
   readonly models: ModelLibrary;
   readonly adapters: AdapterLibrary;
+  readonly runs: RunLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
 }
 
@@ -94,13 +98,21 @@ export class ExportService {
     if (format === 'safetensors') return this.safetensors(model, adapterId, context);
     if (!adapterId)
       throw new EngineError('bad-files', 'A PEFT export needs an adapter; choose one.');
-    return this.peft(adapterId);
+    return this.peft(model, adapterId);
   }
 
-  private async *peft(adapterId: string): AsyncGenerator<ZipInput> {
-    const { configJson, weights } = await this.parts.adapters.files(adapterId);
-    yield { name: ADAPTER_CONFIG_FILE, data: new TextEncoder().encode(configJson) };
+  private async *peft({ summary }: LoadedModel, adapterId: string): AsyncGenerator<ZipInput> {
+    const { adapters, runs } = this.parts;
+    const adapter = await adapters.getOf(summary.id, adapterId);
+    const { configJson, weights } = await adapters.files(adapter.id);
+    const run = adapter.runId === undefined ? undefined : await runs.find(adapter.runId);
+    const base = baseForAdapter({ adapter, run, model: summary, configJson });
+    const encode = (text: string) => new TextEncoder().encode(text);
+    const config = base ? withBaseModel(configJson, base) : configJson;
+    yield { name: ADAPTER_CONFIG_FILE, data: encode(config) };
     yield { name: ADAPTER_WEIGHTS_FILE, data: weights };
+    const card = writeModelCard({ adapter, run, model: summary, configJson: config });
+    yield { name: MODEL_CARD_FILE, data: encode(card) };
   }
 
   private async *safetensors(

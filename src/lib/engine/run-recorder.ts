@@ -1,7 +1,7 @@
 /** Keeps a run's record on disk true while the run goes on. */
-import { DEFAULT_TRAINING_ARGUMENTS } from '../config';
+import { DEFAULT_TRAINING_ARGUMENTS, SAMPLE_TOKENS } from '../config';
 import type { Gpu } from '../gpu';
-import type { AdapterOrigin, RunProvenance, TrainRequest } from '../rpc/engine-api';
+import type { AdapterOrigin, RunProvenance, SampleAnswer, TrainRequest } from '../rpc/engine-api';
 import type { EvalReport, StepReport, Trainer } from '../training';
 import { newId } from './context';
 import { describeError, isStorageFull } from './errors';
@@ -62,6 +62,9 @@ export class RunRecorder {
       training: request.training,
       log: (before?.log ?? []).filter(({ step }) => step <= trainer.step),
       samples: (before?.samples ?? []).filter(({ step }) => step <= trainer.step),
+      samplePrompts: request.samplePrompts,
+      sampleEvery: request.sampleEvery ?? 0,
+      max_new_tokens: request.max_new_tokens ?? SAMPLE_TOKENS.default,
       elapsedMs: before?.elapsedMs ?? 0,
       // Of the time that an older version has counted nobody knows the tokens.
       tokenCount: before ? before.tokenCount : 0,
@@ -96,8 +99,8 @@ export class RunRecorder {
     this.run = { ...this.run, log: [...this.run.log.filter(isOther), found] };
   }
 
-  sample(step: number, prompt: string, text: string): void {
-    this.run = { ...this.run, samples: [...this.run.samples, { step, prompt, text }] };
+  sample(answer: SampleAnswer): void {
+    this.run = { ...this.run, samples: [...this.run.samples, answer] };
   }
 
   secondsLeft({ step }: StepReport): number {

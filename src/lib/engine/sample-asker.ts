@@ -9,14 +9,13 @@ import type { LoadedModel, Speaker, SpeakerWork } from './open-model';
 import type { RunRecorder } from './run-recorder';
 import { isSampleStep, SAMPLE_TIME_SHARE } from './time-to-come';
 
-const MAX_NEW_TOKENS = 48;
-
 export interface SampleAskerOptions {
   readonly model: LoadedModel;
   readonly trainer: Trainer;
   readonly prompts: readonly string[];
   /** See isSampleStep. */
   readonly every: number;
+  readonly maxNewTokens: number;
   readonly signal: AbortSignal;
   readonly emit: (event: TrainEvent) => void;
   readonly record: RunRecorder;
@@ -96,17 +95,19 @@ export class SampleAsker {
 
   /** @returns whether there is an answer */
   private async askOne(step: number, prompt: string, speaker: Speaker): Promise<boolean> {
-    const { signal, emit, record } = this.options;
+    const { signal, emit, record, maxNewTokens } = this.options;
     const { session, adapter } = speaker;
     try {
-      const { text } = await session.generate({
+      const { text, newTokens, stoppedBy } = await session.generate({
         messages: [{ role: 'user', content: prompt }],
-        generation: { ...GREEDY, max_new_tokens: MAX_NEW_TOKENS },
+        generation: { ...GREEDY, max_new_tokens: maxNewTokens },
         adapter,
         signal,
       });
-      record.sample(step, prompt, text);
-      emit({ kind: 'sample', step, prompt, text });
+      const isCut = stoppedBy === 'length';
+      const answer = { step, prompt, text, ...(isCut && { cutAfter: newTokens }) };
+      record.sample(answer);
+      emit({ kind: 'sample', ...answer });
       return true;
     } catch (error) {
       if (isTooLong(error)) this.tooLong.add(prompt);

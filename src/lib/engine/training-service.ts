@@ -3,7 +3,12 @@
  * The run's record and checkpoint are always on disk, so that a killed tab loses at most a few minutes of work,
  * and none of a run that is paused.
  */
-import { DEFAULT_TRAINING_ARGUMENTS, evaluatesItself, type TrainingArguments } from '../config';
+import {
+  DEFAULT_TRAINING_ARGUMENTS,
+  evaluatesItself,
+  SAMPLE_TOKENS,
+  type TrainingArguments,
+} from '../config';
 import { adaptedModel } from '../decoder';
 import type { Gpu } from '../gpu';
 import type { CallContext } from '../rpc/protocol';
@@ -18,6 +23,7 @@ import {
   type StepReport,
 } from '../training';
 import type { AdapterLibrary } from './adapter-library';
+import { baseModelOf } from './base-model';
 import { CheckpointSaver } from './checkpoint-saver';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
@@ -227,7 +233,8 @@ export class TrainingService {
     const saver = new CheckpointSaver({
       checkpoints: runs.checkpoints,
       record,
-      toFiles: (at) => writeCheckpoint(at, request.peft, adaptedModel(config), model.summary.name),
+      toFiles: (at) =>
+        writeCheckpoint(at, request.peft, adaptedModel(config), baseModelOf(model.summary)),
       emit: current.emit,
       waitForSpace: (step) => this.waitForSpace(current, record, step),
     });
@@ -236,6 +243,7 @@ export class TrainingService {
       trainer,
       prompts: request.samplePrompts,
       every: request.sampleEvery ?? 0,
+      maxNewTokens: request.max_new_tokens ?? SAMPLE_TOKENS.default,
       signal,
       emit: current.emit,
       record,

@@ -1,5 +1,5 @@
 /** PEFT's two files: `adapter_config.json` and `adapter_model.safetensors`, read with distrust and written in full. */
-import { parsePeftConfig, startsFromWeights, type PeftConfig } from '../config';
+import type { PeftConfig } from '../config';
 import {
   findNonFinite,
   parseSafetensorsHeader,
@@ -7,7 +7,12 @@ import {
   tensorToFloat32,
   type SafetensorsTensor,
 } from '../formats';
-import { writeAdapterConfig } from './adapter-config';
+import {
+  readAdapterConfig,
+  writeAdapterConfig,
+  type BaseModel,
+  type ReadAdapterOptions,
+} from './adapter-config';
 import {
   layoutAdapter,
   withShortTargets,
@@ -17,7 +22,6 @@ import {
 } from './adapter-layout';
 import { PeftError } from './errors';
 
-export const ADAPTER_CONFIG_FILE = 'adapter_config.json';
 export const ADAPTER_WEIGHTS_FILE = 'adapter_model.safetensors';
 
 export interface AdapterFiles {
@@ -32,11 +36,14 @@ export interface LoadedAdapter {
   readonly values: Float32Array;
 }
 
-/** @param model what the adapter belongs to: its name is written, and the shapes that a prefix is described by */
+/**
+ * @param model what the adapter belongs to: the shapes that a prefix is described by
+ * @param base its name alone where no more is known
+ */
 export function writeAdapter(
   { config, layout, values }: LoadedAdapter,
   model: AdaptedModel,
-  baseModelName: string,
+  base: BaseModel | string,
 ): AdapterFiles {
   const weights = serializeSafetensors(
     layout.parameters.map(({ key, shape, offset, count }) => ({
@@ -47,12 +54,8 @@ export function writeAdapter(
     })),
     { format: 'pt' },
   );
-  return { configJson: writeAdapterConfig(config, model, baseModelName), weights };
-}
-
-export interface ReadAdapterOptions {
-  /** Takes factors that belong to a base with their start taken out; the caller knows that start. */
-  readonly allowChangedBase?: boolean;
+  const named = typeof base === 'string' ? { nameOrPath: base } : base;
+  return { configJson: writeAdapterConfig(config, model, named), weights };
 }
 
 /**
@@ -62,16 +65,9 @@ export interface ReadAdapterOptions {
 export function readAdapter(
   files: AdapterFiles,
   model: AdaptedModel,
-  { allowChangedBase = false }: ReadAdapterOptions = {},
+  options: ReadAdapterOptions = {},
 ): LoadedAdapter {
-  const written = parsePeftConfig(files.configJson, ADAPTER_CONFIG_FILE);
-  const config = withShortTargets(model, written);
-  if (!allowChangedBase && config.peft_type === 'LORA' && startsFromWeights(config))
-    throw new PeftError(
-      'changed-base',
-      `The adapter was saved with init_lora_weights ${config.init_lora_weights}, so it fits only a base with its start taken out. Save it again with path_initial_model_for_weight_conversion, which makes a plain LoRA of it.`,
-      { details: { found: String(config.init_lora_weights) } },
-    );
+  const config = withShortTargets(model, readAdapterConfig(files.configJson, options));
   const layout = layoutAdapter(model, config);
   const header = parseSafetensorsHeader(files.weights, {
     fileName: ADAPTER_WEIGHTS_FILE,

@@ -13,8 +13,8 @@ export {
 export { loraTargets, onEveryLayer, type LoraTarget } from './lora-targets';
 export { initAdapter, type BaseTensor, type InitOptions } from './init-adapter';
 export { AdapterState, type OptimizerMoments } from './adapter-state';
+export { ADAPTER_CONFIG_FILE, PEFT_VERSION, withBaseModel, type BaseModel } from './adapter-config';
 export {
-  ADAPTER_CONFIG_FILE,
   ADAPTER_WEIGHTS_FILE,
   readAdapter,
   writeAdapter,

@@ -20,7 +20,7 @@ export interface DeviceReport {
   adapterName: string;
   /** WebGPU is computed by the processor: training works, slowly. */
   isSoftwareAdapter: boolean;
-  /** The adapter could compute in 16 bits; nothing here does yet. */
+  /** The adapter computes in 16 bits: needed by `fp16` of the training arguments, and by nothing else. */
   f16: boolean;
   subgroups: boolean;
   maxBufferBytes: number;
@@ -212,6 +212,8 @@ export interface TrainRequest {
   samplePrompts: readonly string[];
   /** Steps between two rounds of these questions. 0, or left out: six rounds, fewer where they take long. */
   sampleEvery?: number;
+  /** Tokens that one of these answers may have; see SAMPLE_TOKENS, also for where it is left out. */
+  max_new_tokens?: number;
   /** Continue a stopped or interrupted run from its last checkpoint. */
   resumeRunId?: string;
   name: string;
@@ -220,7 +222,7 @@ export interface TrainRequest {
 /** What decides how a run goes, and what it takes. */
 export type TrainSettings = Omit<
   TrainRequest,
-  'samplePrompts' | 'sampleEvery' | 'resumeRunId' | 'name'
+  'samplePrompts' | 'sampleEvery' | 'max_new_tokens' | 'resumeRunId' | 'name'
 >;
 
 /** What decides which kernels a run needs. */
@@ -264,7 +266,7 @@ export type TrainEvent =
       secondsLeft: number;
       gpuBytes: number;
     }
-  | { kind: 'sample'; step: number; prompt: string; text: string }
+  | ({ kind: 'sample' } & SampleAnswer)
   /** The run goes on without this answer, or, where there is no prompt, without any after this step. */
   | { kind: 'sample-failed'; step: number; prompt?: string; error: ToldError }
   | { kind: 'checkpoint'; step: number }
@@ -275,6 +277,14 @@ export type TrainEvent =
   | { kind: 'storage-full'; step: number; waiting: boolean }
   | { kind: 'paused'; step: number }
   | { kind: 'resumed'; step: number };
+
+export interface SampleAnswer {
+  step: number;
+  prompt: string;
+  text: string;
+  /** Tokens after which it was cut: it had not come to its end. Unknown in records of older versions. */
+  cutAfter?: number;
+}
 
 /** An error that ends nothing: told of in an event. */
 export interface ToldError {
@@ -423,7 +433,11 @@ export interface RunSummary {
   peft: PeftConfig;
   training: TrainingArguments;
   log: readonly (LogEntry | EvalLogEntry)[];
-  samples: readonly { step: number; prompt: string; text: string }[];
+  samples: readonly SampleAnswer[];
+  /** As in its request, with what was left out there filled in; undefined in records of older versions. */
+  samplePrompts?: readonly string[];
+  sampleEvery?: number;
+  max_new_tokens?: number;
   /** Of work: without pauses, and without the hours in which the machine slept. */
   elapsedMs: number;
   /**
@@ -622,7 +636,6 @@ export interface RecommendedRecipe {
 
 export interface EngineApi {
   describeDevice: ApiMethod<void, DeviceReport>;
-  persistStorage: ApiMethod<void, StorageReport>;
   /**
    * Bytes that `freeStorage` would free: older checkpoints, what finished runs would need to go on,
    * exports already taken, and what crashes left behind.

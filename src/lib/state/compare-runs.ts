@@ -22,14 +22,18 @@ export function differingSettings(runs: readonly RunSummary[]): Difference[] {
 }
 
 const settingsOf = (run: RunSummary): Map<string, string> =>
+  writtenSettings({
+    ...{ modelId: run.modelId, datasetId: run.datasetId },
+    initAdapter: run.startedFrom?.name,
+    leaveOut: run.leaveOut?.length ? run.leaveOut : undefined,
+    ...run.peft,
+    ...run.training,
+  });
+
+/** Each that there is, as PEFT and transformers would write it. */
+export const writtenSettings = (settings: object): Map<string, string> =>
   new Map(
-    Object.entries({
-      ...{ modelId: run.modelId, datasetId: run.datasetId },
-      initAdapter: run.startedFrom?.name,
-      leaveOut: run.leaveOut?.length ? run.leaveOut : undefined,
-      ...run.peft,
-      ...run.training,
-    })
+    Object.entries(settings)
       .filter(([, value]) => value !== undefined)
       .map(([name, value]) => [name, write(value)]),
   );

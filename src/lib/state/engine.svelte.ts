@@ -3,7 +3,7 @@
  * again. It knows what the engine is busy with, but not what any page shows.
  */
 import { connect, type Connection } from '../rpc/connect';
-import type { DeviceReport, EngineApi, StorageReport } from '../rpc/engine-api';
+import type { DeviceReport, EngineApi } from '../rpc/engine-api';
 import { serviceWorker } from './service-worker.svelte';
 
 export type EnginePhase = 'idle' | 'starting' | 'ready' | 'crashed' | 'device-lost' | 'second-tab';
@@ -95,10 +95,12 @@ class Engine {
     this.#restartListeners.push(listener);
   }
 
-  async persistStorage(): Promise<StorageReport> {
-    const storage = await this.call((api) => api.persistStorage());
-    if (this.device) this.device = { ...this.device, storage };
-    return storage;
+  /** What the browser has answered the page, which alone may ask it. */
+  notePersisted(persisted: boolean): void {
+    if (!this.device) return;
+    const { storage } = this.device;
+    const durable = storage.durable || persisted;
+    this.device = { ...this.device, storage: { ...storage, persisted, durable } };
   }
 
   /** Free space changes with every import, run and deletion. */

@@ -57,14 +57,15 @@ class FormSettings {
   );
   /** Nothing to set back. */
   readonly isAfresh = $derived.by(() => {
-    const { evalShare, sampleEvery, evalSource, samplePrompts, options, start } = trainForm.keep();
+    const form = trainForm.keep();
     return (
-      options === (trainForm.recommended ? 'recommended' : 'common') &&
-      start === undefined &&
-      samplePrompts === undefined &&
-      evalSource === UNTOUCHED_FORM.evalSource &&
-      evalShare === UNTOUCHED_FORM.evalShare &&
-      sampleEvery === UNTOUCHED_FORM.sampleEvery
+      form.options === (trainForm.recommended ? 'recommended' : 'common') &&
+      form.start === undefined &&
+      form.samplePrompts === undefined &&
+      form.evalSource === UNTOUCHED_FORM.evalSource &&
+      form.evalShare === UNTOUCHED_FORM.evalShare &&
+      form.sampleEvery === UNTOUCHED_FORM.sampleEvery &&
+      form.max_new_tokens === UNTOUCHED_FORM.max_new_tokens
     );
   });
 
@@ -143,8 +144,10 @@ class FormSettings {
     }
   }
 
-  async #fill({ peft, training: args, run }: ReadSettings): Promise<Filled> {
+  async #fill({ peft, training: args, evalShare, run }: ReadSettings): Promise<Filled> {
     const missing = run ? await this.#surround(run) : [];
+    if (evalShare !== undefined) recipe.evalShare = evalShare;
+    if (evalShare) trainForm.evaluateOn('share');
     const methodStays = peft !== undefined && recipe.locked !== undefined && !run?.startedFrom;
     recipe.load({ peft, training: args });
     return { missing, methodStays };
@@ -176,6 +179,7 @@ class FormSettings {
       evalShare: run.evalDataset ? UNTOUCHED_FORM.evalShare : run.evalShare,
       samplePrompts: run.samplePrompts.map((prompt) => prompt.replaceAll('\n', ' ')).join('\n'),
       sampleEvery: run.sampleEvery,
+      max_new_tokens: run.max_new_tokens,
       options: before.options,
     });
     if (start) trainForm.startFrom(adapter.id);

@@ -7,12 +7,14 @@ import {
   DEFAULT_PREFIX_CONFIG,
   DEFAULT_TRAINING_ARGUMENTS,
   EVAL_STRATEGIES,
+  isSampleLength,
   LORA_BIASES,
   LR_SCHEDULER_KWARGS,
   LR_SCHEDULER_TYPES,
   METRICS,
   OPTIMIZERS,
   RAMP_TYPES,
+  SAMPLE_TOKENS,
   SAVE_STRATEGIES,
   type LoraConfig,
   type LrSchedulerKwargs,
@@ -56,6 +58,8 @@ export interface KeptForm {
   /** As typed; absent where the page suggests them. */
   samplePrompts?: string;
   sampleEvery: number;
+  /** Tokens that a sample answer may have. */
+  max_new_tokens: number;
   /** A recipe that nobody has edited goes by its name alone: it follows model and data as before. */
   options: 'common' | 'recommended' | KeptOptions;
   /** The adapter to go on from, and how it will be trained. */
@@ -67,6 +71,7 @@ export const UNTOUCHED_FORM: KeptForm = {
   evalSource: 'bundled',
   evalShare: 0.1,
   sampleEvery: 0,
+  max_new_tokens: SAMPLE_TOKENS.default,
   options: 'common',
 };
 
@@ -83,6 +88,9 @@ export function shapeKeptForm(value: unknown): KeptForm | undefined {
     evalShare: number(value.evalShare, 0, MOST_HELD_BACK) ?? UNTOUCHED_FORM.evalShare,
     samplePrompts: prompts?.slice(0, LONGEST_PROMPTS),
     sampleEvery: Math.floor(sampleEvery ?? UNTOUCHED_FORM.sampleEvery),
+    max_new_tokens: isSampleLength(value.max_new_tokens)
+      ? value.max_new_tokens
+      : UNTOUCHED_FORM.max_new_tokens,
     options: shapeOptions(value.options),
     start: shapeStart(value.start),
   });

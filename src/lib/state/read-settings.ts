@@ -1,14 +1,17 @@
 /**
  * Settings of a run out of a file or a record: a flat recipe as the command line takes it, PEFT's
- * `adapter_config.json`, the Trainer's arguments, or a run's card. Read whole or refused in one sentence. Pure.
+ * `adapter_config.json`, the Trainer's arguments, another program's recipe in YAML, or a run's card. Read whole or refused in one sentence. Pure.
  */
 import {
   checkRecipe,
   ConfigError,
   InkstoneError,
   isJsonObject,
+  isSampleLength,
   parseJsonObject,
+  parseSettingsObject,
   readRecipe,
+  SAMPLE_TOKENS,
   type JsonObject,
   type PeftConfig,
   type TrainingArguments,
@@ -20,6 +23,7 @@ import { isObject, list, number, text } from './local-shapes';
 import { methodOf } from './methods';
 import { isAllowed, LIMITS, optionsOf, shownNumbers, type NumberOption } from './recipe-limits';
 import { shownSchedule } from './recipe-schedule';
+import { askingOf, type RunAsking } from './run-asking';
 import type { RememberedRequest } from './local-shapes';
 
 /** Settings are a few KB; the card of a long run, whose log is in it, some MB. */
@@ -33,14 +37,12 @@ export interface NamedThing {
 }
 
 /** What a run was beside its options; absent in files that say nothing of it. */
-export interface RunSurroundings {
+export interface RunSurroundings extends RunAsking {
   model: NamedThing;
   dataset: NamedThing;
   evalDataset?: NamedThing;
   evalShare: number;
   leaveOut: readonly LeaveOut[];
-  samplePrompts: readonly string[];
-  sampleEvery: number;
   startedFrom?: { adapterId: string; name: string };
 }
 
@@ -49,6 +51,8 @@ export interface ReadSettings {
   peft?: PeftConfig;
   /** Absent where the file says nothing of the training. */
   training?: TrainingArguments;
+  /** Share of the rows that the file holds back, where it says so. */
+  evalShare?: number;
   unused: readonly UnusedSetting[];
   run?: RunSurroundings;
 }
@@ -62,33 +66,74 @@ export async function readSettingsFile(file: File): Promise<ReadSettings> {
       `${name} has ${size} bytes; a file of settings has at most ${MOST_SETTINGS_BYTES}. ${CHOOSE}`,
       { details: { fileName: name } },
     );
-  return parseSettings(await file.text(), name);
+  const content = await file.text();
+  const object = await parseSettingsObject(content, name).catch((error: unknown) => {
+    throw unreadable(error, name);
+  });
+  return readSettings(object, name);
 }
 
 const CHOOSE =
-  'Choose a file that “Save settings” wrote, a run’s card, PEFT’s adapter_config.json or the Trainer’s arguments in JSON.';
+  'Choose a file that “Save settings” wrote, a run’s card, PEFT’s adapter_config.json, the Trainer’s arguments in JSON, or a recipe of LLaMA-Factory or axolotl in YAML.';
 
-/** @throws InkstoneError or ConfigError, in one sentence */
-export function parseSettings(content: string, fileName: string): ReadSettings {
-  const object = parseObject(content, fileName);
+/** Of JSON. @throws InkstoneError or ConfigError, in one sentence */
+export const parseSettings = (content: string, fileName: string): ReadSettings =>
+  readSettings(parseObject(content, fileName), fileName);
+
+function readSettings(object: JsonObject, fileName: string): ReadSettings {
   if (object.kind === 'inkstone-run-card') return readCard(object, fileName);
-  const { peft, args, says, unused } = readRecipe(object, fileName);
+  const { peft, args, says, unused, evalShare } = readForThisPage(object, fileName);
   if (!says.peft && !says.training)
     throw noSettings(fileName, `${fileName} names no setting of a run. ${CHOOSE}`);
   return requireUsable(
-    { peft: says.peft ? peft : undefined, training: says.training ? args : undefined, unused },
+    {
+      peft: says.peft ? peft : undefined,
+      training: says.training ? args : undefined,
+      ...(evalShare !== undefined && { evalShare }),
+      unused,
+    },
     fileName,
   );
+}
+
+/** Of axolotl, with the strategy that each asks for. */
+const OFTEN = { evals_per_epoch: 'eval_strategy', saves_per_epoch: 'save_strategy' } as const;
+/** Of LLaMA-Factory and axolotl. */
+const SHARES = ['val_size', 'val_set_size'];
+
+/** The form has no field for several times an epoch, and one for the share held back, which no recipe has. */
+function readForThisPage(object: JsonObject, fileName: string) {
+  const isOften = (name: string) => Number.isSafeInteger(object[name]) && Number(object[name]) > 1;
+  const often = (['evals_per_epoch', 'saves_per_epoch'] as const).filter(isOften);
+  const once = Object.fromEntries(often.map((name) => [name, 1]));
+  const { peft, args, says, unused } = readRecipe({ ...object, ...once }, fileName);
+  const share = SHARES.find((name) => number(object[name], 0, MOST_HELD_BACK) !== undefined);
+  const told = often
+    .filter((name) => args[OFTEN[name]] === 'epoch' && !unused.some((one) => one.name === name))
+    .map((name) => ({
+      name,
+      sentence: `${fileName}: ${name} is ${String(object[name])}, on this page it is 1, at each epoch's end; the command line takes it as it is.`,
+    }));
+  return {
+    ...{ peft, args, says },
+    evalShare: share === undefined ? undefined : (object[share] as number),
+    unused: [...unused.filter(({ name }) => name !== share), ...told],
+  };
 }
 
 function parseObject(content: string, fileName: string): JsonObject {
   try {
     return parseJsonObject(content, fileName);
   } catch (error) {
-    const { message } = error as Error;
-    // Their own next step is for files that were published.
-    throw noSettings(fileName, `${message.replace(/ Take the file as .*$/, '')} ${CHOOSE}`);
+    throw unreadable(error, fileName);
   }
+}
+
+/** Which line of a recipe in YAML is wrong is told as it is. */
+function unreadable(error: unknown, fileName: string): unknown {
+  if (!(error instanceof ConfigError) || error.code === 'not-yaml') return error;
+  // Their own next step is for files that were published.
+  return noSettings(fileName, `${error.message.replace(/ Take the file as .*$/, '')} ${CHOOSE}`);
 }
 
 const noSettings = (fileName: string, message: string): InkstoneError =>
@@ -144,8 +189,7 @@ export function settingsOfRun(run: RunSummary, remembered: RememberedRequest | u
       }),
       evalShare: Math.min(run.evalShare, MOST_HELD_BACK),
       leaveOut: run.leaveOut ?? [],
-      samplePrompts: remembered?.samplePrompts ?? [...new Set(run.samples.map((s) => s.prompt))],
-      sampleEvery: remembered?.sampleEvery ?? 0,
+      ...askingOf(run, remembered),
       startedFrom: run.startedFrom,
     },
   } satisfies ReadSettings;
@@ -159,9 +203,10 @@ function readCard(card: JsonObject, fileName: string): ReadSettings {
   const data = isObject(card.data) ? card.data : {};
   const model = readThing(card.model);
   const dataset = readThing(data);
-  const prompts = list(card.samples).flatMap((sample) =>
-    isObject(sample) ? (text(sample.prompt) ?? []) : [],
-  );
+  // Cards of older versions tell only of questions that were answered.
+  const prompts = Array.isArray(card.samplePrompts)
+    ? card.samplePrompts.flatMap((prompt) => text(prompt) ?? [])
+    : list(card.samples).flatMap((sample) => (isObject(sample) ? (text(sample.prompt) ?? []) : []));
   const run: RunSurroundings | undefined = model &&
     dataset && {
       model,
@@ -171,6 +216,9 @@ function readCard(card: JsonObject, fileName: string): ReadSettings {
       leaveOut: LEAVE_OUT.filter((what) => list(data.leaveOut).includes(what)),
       samplePrompts: [...new Set(prompts)],
       sampleEvery: number(card.sampleEvery, 0, MOST_STEPS_BETWEEN_SAMPLES) ?? 0,
+      max_new_tokens: isSampleLength(card.max_new_tokens)
+        ? card.max_new_tokens
+        : SAMPLE_TOKENS.default,
       startedFrom: readStart(card.startedFrom),
     };
   return requireUsable({ peft, training: args, unused, run }, fileName);

@@ -40,6 +40,7 @@ import {
   shownNumbers,
   type NumberOption,
 } from './recipe-limits';
+import { sampleAsking } from './sample-asking.svelte';
 import { readSuggestion } from './suggestion';
 
 interface Parts extends MethodOptions {
@@ -80,10 +81,6 @@ class Recipe {
   /** An edited recipe is the person's own and is never replaced unasked. */
   origin = $state<'common' | 'recommended' | 'edited'>('common');
   evalShare = $state(UNTOUCHED_FORM.evalShare);
-  /** One a line, as typed. */
-  samplePrompts = $state('');
-  /** Steps between two rounds of them; 0 leaves it to the length of the run. */
-  sampleEvery = $state(UNTOUCHED_FORM.sampleEvery);
   counts = $state.raw<{ trainableParams: number; allParams: number }>();
   /** The person chose the learning rate; a method may then only suggest another. */
   #rateIsOwn = $state(false);
@@ -136,8 +133,7 @@ class Recipe {
   );
   readonly valid = $derived(
     this.targets?.length !== 0 &&
-      Number.isInteger(this.sampleEvery) &&
-      this.sampleEvery >= 0 &&
+      sampleAsking.valid &&
       optionsOf(this.method, this.training.lr_scheduler_type)
         .filter((name) => !this.locked || !isOfAdapter(name))
         .every((name) => isAllowed(name, this.numbers[name])),
@@ -149,13 +145,6 @@ class Recipe {
     const suggested = this.#rateFor(this.method);
     return (rate >= low && rate <= high) || rate === suggested ? undefined : suggested;
   });
-  readonly prompts = $derived(
-    this.samplePrompts
-      .split('\n')
-      .map((line) => line.trim())
-      .filter(Boolean)
-      .slice(0, 4),
-  );
 
   /** @param holdsBack whether the form's data leaves rows to evaluate on; read again whenever that changes */
   followData(holdsBack: () => boolean): void {

@@ -1,5 +1,5 @@
 /**
- * The part of a run's request that its record does not hold. A resumed run must hold back the same rows,
+ * The part of a run's request that records of older versions do not hold. A resumed run must hold back the same rows,
  * or it would learn from other data than it began with.
  */
 import {

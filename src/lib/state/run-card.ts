@@ -3,6 +3,8 @@
  * run wrote down; what an older version did not write, and this device cannot know for sure, is left out. Pure.
  */
 import type { DatasetSummary, ModelSummary, RunDataset, RunSummary } from '../rpc/engine-api';
+import type { RememberedRequest } from './local-shapes';
+import { askingOf } from './run-asking';
 import { bestAccuracyOf, bestEvalOf, evalPointsOf, meanSpeedOf, pointsOf } from './run-points';
 
 /** Rises when a reader of older cards would misunderstand a newer one. */
@@ -13,6 +15,8 @@ export interface CardContext {
   model: ModelSummary | undefined;
   dataset: DatasetSummary | undefined;
   evalDataset: DatasetSummary | undefined;
+  /** What the page remembers of its request. */
+  remembered?: RememberedRequest;
   /** Of the page that writes the card. */
   appVersion: string;
 }
@@ -60,18 +64,22 @@ export function makeRunCard(run: RunSummary, context: CardContext) {
       status: run.status,
       step: run.step,
       totalSteps: run.totalSteps,
+      bestCheckpointStep: run.bestStep,
       trainableParams: run.trainableParams,
       allParams: run.allParams,
       lastLoss: points.at(-1)?.loss,
       bestEvalLoss: bestEvalOf(evals)?.evalLoss,
+      bestEvalLossStep: bestEvalOf(evals)?.step,
       lastEvalLoss: evals.at(-1)?.evalLoss,
-      bestTokenAccuracy: bestAccuracyOf(evals),
+      bestTokenAccuracy: bestAccuracyOf(evals)?.tokenAccuracy,
+      bestTokenAccuracyStep: bestAccuracyOf(evals)?.step,
       lastTokenAccuracy: evals.at(-1)?.tokenAccuracy,
       elapsedMs: run.elapsedMs,
       tokensPerSecond: meanSpeedOf(run),
       peakGpuBytes: run.peakGpuBytes,
     },
     log: run.log,
+    ...askingOf(run, context.remembered),
     samples: run.samples,
     checkpoints: run.checkpoints.map(({ step, sizeBytes, savedAt }) => ({
       step,

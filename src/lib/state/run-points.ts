@@ -46,12 +46,17 @@ export const bestEvalOf = (evals: readonly EvalPoint[]): EvalPoint | undefined =
     undefined,
   );
 
-/** The highest; undefined where no evaluation has one. */
-export const bestAccuracyOf = (evals: readonly EvalPoint[]): number | undefined =>
-  evals.reduce<number | undefined>(
-    (best, { tokenAccuracy }) =>
-      tokenAccuracy !== undefined && !(best !== undefined && best >= tokenAccuracy)
-        ? tokenAccuracy
+export interface AccuracyPoint {
+  step: number;
+  tokenAccuracy: number;
+}
+
+/** The first of the highest; undefined where no evaluation has one. */
+export const bestAccuracyOf = (evals: readonly EvalPoint[]): AccuracyPoint | undefined =>
+  evals.reduce<AccuracyPoint | undefined>(
+    (best, { step, tokenAccuracy }) =>
+      tokenAccuracy !== undefined && !(best && best.tokenAccuracy >= tokenAccuracy)
+        ? { step, tokenAccuracy }
         : best,
     undefined,
   );

@@ -7,6 +7,7 @@ import { MOST_COMPARED } from './compare-runs';
 import { datasets } from './datasets.svelte';
 import { engine } from './engine.svelte';
 import { models } from './models.svelte';
+import { recallRequest } from './remembered-requests';
 import { cardFileName, makeRunCard } from './run-card';
 import { saveText } from './save-file';
 import { canGoOn, goesOnFrom, startsAgainFrom } from './ways-on';
@@ -46,6 +47,7 @@ class Runs extends Collection<RunSummary> {
       model: models.byId(run.modelId),
       dataset: datasets.byId(run.datasetId),
       evalDataset: datasets.byId(run.evalDatasetId),
+      remembered: recallRequest(run.id),
       appVersion: version,
     });
     saveText(JSON.stringify(card, null, 2), cardFileName(run), 'application/json');

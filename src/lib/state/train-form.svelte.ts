@@ -21,7 +21,9 @@ import { recipe } from './recipe.svelte';
 import { isAllowed } from './recipe-limits';
 import { findRecommended, type RecipeParts } from './recommended-recipe';
 import { recallRequest } from './remembered-requests';
+import { askingOf } from './run-asking';
 import { runs } from './runs.svelte';
+import { sampleAsking } from './sample-asking.svelte';
 import { heldBackOf, isHeldBack } from './samples';
 import { training } from './training.svelte';
 import { slowerRequest, wayOn } from './ways-on';
@@ -169,7 +171,7 @@ class TrainForm {
   keep(): KeptForm {
     const { options, start } = recipe.keep();
     const adapterId = this.#initAdapterId;
-    const isSuggested = recipe.samplePrompts === this.#suggested;
+    const isSuggested = sampleAsking.text === this.#suggested;
     return {
       modelId: this.modelId,
       datasetId: this.datasetId,
@@ -177,8 +179,9 @@ class TrainForm {
       evalSource: this.#evalSource,
       evalDatasetId: this.#evalDatasetId,
       evalShare: recipe.evalShare,
-      samplePrompts: isSuggested ? undefined : recipe.samplePrompts,
-      sampleEvery: recipe.sampleEvery,
+      samplePrompts: isSuggested ? undefined : sampleAsking.text,
+      sampleEvery: sampleAsking.every,
+      max_new_tokens: sampleAsking.maxNewTokens,
       options,
       start: this.#awaited ?? (adapterId === undefined ? undefined : { adapterId, ...start }),
     };
@@ -193,8 +196,9 @@ class TrainForm {
     this.#evalSource = form.evalSource;
     this.#evalDatasetId = form.evalDatasetId;
     recipe.evalShare = form.evalShare;
-    recipe.sampleEvery = form.sampleEvery;
-    recipe.samplePrompts = form.samplePrompts ?? '';
+    sampleAsking.every = form.sampleEvery;
+    sampleAsking.maxNewTokens = form.max_new_tokens;
+    sampleAsking.text = form.samplePrompts ?? '';
     this.#suggested = form.samplePrompts === undefined ? '' : undefined;
     recipe.bringBack(form.options);
     this.#awaited = form.start;
@@ -266,8 +270,9 @@ class TrainForm {
     if (!settings || !dataset) throw new Error(lang.t.train.startMissingData);
     return this.#run({
       ...settings,
-      samplePrompts: recipe.prompts,
-      sampleEvery: recipe.sampleEvery > 0 ? recipe.sampleEvery : undefined,
+      samplePrompts: sampleAsking.prompts,
+      sampleEvery: sampleAsking.every > 0 ? sampleAsking.every : undefined,
+      max_new_tokens: sampleAsking.maxNewTokens,
       name: lang.t.train.runName(datasets.nameOf(dataset), lang.format.dateTime(Date.now())),
     });
   }
@@ -286,8 +291,7 @@ class TrainForm {
     const checkpoint = run.checkpoints.find(({ step }) => step === way?.step);
     if (way?.kind !== 'slower' || !checkpoint) return this.#resume(run);
     const name = lang.t.train.runName(this.#nameOfData(run), lang.format.dateTime(Date.now()));
-    const { sampleEvery } = recallRequest(run.id) ?? {};
-    const words = { name, samplePrompts: promptsOf(run), sampleEvery };
+    const words = { name, ...askingOf(run, recallRequest(run.id)) };
     return this.#run(slowerRequest(run, checkpoint, words));
   }
 
@@ -299,7 +303,7 @@ class TrainForm {
       evalShare: held ? 0 : recipe.evalShare,
       evalDatasetId: held?.id,
       ...recallRequest(run.id),
-      samplePrompts: promptsOf(run),
+      ...askingOf(run, recallRequest(run.id)),
       modelId: run.modelId,
       datasetId: run.datasetId,
       peft: run.peft,
@@ -331,14 +335,14 @@ class TrainForm {
 
   /** Questions to ask while it learns, unless the person has written some. */
   async #suggestPrompts(datasetId: string): Promise<void> {
-    if (recipe.samplePrompts !== this.#suggested) return;
+    if (sampleAsking.text !== this.#suggested) return;
     try {
       const source = this.heldBack ?? this.dataset;
       const questions = source ? await datasets.pickQuestions(source, PROMPTS) : [];
       if (this.datasetId !== datasetId) return;
       const lines = new Set(questions.map((text) => text.replaceAll('\n', ' ')));
       this.#suggested = [...lines].join('\n');
-      recipe.samplePrompts = this.#suggested;
+      sampleAsking.text = this.#suggested;
     } catch {
       // The rows browser says what is wrong with the data.
     }
@@ -356,9 +360,5 @@ function modelMissing(error: unknown, { modelId, resumeRunId }: TrainRequest): u
     { details: { name } },
   );
 }
-
-/** What a run was asked while it learned. */
-const promptsOf = ({ id, samples }: RunSummary): readonly string[] =>
-  recallRequest(id)?.samplePrompts ?? [...new Set(samples.map(({ prompt }) => prompt))];
 
 export const trainForm = new TrainForm();

@@ -1,8 +1,9 @@
 /** The run under way and the last one: its events become series, samples and a few announcements. */
-import type { RunSummary, TrainEvent, TrainRequest } from '../rpc/engine-api';
+import type { RunSummary, SampleAnswer, TrainEvent, TrainRequest } from '../rpc/engine-api';
 import { adapters } from './adapters.svelte';
 import { engine, type Activity } from './engine.svelte';
 import { HiddenTime } from './hidden-time';
+import { askOnceToKeepData } from './keep-data';
 import { rememberRequest } from './remembered-requests';
 import { evalPointsOf, pointsOf, type EvalPoint, type Point } from './run-points';
 import { runs } from './runs.svelte';
@@ -14,7 +15,6 @@ export type Preparing = Extract<TrainEvent, { kind: 'preparing' }>;
 export type StorageFull = Extract<TrainEvent, { kind: 'storage-full' }>;
 export type StepEvent = Extract<TrainEvent, { kind: 'step' }>;
 export type SampleFailure = Extract<TrainEvent, { kind: 'sample-failed' }>;
-export type Sample = { step: number; prompt: string; text: string };
 export type Announcement =
   | { kind: 'start'; steps: number }
   | { kind: 'progress'; share: number; loss: number }
@@ -37,7 +37,7 @@ class Training {
   points = $state.raw<readonly Point[]>([]);
   /** Losses over the rows held back, where the run evaluates itself. */
   evals = $state.raw<readonly EvalPoint[]>([]);
-  samples = $state.raw<readonly Sample[]>([]);
+  samples = $state.raw<readonly SampleAnswer[]>([]);
   /** The newest question that got no answer; the run goes on without. */
   sampleFailure = $state.raw<SampleFailure>();
   checkpointStep = $state<number>();
@@ -90,6 +90,7 @@ class Training {
     this.#reset(request);
     const cancelling = (this.#cancelling = new AbortController());
     void this.#wake.hold();
+    void askOnceToKeepData();
     this.#hidden.watch();
     try {
       await open?.(cancelling.signal);

@@ -45,12 +45,12 @@ export const startsAgainFrom = (run: RunSummary): string | undefined =>
 
 /**
  * Takes the steps that were left, with the same rows held back; the schedule is laid over these steps.
- * @param words its name, and what it is asked how often, which a record does not hold
+ * @param words its name, and what it is asked, how often and how long
  */
 export function slowerRequest(
   run: RunSummary,
   checkpoint: Pick<CheckpointSummary, 'step' | 'adapterId'>,
-  words: Pick<TrainRequest, 'name' | 'samplePrompts' | 'sampleEvery'>,
+  words: Pick<TrainRequest, 'name' | 'samplePrompts' | 'sampleEvery' | 'max_new_tokens'>,
 ): TrainRequest {
   const { modelId, datasetId, evalShare, evalDatasetId, leaveOut, peft, training } = run;
   const { lr_scheduler_kwargs: kwargs } = training;

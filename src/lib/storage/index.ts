@@ -7,4 +7,4 @@ export { TABLE_NAMES, type TableName, type TableRecord, type Tables } from './ta
 export { openTables } from './tables';
 export { MemoryTables } from './memory-tables';
 export { ARCHIVE_LOCK, holdLock, isLockHeld, RUN_LOCK } from './locks';
-export { estimateStorage, persistStorage, type StorageEstimate } from './quota';
+export { estimateStorage, type StorageEstimate } from './quota';

@@ -28,17 +28,6 @@ export async function estimateStorage(): Promise<StorageEstimate> {
   return { usedBytes: usage, quotaBytes: quota, persisted, durable };
 }
 
-/**
- * Asks the browser to keep the data. Chromium decides by itself, Firefox asks the person; a worker may
- * not ask everywhere, so a page does it on a click.
- */
-export async function persistStorage(): Promise<StorageEstimate> {
-  await storageManager()
-    ?.persist?.()
-    .catch(() => false);
-  return estimateStorage();
-}
-
 interface StorageEstimateLike {
   usage?: number;
   quota?: number;
@@ -47,8 +36,6 @@ interface StorageEstimateLike {
 interface StorageManagerLike {
   estimate(): Promise<StorageEstimateLike>;
   persisted(): Promise<boolean>;
-  /** Absent in workers of some browsers. */
-  persist?(): Promise<boolean>;
   getDirectory?(): Promise<unknown>;
 }
 

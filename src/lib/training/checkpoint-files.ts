@@ -18,6 +18,7 @@ import {
   writeAdapter,
   type AdaptedModel,
   type AdapterLayout,
+  type BaseModel,
   type LoadedAdapter,
 } from '../peft';
 import { adapterOf, isFactored, keptLayout } from './adapter-of';
@@ -43,12 +44,12 @@ export function writeCheckpoint(
   checkpoint: Checkpoint,
   config: PeftConfig,
   model: AdaptedModel,
-  baseModelName: string,
+  base: BaseModel | string,
 ): CheckpointFiles {
   const { moments, state, pendingLoss } = checkpoint;
   const encoder = new TextEncoder();
   const adapter = adapterOf(checkpoint, config, model);
-  const { configJson, weights } = writeAdapter(adapter, model, baseModelName);
+  const { configJson, weights } = writeAdapter(adapter, model, base);
   const optimizer = serializeSafetensors(momentTensors(moments), {
     pending_loss: JSON.stringify(pendingLoss),
   });

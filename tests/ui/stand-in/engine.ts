@@ -102,14 +102,10 @@ export class StandIn implements EngineApi {
       storage: {
         usedBytes: scenario === 'low-space' ? 9.8 * GB : 0.12 * GB,
         quotaBytes: 10 * GB,
-        persisted: false,
+        persisted: await navigator.storage.persisted(),
         durable: scenario !== 'private',
       },
     };
-  }
-
-  async persistStorage() {
-    return { ...(await this.describeDevice()).storage, persisted: true };
   }
 
   async listModels(): Promise<ModelSummary[]> {

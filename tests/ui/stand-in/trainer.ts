@@ -1,6 +1,15 @@
-/** A run of 120 steps in a few seconds, with pauses, stops and failures at step 30 where a scenario asks. */
+/**
+ * A run of 120 steps in a few seconds, with pauses, stops and failures at step 30 where a scenario asks. It evaluates
+ * itself every 20 steps and saves every 40, whatever it is told; the best checkpoint and early stopping are as asked.
+ */
+import { bestMetricOf } from '../../../src/lib/config';
 import { InkstoneError } from '../../../src/lib/config/errors';
-import type { RunSummary, TrainEvent, TrainRequest } from '../../../src/lib/rpc/engine-api';
+import type {
+  RunSummary,
+  SampleAnswer,
+  TrainEvent,
+  TrainRequest,
+} from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
 import { checkpointsAt, evaluatedAt, lossAt, provenanceOf, rowsOf, RUNS } from './fixtures';
 import { wait, type Scenario } from './scenario';
@@ -60,19 +69,20 @@ export class ScriptedTrainer {
           progress({ kind: 'sample-failed', step, prompt, error: index === 0 ? MUTE : TOO_LONG });
           continue;
         }
-        const text = answerAfter(prompt, step);
-        samples.push({ step, prompt, text });
-        progress({ kind: 'sample', step, prompt, text });
+        const answer = { step, prompt, ...cut(answerAfter(prompt, step), request.max_new_tokens) };
+        samples.push(answer);
+        progress({ kind: 'sample', ...answer });
       }
     };
     if (startStep === 0) say(0);
     let step = startStep;
-    while (step < TOTAL_STEPS && !this.stop) {
+    const patience = new Patience(request.training);
+    while (step < TOTAL_STEPS && !this.stop && !patience.isOut) {
       if (this.paused) {
         await this.#waitPaused(step, progress, signal, () =>
           scenario === 'disk-full'
             ? progress({ kind: 'storage-full', step, waiting: false })
-            : this.#saved(runId, request.name, step, progress),
+            : this.#saved(runId, request, step, progress),
         );
         continue;
       }
@@ -96,12 +106,15 @@ export class ScriptedTrainer {
       });
       if (step % 10 === 0) log.push(entry);
       if (step % 20 === 0) {
-        const { eval_loss: evalLoss, eval_mean_token_accuracy: tokenAccuracy } = evaluatedAt(step);
+        const evaluation = evaluatedAt(step);
+        const { eval_loss: evalLoss, eval_mean_token_accuracy: tokenAccuracy } = evaluation;
+        log.push(evaluation);
+        patience.evaluate(step);
         progress({ kind: 'evaluation', step, evalLoss, tokenAccuracy });
       }
       if (step % 40 === 0) {
         if (scenario === 'disk-full') await this.#fullDisk(step, progress, signal);
-        else this.#saved(runId, request.name, step, progress);
+        else this.#saved(runId, request, step, progress);
       }
       if (step % (request.sampleEvery ?? 40) === 0) say(step);
     }
@@ -122,31 +135,37 @@ export class ScriptedTrainer {
       step,
       log,
       samples,
+      samplePrompts: request.samplePrompts,
+      sampleEvery: request.sampleEvery ?? 0,
+      max_new_tokens: request.max_new_tokens ?? 48,
       elapsedMs: step * 900,
       tokenCount: step * 1_100,
       provenance: provenanceOf(request),
-      ...this.#kept(runId, keep ? step : 0),
+      ...this.#kept(runId, request, keep ? step : 0),
     };
   }
 
-  #kept(runId: string, step: number) {
+  #kept(runId: string, { training }: TrainRequest, step: number) {
     const checkpoints = checkpointsAt(runId, step);
     if (step > 0 && checkpoints.at(-1)?.step !== step)
       checkpoints.push({
         ...{ step, adapterId: `${runId.replace('run-', 'adapter-')}-step-${step}` },
         ...{ sizeBytes: 1_186_000, resumeBytes: 788_000, savedAt: Date.now() },
       });
-    return { checkpoints, adapterId: checkpoints.at(-1)?.adapterId };
+    const best = training.load_best_model_at_end ? bestOf(checkpoints, training) : undefined;
+    const final = best ?? checkpoints.at(-1);
+    return { checkpoints, bestStep: best?.step, adapterId: final?.adapterId };
   }
 
-  #saved(runId: string, name: string, step: number, progress: Progress): void {
+  #saved(runId: string, request: TrainRequest, step: number, progress: Progress): void {
     this.onSaved({
       ...RUNS[0],
       id: runId,
-      name,
+      name: request.name,
+      training: request.training,
       status: 'running',
       step,
-      ...this.#kept(runId, step),
+      ...this.#kept(runId, request, step),
     });
     progress({ kind: 'checkpoint', step });
   }
@@ -161,7 +180,7 @@ export class ScriptedTrainer {
       status: 'failed',
       step: step - 1,
       error: { code: 'diverged', message },
-      ...this.#kept(runId, 40),
+      ...this.#kept(runId, request, 40),
     });
     throw new InkstoneError('diverged', message, { details: { step } });
   }
@@ -184,6 +203,36 @@ export class ScriptedTrainer {
     if (step > 0) save();
     while (this.paused && !this.stop) await wait(30, signal);
     progress({ kind: 'resumed', step });
+  }
+}
+
+const metricAt = (step: number, training: TrainRequest['training']): number => {
+  const { name, greaterIsBetter } = bestMetricOf(training);
+  return evaluatedAt(step)[name] * (greaterIsBetter ? 1 : -1);
+};
+
+/** Of those that were evaluated: a pause saves between them. */
+const bestOf = (checkpoints: RunSummary['checkpoints'], training: TrainRequest['training']) =>
+  checkpoints
+    .filter(({ step }) => step % 20 === 0)
+    .sort((a, b) => metricAt(b.step, training) - metricAt(a.step, training))
+    .at(0);
+
+class Patience {
+  #best = -Infinity;
+  #worse = 0;
+
+  constructor(private readonly training: TrainRequest['training']) {}
+
+  get isOut(): boolean {
+    const { early_stopping_patience: patience } = this.training;
+    return patience !== null && this.#worse >= patience;
+  }
+
+  evaluate(step: number): void {
+    const metric = metricAt(step, this.training);
+    this.#worse = metric > this.#best ? 0 : this.#worse + 1;
+    this.#best = Math.max(this.#best, metric);
   }
 }
 
@@ -214,6 +263,12 @@ const logAt = (step: number) => ({
 /** The reference answer to a question of the samples. */
 export const answerOf = (question: string): string | undefined =>
   [...rowsOf('-zh'), ...rowsOf('-en')].find((row) => question.startsWith(row.instruction))?.output;
+
+/** A token of two characters, whatever the language. */
+const cut = (answer: string, tokens = 48): Pick<SampleAnswer, 'text' | 'cutAfter'> =>
+  answer.length > 2 * tokens
+    ? { text: answer.slice(0, 2 * tokens), cutAfter: tokens }
+    : { text: answer };
 
 function answerAfter(prompt: string, step: number): string {
   const answer = answerOf(prompt) ?? '…';

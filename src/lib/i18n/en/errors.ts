@@ -24,6 +24,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'wrong-type': asWritten,
   'out-of-range': asWritten,
   'not-json': asWritten,
+  'not-yaml': asWritten,
   'no-settings': asWritten,
   'no-webgpu': () =>
     'This browser has no WebGPU, so it cannot train; open the page in a recent Chrome, Edge or Safari. Chat works here.',

@@ -33,6 +33,13 @@ export const methods: typeof zh = {
   rateOffer: (method, suggested, current) =>
     `${method} usually begins at a learning rate of ${suggested}; the field holds ${current}.`,
   rateUse: (rate) => `Use ${rate}`,
+  fourBit: {
+    word: '4-bit base',
+    on: (method) =>
+      `${method === 'LoRA' ? 'QLoRA: LoRA' : method} on a 4-bit base (load_in_4bit): most of the base’s memory is saved, and each step is slightly slower.`,
+    turnOff: 'Turn off the 4-bit base',
+    off: 'The 4-bit base is off: the run uses the base at its own precision.',
+  },
 
   presetsTitle: 'Ready-made recipes',
   presetsHint: 'They change what they name, and the schedule; the rest stays as it is.',

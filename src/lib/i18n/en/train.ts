@@ -205,10 +205,14 @@ export const train: typeof zh = {
   samplePromptsHint: 'One question a line, four at most. The answers show how it changes.',
   sampleEvery: 'Ask every so many steps',
   sampleEveryHint: 'At 0 six times in the run, less often where answers take long.',
+  sampleLength: 'Longest of these answers',
+  sampleLengthHint: 'In tokens. Longer answers take longer; one that is cut says so.',
+  sampleCut: (tokens) => `Cut after ${n(tokens)} ${tokens === 1 ? 'token' : 'tokens'}.`,
   checkpointSaved: (step) => `The checkpoint of step ${n(step)} is saved`,
   checkpointsTitle: 'Checkpoints',
   checkpointsEmpty: 'There are no checkpoints yet.',
   checkpointNewest: 'newest',
+  checkpointBest: 'best',
   deleteCheckpointTitle: 'Delete this checkpoint?',
   deleteCheckpointBody: (step) =>
     `The checkpoint of step ${n(step)} will be deleted. What it learned cannot be brought back.`,
@@ -231,6 +235,16 @@ export const train: typeof zh = {
   stoppedTitle: 'Training was stopped',
   failedTitle: 'Training did not finish',
   finishedBody: (loss, time) => `The last loss is ${loss}; it took ${time}.`,
+  endedEarly: (step, total, evaluations) =>
+    `It ended early, at step ${n(step)} of ${n(total)}: ${evaluations === 1 ? 'the last evaluation was no better' : `no better for ${n(evaluations)} evaluations in a row`}.`,
+  endsWithBest: (step, figure) =>
+    `It ends with its best checkpoint: step ${n(step)}${figure && `, ${figure}`}.`,
+  bestSoFar: (step, figure) =>
+    `Its best checkpoint so far is that of step ${n(step)}${figure && ` (${figure})`}; chat, evaluation and export use it.`,
+  bestFigure: {
+    eval_loss: (value) => `evaluation loss ${value}`,
+    eval_mean_token_accuracy: (value) => `token accuracy ${value}`,
+  },
   noAdapter: 'No checkpoint was kept of this run.',
   next: 'What next',
   tryChat: 'Talk to it',
@@ -256,8 +270,20 @@ export const train: typeof zh = {
   deleteRunBody: (name) =>
     `The record and the checkpoints of ${name} will be deleted and cannot be brought back.`,
   deleteRunKeep: 'Keep the newest adapter',
+  deleteRunKeepBest: 'Keep the best checkpoint',
   deleteRunKeepHint: 'You can go on talking to it, evaluating it and exporting it.',
   renameTitle: 'Rename this run',
   finalLoss: (loss) => `loss ${loss}`,
+  statusEarly: 'finished early',
+  bestAt: (step) => `best: step ${n(step)}`,
+  runFacts: 'Settings and results',
+  rowsPerStep: 'Rows per step',
+  evalData: 'Evaluation data',
+  evalShareOf: (share) => `${share} of the training data`,
+  device: 'Device',
+  peakMemory: 'Most graphics memory',
+  changedSettings: 'Settings other than the common recipe’s',
+  changedNone: 'All other settings are those of the common recipe.',
+  valueAtStep: (value, step) => `${value} (step ${n(step)})`,
   runName: (dataset, when) => `${dataset} · ${when}`,
 };

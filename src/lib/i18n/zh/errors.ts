@@ -18,6 +18,18 @@ const KINDS: Readonly<Record<string, string>> = {
   steps: '从 1 起的整数，或 0 到 1 之间的比例',
 };
 
+const YAML_FLAWS: Readonly<Record<string, string>> = {
+  syntax: '不是 YAML，请检查缩进和冒号',
+  size: '太长，YAML 配方最多 65536 个字符',
+  depth: '嵌套得太深，最多 64 层',
+  documents: '开始了第二份文档，一个文件里只能有一份',
+  duplicate: '重复写了同一个名字，请只留一处',
+  alias: '用了锚点或别名，请写出它代表的内容',
+  tag: '用了类型标记，请去掉',
+  merge: '用了合并键，请写出要合并的内容',
+  key: '有一个值没有普通的名字',
+};
+
 function bounds({ min, max, open }: ErrorDetails): string | undefined {
   const ends = open === undefined ? '' : '（不含两端）';
   if (min !== undefined && max !== undefined) return `${min} 到 ${max}${ends}`;
@@ -56,8 +68,10 @@ export const errors = {
     return `${at(d)}${d.field} ${found(d)}${range === undefined ? '与别的选项不合，请改正后重试' : `允许的范围是 ${range}${kind}`}。`;
   },
   'not-json': (d) => `${d.fileName ?? '这个文件'} 不是 JSON，请检查文件内容，或换用 JSONL、CSV。`,
+  'not-yaml': (d) =>
+    `${d.fileName ?? '这个文件'}${d.line === undefined ? '' : ` 第 ${d.line} 行`}${YAML_FLAWS[d.flaw ?? ''] ?? '不是 YAML，请检查写法'}${d.found === undefined ? '' : `（${d.found}）`}。`,
   'no-settings': (d) =>
-    `${d.fileName ?? '这个文件'} 里没有读到训练设置；请选“保存设置”存下的文件、训练卡片、PEFT 的 adapter_config.json，或 Trainer 参数的 JSON。`,
+    `${d.fileName ?? '这个文件'} 里没有读到训练设置；请选“保存设置”存下的文件、训练卡片、PEFT 的 adapter_config.json、Trainer 参数的 JSON，或 LLaMA-Factory、axolotl 的 YAML 配方。`,
 
   // device
   'no-webgpu': () =>
@@ -98,8 +112,10 @@ export const errors = {
     `权重${d.name === undefined ? '' : ` ${d.name}`} 的数值类型不支持；支持 float32、float16 和 bfloat16。`,
   'not-finite': (d) =>
     `${d.name === undefined ? '权重' : `权重 ${d.name}`} 里有无效的数值（NaN 或无穷大），这样的模型不能用；请换一份文件。`,
-  'changed-base': () =>
-    '这个适配器（PiSSA 或 OLoRA）只适合减去起点后的底模；请用 PEFT 的 path_initial_model_for_weight_conversion 重新保存成普通 LoRA。',
+  'changed-base': (d) =>
+    d.found === 'loftq'
+      ? '这个适配器（init_lora_weights 为 loftq）只适合被它压到低位数的底模；请先和那个底模合并，再导入合并后的模型。'
+      : `这个适配器${d.found === undefined ? '' : `（init_lora_weights 为 ${d.found}）`}只适合减去起点后的底模；请用 PEFT 的 path_initial_model_for_weight_conversion 重新保存成普通 LoRA。`,
   'cannot-merge': () => '前缀不能合并进权重；请直接导出适配器，或改用 LoRA。',
   'wrong-model': () => '这个适配器不是为这个模型训练的；请选择它对应的原模型。',
   'no-target': () => '所选的模块在这个模型里一个也没有，没有可训练的参数；请换一组模块。',

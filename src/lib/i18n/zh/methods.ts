@@ -33,6 +33,13 @@ export const methods = {
   rateOffer: (method: string, suggested: string, current: string) =>
     `${method} 的学习率通常从 ${suggested} 起步，现在填的是 ${current}。`,
   rateUse: (rate: string) => `改为 ${rate}`,
+  fourBit: {
+    word: '4 位底模',
+    on: (method: string) =>
+      `${method === 'LoRA' ? 'QLoRA：LoRA' : method} 训练在 4 位底模上（load_in_4bit），省下大部分底模的显存，每步略慢。`,
+    turnOff: '关闭 4 位底模',
+    off: '4 位底模已关闭，底模按原来的精度参与训练。',
+  },
 
   presetsTitle: '现成的配方',
   presetsHint: '只改这里写明的几项和学习率走势，其余照旧。',
