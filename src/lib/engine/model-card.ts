@@ -80,7 +80,7 @@ function nameOf(peft: PeftConfig): string {
   }
 }
 
-function dataOf({ provenance, evalShare }: RunSummary): string[] {
+function dataOf({ provenance, evalShare, leaveOut = [] }: RunSummary): string[] {
   if (!provenance) return ['', '## Training data', '', 'It was not written down.'];
   const { dataset, evalDataset } = provenance;
   const share = Math.round(1000 * evalShare) / 10;
@@ -89,6 +89,7 @@ function dataOf({ provenance, evalShare }: RunSummary): string[] {
     '## Training data',
     '',
     `- Learned from: ${described(dataset)}`,
+    ...(leaveOut.length > 0 ? [`- Left out of it: ${leaveOut.join(', ')} rows`] : []),
     ...(evalDataset ? [`- Held back for evaluation: ${described(evalDataset)}`] : []),
     ...(!evalDataset && share > 0 ? [`- Held back for evaluation: ${share} % of the rows`] : []),
     '',
