@@ -1,6 +1,7 @@
 """Method goldens: twelve steps of the Trainer for every way of tuning beyond plain LoRA (DoRA, LoRA+, PiSSA, OLoRA,
 IA3, prefix tuning, full fine-tuning, LoRA over 4-bit weights), in the form of training.py's cases, with the final
-model's logits, the merged weights and which parameters the optimiser put into which group.
+model's logits, the merged weights and which parameters the optimiser put into which group. One long file, because it
+is one table of cases and what each needs.
 """
 
 import copy

@@ -153,7 +153,7 @@ class Parser {
     if (this.take('*')) return [0, Infinity];
     if (this.take('+')) return [1, Infinity];
     if (this.take('?')) return [0, 1];
-    // What is no repetition is a bracket as any letter.
+    // A brace that says no number is a letter like any other, as in Python.
     const found = /^\{(\d*)(,?)(\d*)\}/.exec(this.source.slice(this.at, this.at + 40));
     if (!found || found[0] === '{}') return undefined;
     this.at += found[0].length;

@@ -22,7 +22,7 @@ export function differingSettings(runs: readonly RunSummary[]): Difference[] {
 }
 
 const settingsOf = (run: RunSummary): Map<string, string> =>
-  writtenSettings({
+  settingTexts({
     ...{ modelId: run.modelId, datasetId: run.datasetId },
     initAdapter: run.startedFrom?.name,
     leaveOut: run.leaveOut?.length ? run.leaveOut : undefined,
@@ -31,7 +31,7 @@ const settingsOf = (run: RunSummary): Map<string, string> =>
   });
 
 /** Each that there is, as PEFT and transformers would write it. */
-export const writtenSettings = (settings: object): Map<string, string> =>
+export const settingTexts = (settings: object): Map<string, string> =>
   new Map(
     Object.entries(settings)
       .filter(([, value]) => value !== undefined)

@@ -1,7 +1,7 @@
 /** The settings of one run that are not the form's own, as PEFT and transformers would write them. Pure. */
 import { COMMON_RECIPE, defaultPeftConfig } from '../config';
 import type { RunSummary } from '../rpc/engine-api';
-import { writtenSettings } from './compare-runs';
+import { settingTexts } from './compare-runs';
 import { withDefaultEvaluation } from './eval-default';
 
 export interface WrittenSetting {
@@ -28,13 +28,13 @@ export function changedSettings({
   evalDatasetId,
 }: Pick<RunSummary, 'peft' | 'training' | 'evalShare' | 'evalDatasetId'>): WrittenSetting[] {
   const heldBack = evalDatasetId !== undefined || evalShare > 0;
-  const usual = writtenSettings({
+  const usual = settingTexts({
     ...(peft.peft_type === 'LORA' ? COMMON_RECIPE.lora : defaultPeftConfig(peft.peft_type)),
     ...withDefaultEvaluation(COMMON_RECIPE.training, heldBack),
   });
   const said = (value: string | undefined) =>
     value === undefined || NOTHING.includes(value) ? undefined : value;
-  return [...writtenSettings({ ...peft, ...training })]
+  return [...settingTexts({ ...peft, ...training })]
     .filter(([name, value]) => !ALWAYS_TOLD.has(name) && said(value) !== said(usual.get(name)))
     .map(([name, value]) => ({ name, value }));
 }
