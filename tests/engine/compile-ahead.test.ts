@@ -1,6 +1,8 @@
 /**
  * Plan: what a run needs is compiled before there is data, for several recipes, so that its start compiles nothing; nothing is
- * allocated for it; it gives way to a run, and ends quietly where its caller leaves.
+ * allocated for it; it gives way to a run, and ends quietly where its caller leaves. A model that lies on this device but is
+ * not open is not opened for it, nor to measure rows, count parameters, show tokens or tell memory; its first step compiles
+ * nothing all the same, and the answers are those of the open model. Cleared by the browser, it says so.
  */
 import type { Server } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +10,7 @@ import { createEngine } from '$lib/engine';
 import { MemoryFiles, MemoryTables } from '$lib/storage';
 import type { TrainRequest } from '$lib/rpc/engine-api';
 import { FailingGpu } from './failing-gpu';
+import { importSmallModel, importTokenRows } from './small-model';
 import { alpaca, baseUrlOf, requestOf, serveBundled, silent } from './harness';
 
 const ROWS = Array.from({ length: 24 }, (_, i) => ({
@@ -33,8 +36,10 @@ describe('before there is data', () => {
   async function start(training: Partial<TrainRequest['training']> = {}) {
     const gpu = new FailingGpu();
     const baseUrl = baseUrlOf(server);
+    const files = new MemoryFiles();
+    const tables = new MemoryTables();
     const engine = createEngine({
-      ...{ files: new MemoryFiles(), tables: new MemoryTables() },
+      ...{ files, tables },
       ...{ gpu: gpu.entry, baseUrl },
     });
     const { dataset } = await engine.importDataset({ file: alpaca(ROWS) }, silent());
@@ -42,7 +47,8 @@ describe('before there is data', () => {
     const once = { max_steps: 1, save_strategy: 'no' } as const;
     const request = { ...common, training: { ...common.training, ...once, ...training } };
     const { modelId, peft } = request;
-    return { engine, gpu, request, settings: { modelId, peft, training: request.training } };
+    const settings = { modelId, peft, training: request.training };
+    return { engine, gpu, files, tables, request, settings };
   }
 
   it.each(RECIPES)('the kernels of a run are compiled: %s', async (_, training) => {
@@ -93,5 +99,42 @@ describe('before there is data', () => {
     leaving.abort();
     await expect(left).rejects.toMatchObject({ name: 'AbortError' });
     expect((await opening).id).toBe(settings.modelId);
+  });
+
+  it('a model that is not open is known without its weights, and not opened', async () => {
+    const { engine, gpu, files, tables, request, settings } = await start();
+    const modelId = await importSmallModel(engine);
+    const { id, gpuBytes } = await engine.openModel({ modelId: 'nano-lm' }, silent());
+    const taken = gpu.takenBytes;
+    const about = { ...settings, modelId };
+    const datasetId = await importTokenRows(engine);
+    const { evalShare } = request;
+    const run = { ...request, modelId, datasetId };
+    const { max_length: maxLength, seed } = request.training;
+    const rows = { modelId, datasetId, maxLength, trainOnPrompt: false };
+    const look = async () => ({
+      inspection: await engine.inspectData({ ...rows, evalShare, seed }, silent()),
+      preview: await engine.previewRow({ ...rows, index: 3 }, silent()),
+      counts: await engine.countParameters({ modelId, peft: request.peft }, silent()),
+      prediction: await engine.predictTraining(run, silent()),
+    });
+    await engine.compileAhead(about, silent());
+    const unopened = await look();
+    expect(unopened.prediction.memory.weights).toBeGreaterThan(0);
+    expect(gpu.takenBytes).toBe(taken);
+
+    const ahead = gpu.compiled.length;
+    expect(ahead).toBeGreaterThan(20);
+    expect((await engine.train(run, silent())).step).toBe(1);
+    expect(gpu.compiled.slice(ahead)).toEqual([]);
+    expect(await look()).toEqual(unopened);
+
+    expect((await engine.openModel({ modelId: id }, silent())).gpuBytes).toBe(gpuBytes);
+    await files.remove(`models/${modelId}/model.safetensors`);
+    await files.remove(`models/${modelId}/tokenizer.json`);
+    const again = createEngine({
+      ...{ files, tables, gpu: gpu.entry, baseUrl: baseUrlOf(server) },
+    });
+    await expect(again.compileAhead(about, silent())).rejects.toMatchObject({ code: 'evicted' });
   });
 });

@@ -7,7 +7,7 @@ import { zipSync } from 'fflate';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { COMMON_RECIPE } from '$lib/config';
 import { createEngine } from '$lib/engine';
-import { chooseStorage, chooseTalkBackend } from '$lib/engine/open-model';
+import { chooseStorage, chooseTalkBackend } from '$lib/engine/known-model';
 import type { Gpu } from '$lib/gpu';
 import { parseSafetensorsHeader, readZip } from '$lib/formats';
 import type { EngineApi, TrainEvent } from '$lib/rpc/engine-api';

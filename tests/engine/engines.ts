@@ -1,6 +1,6 @@
 /** Engines over one disk, as a person's tabs come and go. */
 import { createEngine } from '$lib/engine';
-import type { TalkOn } from '$lib/engine/open-model';
+import type { TalkOn } from '$lib/engine/known-model';
 import type { EngineApi, RunSummary } from '$lib/rpc/engine-api';
 import { FailingGpu } from './failing-gpu';
 import { Life, type Disk } from './mortal-storage';

@@ -119,6 +119,22 @@ describe('the memory of a run', () => {
     await gpu.idle();
   });
 
+  it('a base in 4 bits: to the byte, from how the open model lies in 16 bits', async () => {
+    const { config, weights } = await open('llama-tied', 'nf4');
+    const args = readTrainingArguments({ load_in_4bit: true }, 'test');
+    const shared = { config, peft: lora({ r: 2 }), args };
+    const predicted = await predictMemory({
+      ...shared,
+      ...{ trained: { count: 3, longest: 20 }, dtypeOf: () => 'bf16', gpu },
+    });
+    expect(predicted.weights).toBe(weights.gpuBytes);
+    const trainer = await Trainer.create({ ...shared, gpu, weights, rows: rowsOf(3, 20) });
+    expect(predicted.total).toBe(gpu.liveBytes);
+    trainer.dispose();
+    weights.dispose();
+    await gpu.idle();
+  });
+
   it.each([
     { eval_strategy: 'epoch', per_device_eval_batch_size: 4 },
     { gradient_checkpointing: true },

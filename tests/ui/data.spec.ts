@@ -2,8 +2,8 @@
  * Plan: looking at data before a run, and going on from a run with new data, over the scripted engine. Clean
  * data says so; findings show their rows by number and what to do, by keyboard alone; what is left out is in the
  * summary, in the request and in the run's record; a plot has its table; tokens are reached from a cut row; a
- * longer length takes the finding away, what is marked is the answer, and the limit is where it cuts; a model that
- * is not open is asked for first. A second round: from the history and from the form, with the method locked, back
+ * longer length takes the finding away, what is marked is the answer, and the limit is where it cuts; a model on this
+ * device is looked at without being opened, which only its time needs, and one that is not here is asked for first. A second round: from the history and from the form, with the method locked, back
  * to the model, and in the record. axe looks at each state.
  */
 import { expect, test, type Locator, type Page } from '@playwright/test';
@@ -139,11 +139,37 @@ test('what is left out goes with the run into its record, and not to other data'
   await expect(history.getByText('Left out: empty answers')).toBeVisible();
 });
 
-test('a model that is not open is opened for it only when asked', async ({ page }) => {
+test('a model on this device is not opened to be looked at, only for its time to be measured', async ({
+  page,
+}) => {
   await openPage(page, '/train');
   await page.getByLabel('Model to train').selectOption('merged-clinic');
   await choose(page, /门诊问答/);
-  await expect(data(page).getByText(/tokenizer decides how long/)).toBeVisible();
+  const run = page.locator('#run');
+  await expect(finding(page, /^Duplicates/)).toBeVisible();
+  await expect(run.getByText(/of graphics memory/)).toBeVisible();
+  const measure = run.getByRole('button', { name: 'Measure the time' });
+  await expect(measure).toBeVisible();
+  // Past the moment at which it would be measured by itself.
+  await page.waitForTimeout(1000);
+  await expect(run.getByText(/^About .* on this device, .* a step/)).toHaveCount(0);
+  await expectAccessible(page);
+  await measure.click();
+  await expect(run.getByText(/^About .* on this device, .* a step/)).toBeVisible();
+  await expect(measure).toHaveCount(0);
+});
+
+test('a model that is not on this device is fetched to be looked at only when asked', async ({
+  page,
+}) => {
+  await openPage(page, '/train', { scenario: 'from-elsewhere' });
+  await page
+    .locator('#history')
+    .getByRole('button', { name: /^Go on with new data: 医学/ })
+    .click();
+  await choose(page, /门诊问答/);
+  await expect(data(page).getByText(/tokenizer of the model decides how long/)).toBeVisible();
+  await expect(data(page).getByText(/are downloaded first/)).toBeVisible();
   await expectAccessible(page);
   const predict = page.getByRole('button', { name: 'Tell what it will take' });
   await expect(predict).toBeVisible();

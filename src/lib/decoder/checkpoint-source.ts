@@ -26,6 +26,11 @@ export interface FolderAccess {
 
 export interface OpenedCheckpoint {
   readonly source: TensorSource;
+  /**
+   * How a tensor is stored; undefined when the checkpoint has none.
+   * @throws FormatError for a type that is not supported
+   */
+  readonly dtypeOf: (name: string) => StoredTensor['dtype'] | undefined;
   /** Names of all tensors, sorted. */
   readonly names: readonly string[];
   /** Bytes of all tensors as stored. */
@@ -63,7 +68,11 @@ export async function openCheckpoint(folder: FolderAccess): Promise<OpenedCheckp
       bytes: await folder.readRange(file, dataOffset + begin, dataOffset + end),
     };
   };
-  return { source, names: [...places.keys()].sort(), sizeBytes };
+  const dtypeOf = (name: string) => {
+    const place = places.get(name);
+    return place && floatType(name, place.tensor.dtype);
+  };
+  return { source, dtypeOf, names: [...places.keys()].sort(), sizeBytes };
 }
 
 async function weightFiles(folder: FolderAccess): Promise<readonly string[]> {

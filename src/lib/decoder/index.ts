@@ -5,6 +5,7 @@ export { prepareAdapter } from './dora-layer';
 export { prefixLength } from './prefix-attention';
 export {
   ModelWeights,
+  uploadedDtype,
   type StoredTensor,
   type TensorSource,
   type UploadOptions,

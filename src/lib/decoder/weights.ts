@@ -29,6 +29,12 @@ export type TensorSource = (name: string) => Promise<StoredTensor | undefined>;
  */
 export type WeightStorage = 'f32' | 'stored' | 'nf4';
 
+/** How a tensor of a file lies in GPU memory where it is not in 4 bits. */
+export function uploadedDtype(stored: StoredTensor['dtype'], storage: WeightStorage): DType {
+  if (storage !== 'stored' || stored === 'F32') return 'f32';
+  return stored === 'F16' ? 'f16' : 'bf16';
+}
+
 export interface UploadOptions {
   storage?: WeightStorage;
   signal?: AbortSignal;
@@ -67,14 +73,13 @@ export class ModelWeights {
       for (const { name, shape } of shapes) {
         signal?.throwIfAborted();
         const stored = await readChecked(source, name, shape);
-        const keep = storage === 'stored' && stored.dtype !== 'F32';
-        const dtype: DType = keep ? (stored.dtype === 'F16' ? 'f16' : 'bf16') : 'f32';
+        const dtype = uploadedDtype(stored.dtype, storage);
         const floats = tensorToFloat32(stored.bytes, stored.dtype);
         refuseNonFinite(name, floats);
         await gpu.checked(name, () => {
           const site = inFourBits.get(name);
           if (!site) {
-            const data = keep ? stored.bytes : floats;
+            const data = dtype === 'f32' ? floats : stored.bytes;
             tensors.set(name, gpu.createTensor(name, shape, dtype, data));
             return;
           }
@@ -94,7 +99,10 @@ export class ModelWeights {
     }
   }
 
-  /** All tensors without their values, zeros on a real device: for counting what they take. */
+  /**
+   * All tensors without their values, zeros on a real device: for counting what they take.
+   * @param dtypeOf how each lies in memory where the base is not in 4 bits
+   */
   static outline(
     gpu: Gpu,
     config: ModelConfig,
@@ -104,7 +112,7 @@ export class ModelWeights {
     const tensors = new Map<string, Tensor>();
     const quantised = new Map<string, Nf4Matrix>();
     for (const { name, shape } of parameterShapes(config))
-      tensors.set(name, gpu.createTensor(name, shape, dtypeOf(name)));
+      tensors.set(name, gpu.createTensor(name, shape, fourBit ? 'f32' : dtypeOf(name)));
     for (const { path, inFeatures, outFeatures } of fourBit ? linearSites(config) : []) {
       const name = `${path}.weight`;
       gpu.destroyTensor(tensors.get(name)!);

@@ -16,7 +16,7 @@ import type {
 import { cutsAnswer, measureRow, TextError, type RowMeasure, type Tokenizer } from '../text';
 import { lengthHistogram } from '../training';
 import type { DatasetLibrary } from './dataset-library';
-import type { LoadedModel } from './open-model';
+import type { KnownModel } from './known-model';
 import { chooseRows } from './run-rows';
 import { Stretch } from './stretch';
 
@@ -25,7 +25,7 @@ const MOST_ROWS = 1000;
 
 export interface InspectorParts {
   readonly datasets: DatasetLibrary;
-  readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
+  readonly know: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<KnownModel>;
 }
 
 /** What no length changes. */
@@ -54,7 +54,7 @@ export class DatasetInspector {
     call: CallContext<CountProgress>,
   ): Promise<DataInspection> {
     // Others may be waiting for the same model: to look no longer does not stop its opening.
-    const { folder } = await this.parts.open(request.modelId, new AbortController());
+    const { folder } = await this.parts.know(request.modelId, new AbortController());
     call.signal.throwIfAborted();
     const { train, rowCount, evalRows, findings } = await this.sidesOf(request, call.signal);
     const measures = await this.measure(rowCount, folder.tokenizer, request, call);

@@ -30,15 +30,16 @@ import { DatasetLibrary, viewRow } from './dataset-library';
 import { EngineError } from './errors';
 import { EvaluationService } from './evaluation-service';
 import { ExportService } from './export-service';
-import { MemoryExperience } from './memory-experience';
-import { ModelLibrary } from './model-library';
 import {
   chooseTalkBackend,
-  LoadedModel,
-  type SpeakerUse,
-  type SpeakerWork,
+  knownModel,
+  UnopenedModels,
+  type KnownModel,
   type TalkOn,
-} from './open-model';
+} from './known-model';
+import { MemoryExperience } from './memory-experience';
+import { ModelLibrary } from './model-library';
+import { LoadedModel, type SpeakerUse, type SpeakerWork } from './open-model';
 import { QuestionRows } from './question-rows';
 import { RunLibrary } from './run-library';
 import { describeGpu } from './run-provenance';
@@ -79,6 +80,7 @@ export function createEngine({
   };
   const context: EngineContext = { files, tables, baseUrl, device: new EngineDevice(gpu, onLost) };
   const models = new ModelLibrary(context);
+  const unopened = new UnopenedModels(models);
   const datasets = new DatasetLibrary(context);
   const runs = new RunLibrary(context);
   const adapters = new AdapterLibrary(context, runs);
@@ -129,6 +131,20 @@ export function createEngine({
     return LoadedModel.open(summary, folder, device, { talksOn, fourBit, signal, progress });
   }
 
+  /**
+   * A model without its weights, read from this device. One that is open, that is small and will be, or that is not here is
+   * opened instead.
+   */
+  async function know(modelId: string, { signal }: Signal): Promise<KnownModel> {
+    signal.throwIfAborted();
+    const model = await models.get(modelId);
+    if (openedId === modelId || model.origin === 'bundled' || !model.present)
+      return open(modelId, { signal });
+    const folder = await unopened.folder(model);
+    signal.throwIfAborted();
+    return knownModel(model, folder, chooseTalkBackend(await context.device.gpu(), talkOn));
+  }
+
   async function close(model: typeof opened): Promise<void> {
     await meter.stop();
     await (await model?.settled())?.close();
@@ -154,10 +170,10 @@ export function createEngine({
 
   const training = new TrainingService({ context, datasets, runs, adapters, open });
   const predictor = new TrainingPredictor({
-    ...{ context, datasets, adapters, open, meter, experience },
+    ...{ context, datasets, adapters, open, know, meter, experience },
     isTraining: () => training.active,
   });
-  const inspector = new DatasetInspector({ datasets, open });
+  const inspector = new DatasetInspector({ datasets, know });
   const questions = new QuestionRows({ datasets, runs, adapters });
   const evaluations = new EvaluationService({ context, questions, adapters, open, speakAs });
   const exports = new ExportService({ context, models, adapters, runs, open });
@@ -196,7 +212,7 @@ export function createEngine({
     input: Parameters<EngineApi['previewRow']>[0],
     { signal }: Signal,
   ): Promise<RowPreview> {
-    const model = await open(input.modelId, { signal });
+    const model = await know(input.modelId, { signal });
     const [row] = await datasets.rows(input.datasetId, input.index, 1);
     if (!row) throw new EngineError('not-found', `The data set has no row ${input.index + 1}.`);
     const { tokenizer, config } = model.folder;
@@ -230,7 +246,7 @@ export function createEngine({
   }
 
   async function countTrainable(modelId: string, peft: PeftConfig, signal: AbortSignal) {
-    const { config } = (await open(modelId, { signal })).folder;
+    const { config } = (await know(modelId, { signal })).folder;
     const { trainableCount } = layoutAdapter(adaptedModel(config), peft);
     const added = peft.peft_type === 'FULL' ? 0 : trainableCount;
     return { trainableParams: trainableCount, allParams: countParameters(config) + added };
@@ -311,7 +327,7 @@ export function createEngine({
 
     listAdapters: () => adapters.list(),
     importAdapter: async ({ files: dropped, modelId, name }, { signal }) => {
-      const { config } = (await open(modelId, { signal })).folder;
+      const { config } = (await know(modelId, { signal })).folder;
       return adapters.import(dropped, name, modelId, config);
     },
     deleteAdapter: async ({ adapterId }) => {

@@ -95,9 +95,13 @@ export class ModelLibrary {
     }
   }
 
-  private async read(
+  /**
+   * A model's folder as it lies on this device, its weights unread.
+   * @throws EngineError `evicted`; FormatError and others naming the file
+   */
+  async read(
     model: ModelSummary,
-    signal: AbortSignal,
+    signal?: AbortSignal,
   ): Promise<{ summary: ModelSummary; folder: ModelFolder }> {
     const access = this.folder(model, signal);
     try {

@@ -11,10 +11,9 @@ import {
   ModelWeights,
   nf4Source,
   type TensorSource,
-  type WeightStorage,
 } from '../decoder';
 import { tensorToFloat32 } from '../formats';
-import type { DType, Gpu } from '../gpu';
+import type { Gpu } from '../gpu';
 import { InferenceError, TextSession } from '../inference';
 import { hasWholeNf4Rows } from '../onnx-export';
 import type { AdapterState, LoadedAdapter } from '../peft';
@@ -28,6 +27,7 @@ import {
   type SpeakerWork,
   type Voice,
 } from './held-speakers';
+import { chooseStorage, knownModel, type KnownModel } from './known-model';
 import type { ModelFolder } from './model-folder';
 import {
   holdLoaded,
@@ -36,26 +36,6 @@ import {
   type GpuBase,
   type HeldInputs,
 } from './open-model-inputs';
-
-/** `auto`: WebGPU on a graphics card, the processor without one. */
-export type TalkOn = 'auto' | Backend;
-
-export function chooseTalkBackend(gpu: Gpu | undefined, talkOn: TalkOn): Backend {
-  if (!gpu) return 'wasm';
-  if (talkOn !== 'auto') return talkOn;
-  return gpu.isSoftware ? 'wasm' : 'webgpu';
-}
-
-/** Weights in float32 up to this size train 1.4 times as fast on Chromium's software adapter. */
-const FLOAT_WEIGHTS_BYTES = 256 * 1024 ** 2;
-
-/**
- * ONNX Runtime on WebGPU reads float32. Where the trainer alone reads the weights, those of large models
- * stay in the 16 bits of their file: there memory ends a run before patience does.
- */
-export function chooseStorage(talksOn: Backend, parameterCount: number): WeightStorage {
-  return talksOn === 'wasm' && 4 * parameterCount > FLOAT_WEIGHTS_BYTES ? 'stored' : 'f32';
-}
 
 export interface OpenOptions {
   talksOn: Backend;
@@ -84,7 +64,7 @@ export interface InTraining {
   readonly loaded: () => Promise<LoadedAdapter>;
 }
 
-export class LoadedModel {
+export class LoadedModel implements KnownModel {
   private session: Promise<TextSession> | undefined;
   private readonly held = new HeldSpeakers();
   private closed = false;
@@ -92,6 +72,7 @@ export class LoadedModel {
   private constructor(
     readonly summary: ModelSummary,
     readonly folder: ModelFolder,
+    readonly trainedDtype: KnownModel['trainedDtype'],
     private readonly gpu: Gpu | undefined,
     private readonly gpuWeights: ModelWeights | undefined,
     private readonly talksOn: Backend,
@@ -112,7 +93,8 @@ export class LoadedModel {
         signal,
         onProgress: (doneBytes, totalBytes) => progress({ stage: 'upload', doneBytes, totalBytes }),
       }));
-    return new LoadedModel(summary, folder, gpu, weights, talksOn, fourBit);
+    const { trainedDtype } = knownModel(summary, folder, options.talksOn);
+    return new LoadedModel(summary, folder, trainedDtype, gpu, weights, talksOn, fourBit);
   }
 
   /** @throws EngineError `no-training` without WebGPU */
@@ -121,12 +103,6 @@ export class LoadedModel {
       throw new EngineError('no-training', 'Training needs WebGPU, which is not available here.');
     return this.gpuWeights;
   }
-
-  /** How a tensor lies in GPU memory, or would without the 4 bits that it is open in now. */
-  readonly trainedDtype = (name: string): DType => {
-    const { dtype } = this.weights.get(name);
-    return dtype === 'u32' ? 'f32' : dtype;
-  };
 
   get gpuBytes(): number {
     return this.gpuWeights?.gpuBytes ?? 0;

@@ -39,8 +39,9 @@ import { compareFp16 } from './compare-fp16';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
 import { encodeDataset } from './encode-dataset';
-import type { LoadedModel } from './open-model';
+import type { KnownModel } from './known-model';
 import type { KnownMemory, MemoryExperience } from './memory-experience';
+import type { LoadedModel } from './open-model';
 import { rowsOfRun } from './run-rows';
 import type { TimeMeter } from './time-meter';
 
@@ -61,6 +62,7 @@ export interface PredictorParts {
   readonly datasets: DatasetLibrary;
   readonly adapters: AdapterLibrary;
   readonly open: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<LoadedModel>;
+  readonly know: (modelId: string, context: Pick<CallContext, 'signal'>) => Promise<KnownModel>;
   readonly meter: TimeMeter;
   readonly experience: MemoryExperience;
   readonly isTraining: () => boolean;
@@ -78,7 +80,7 @@ export class TrainingPredictor {
     call: Pick<CallContext, 'signal'>,
   ): Promise<TrainingPrediction> {
     const gpu = await this.parts.context.device.requireGpu();
-    const model = await this.parts.open(request.modelId, call);
+    const model = await this.parts.know(request.modelId, call);
     const { config } = model.folder;
     const found = await this.rowsOf(request, model);
     const { trained, evaluated, cutRows, longestRow } = found;
@@ -125,14 +127,12 @@ export class TrainingPredictor {
 
   /** @throws EngineError `no-training`; AbortError */
   async compile(request: KernelSettings, call: Pick<CallContext, 'signal'>): Promise<void> {
-    const { open, isTraining } = this.parts;
+    const { know, isTraining } = this.parts;
     if (isTraining()) return;
     const gpu = await this.parts.context.device.requireGpu();
     const peft = await this.peftOf(request);
-    const model = await open(request.modelId, call);
-    call.signal.throwIfAborted();
-    const { config } = model.folder;
-    const dtypeOf = model.trainedDtype;
+    const { folder, trainedDtype: dtypeOf } = await know(request.modelId, call);
+    const { config } = folder;
     await compileAhead({ gpu, config, peft, args: request.training, dtypeOf });
   }
 
@@ -162,7 +162,7 @@ export class TrainingPredictor {
     return initAdapterId === undefined ? peft : (await this.parts.adapters.get(initAdapterId)).peft;
   }
 
-  private rowsOf(request: TrainSettings, model: LoadedModel): Promise<RunRows> {
+  private rowsOf(request: TrainSettings, model: KnownModel): Promise<RunRows> {
     const { datasetId, evalShare, evalDatasetId, leaveOut, training } = request;
     const { max_length, train_on_prompt, seed, packing } = training;
     const key = JSON.stringify([
@@ -184,7 +184,7 @@ export class TrainingPredictor {
 
   private async encode(
     request: TrainSettings,
-    model: LoadedModel,
+    model: KnownModel,
     signal: AbortSignal,
   ): Promise<RunRows> {
     const { config, tokenizer } = model.folder;

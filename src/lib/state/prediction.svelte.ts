@@ -23,8 +23,11 @@ class Prediction {
   #asked = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param settings undefined where nothing can be told */
-  ask(settings: TrainSettings | undefined): void {
+  /**
+   * @param settings undefined where nothing can be told
+   * @param measures whether the model may be opened for the time to be measured
+   */
+  ask(settings: TrainSettings | undefined, { measures }: { measures: boolean }): void {
     this.#stop();
     this.#asked = new AbortController();
     const { signal } = this.#asked;
@@ -33,7 +36,7 @@ class Prediction {
     if (about !== this.#about) this.fp16 = undefined;
     this.#about = about;
     if (!settings) this.value = this.error = undefined;
-    else this.#timer = setTimeout(() => void this.#answer(settings, signal), PAUSE_MS);
+    else this.#timer = setTimeout(() => void this.#answer(settings, measures, signal), PAUSE_MS);
   }
 
   /** Nobody looks at it any more: what is being measured stops. */
@@ -49,14 +52,14 @@ class Prediction {
     this.measuring = false;
   }
 
-  async #answer(settings: TrainSettings, signal: AbortSignal): Promise<void> {
+  async #answer(settings: TrainSettings, measures: boolean, signal: AbortSignal): Promise<void> {
     try {
       const value = await engine.call((api) => api.predictTraining(settings, { signal }));
       if (signal.aborted) return;
       this.value = value;
       this.error = undefined;
       if (value.exceeds) this.fp16 = undefined;
-      else await this.#measure(settings, signal);
+      else if (measures) await this.#measure(settings, signal);
     } catch (error) {
       if (signal.aborted) return;
       this.value = this.fp16 = undefined;

@@ -130,15 +130,17 @@ class TrainForm {
       ...{ maxLength, trainOnPrompt, seed },
     };
   });
-  /** Opening a model to look at it is cheap: it is the bundled one, or open already. */
+  /** Opening a model to measure it is cheap: it is the bundled one, or open already. */
   readonly isCheap = $derived(
     this.model !== undefined &&
       (this.model.origin === 'bundled' || this.model.id === models.current?.id),
   );
 
-  /** The model that the person agreed to open to look at what a run would take. */
+  /** The model that the person agreed to download and open to be told what a run would take. */
   #agreedTo = $state<string>();
   readonly mayOpen = $derived(this.isCheap || this.#agreedTo === this.model?.id);
+  /** What a model on this device says without being opened: how long rows are, what is trained, what memory it takes. */
+  readonly mayLook = $derived(this.mayOpen || this.model?.present === true);
 
   agreeToOpen(): void {
     this.#agreedTo = this.model?.id;

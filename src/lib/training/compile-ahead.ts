@@ -27,8 +27,9 @@ export interface CompileAheadOptions {
 /** @throws GpuError `shader`, `device-lost`; TrainingError or PeftError for settings that no run can have */
 export async function compileAhead({ gpu, ...settings }: CompileAheadOptions): Promise<void> {
   await chooseMatmulVariants(gpu);
-  const { args } = settings;
-  const lengths = new Set(TYPICAL_TOKENS.map((tokens) => Math.min(args.max_length, tokens)));
+  const { args, config } = settings;
+  const allowed = Math.min(args.max_length, config.maxPositionEmbeddings);
+  const lengths = new Set(TYPICAL_TOKENS.map((tokens) => Math.min(allowed, tokens)));
   const compiling: Promise<unknown>[] = [];
   for (const longest of lengths) {
     const outline = await outlineTrainer({

@@ -1,7 +1,7 @@
 /** What the browser tests ask of the whole engine: over memory instead of storage, on the real device. */
 import { COMMON_RECIPE } from '../../../src/lib/config';
 import { createEngine } from '../../../src/lib/engine';
-import type { TalkOn } from '../../../src/lib/engine/open-model';
+import type { TalkOn } from '../../../src/lib/engine/known-model';
 import type { ChatResult, EngineApi, TrainEvent } from '../../../src/lib/rpc/engine-api';
 import { MemoryFiles, MemoryTables } from '../../../src/lib/storage';
 import { GREEDY } from './comparison';

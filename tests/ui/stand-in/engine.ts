@@ -77,6 +77,11 @@ export class StandIn implements EngineApi {
         this.#evaluations = [];
         this.#freeableBytes = 0;
       }
+      if (name === 'from-elsewhere') {
+        const { id: modelId } = MODELS.find(({ present }) => !present)!;
+        this.#runs = this.#runs.map((run) => ({ ...run, modelId }));
+        this.#adapters = this.#adapters.map((adapter) => ({ ...adapter, modelId }));
+      }
       if (name === 'broken-round') this.#runs = [...this.#runs, BROKEN_ROUND];
       return name;
     });

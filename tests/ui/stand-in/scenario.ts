@@ -26,6 +26,8 @@ export type Scenario =
   | 'mute'
   /** A run's loss stops being a number at step 50, after its first checkpoint. */
   | 'diverges'
+  /** Runs and adapters were brought from another device; their model is not on this one. */
+  | 'from-elsewhere'
   /** A second round from the finished run was broken off before its first checkpoint. */
   | 'broken-round';
 

@@ -8,7 +8,7 @@ const short = (text: string) => (text.length > 120 ? `${text.slice(0, 120)}…` 
 export const data: typeof zh = {
   title: 'Look before you train',
   look: 'Look at this data',
-  lookHint: 'This opens the model: its tokenizer decides how long a row is.',
+  lookHint: 'The tokenizer of the model decides how long a row is.',
   measuring: 'Counting tokens',
   looking: 'Looking at the data…',
   summary: (train, held, all) =>

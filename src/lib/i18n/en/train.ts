@@ -135,7 +135,9 @@ export const train: typeof zh = {
     `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${kept} of storage for checkpoints${peak === kept ? '' : `, ${peak} while one is being saved`}.`,
   predictedTime: (time, step) => `About ${time} on this device, ${step} a step.`,
   predict: 'Tell what it will take',
-  predictHint: 'Memory, time and space of this run. This opens the model.',
+  predictHint: 'Memory, time and space of this run.',
+  measureTime: 'Measure the time',
+  measureTimeHint: 'Opens the model and takes a step with it.',
   downloadsFirst: (size) => `The model is not on this device yet: ${size} are downloaded first.`,
   fp16Faster: (time, times) =>
     `With 16-bit products this run would take about ${time} on this device, ${times} times as fast; losses differ by a few ten-thousandths at most.`,

@@ -7,7 +7,7 @@ const short = (text: string) => (text.length > 80 ? `${text.slice(0, 80)}…` : 
 export const data = {
   title: '训练前看一看',
   look: '看一看这份数据',
-  lookHint: '会先打开模型：多长才算长，要由它的分词来定。',
+  lookHint: '多长才算长，要由模型的分词器来定。',
   measuring: '正在数词元',
   looking: '正在查看数据…',
   summary: (train: number, held: number, all: number) =>

@@ -128,7 +128,9 @@ export const train = {
     `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${kept} 空间${peak === kept ? '' : `，保存时最多 ${peak}`}。`,
   predictedTime: (time: string, step: string) => `在这台设备上约需 ${time}，每步 ${step}。`,
   predict: '算一算要用多少',
-  predictHint: '这次训练的显存、时间和存储空间。会先打开模型。',
+  predictHint: '这次训练的显存、时间和存储空间。',
+  measureTime: '测一测要多久',
+  measureTimeHint: '会打开模型，试算一步。',
   downloadsFirst: (size: string) => `模型还不在这台设备上，会先下载 ${size}。`,
   fp16Faster: (time: string, times: string) =>
     `打开 16 位乘法后，在这台设备上约需 ${time}，速度是现在的 ${times} 倍；损失最多相差万分之几。`,
