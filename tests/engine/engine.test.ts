@@ -14,6 +14,7 @@ import type { EngineApi, TrainEvent } from '$lib/rpc/engine-api';
 import { holdLock, MemoryFiles, MemoryTables, RUN_LOCK } from '$lib/storage';
 import { testEntry } from '../dawn';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
+import { importSmallModel } from './small-model';
 
 const gpu = testEntry();
 
@@ -275,6 +276,12 @@ describe('the engine', () => {
       problems: [{ row: 1, field: 'output', kind: 'wrong-type', found: 'a number: 3' }],
     });
     expect((await engine.listDatasets(undefined, silent())).length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('names loose files of a model by what they are', async () => {
+    const id = await importSmallModel(engine, '');
+    const models = await engine.listModels(undefined, silent());
+    expect(models.find((model) => model.id === id)?.name).toBe('Llama-1M');
   });
 
   it('without WebGPU says why it cannot train, and still opens the model for talking', async () => {

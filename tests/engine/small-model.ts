@@ -6,11 +6,11 @@ import { silent, SMALL_MODEL, smallModelFiles, tokenRowsFile } from './small-run
 
 export { silent, smallRun } from './small-run';
 
-export async function importSmallModel(engine: EngineApi): Promise<string> {
+export async function importSmallModel(engine: EngineApi, name = 'small'): Promise<string> {
   const files = await smallModelFiles(
     async (name) => new Uint8Array(await readFile(goldenPath(`${SMALL_MODEL}/${name}`))),
   );
-  return (await engine.importModel({ files, name: 'small' }, silent())).id;
+  return (await engine.importModel({ files, name }, silent())).id;
 }
 
 export async function importTokenRows(engine: EngineApi): Promise<string> {

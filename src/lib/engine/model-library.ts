@@ -164,7 +164,7 @@ export class ModelLibrary {
         await this.context.files.writeFile(`${folderOf(id)}/${file}`, weights.over(file, chunks));
       }
       const weightsHash = weights.digest();
-      const given = name || nameIn(model.rawConfig) || id;
+      const given = name || nameIn(model.rawConfig) || plainName(model);
       const place = await this.oldPlaceOf(weightsHash, given);
       const { id: to, ...named } = place ?? { id, name: given, origin: 'imported' };
       const summary: ModelSummary = {
@@ -248,6 +248,10 @@ export const folderOf = (modelId: string) => `models/${modelId}`;
 
 const nameIn = ({ _name_or_path: name }: JsonObject): string =>
   typeof name === 'string' ? name : '';
+
+/** As published models are called: `Llama-135M`. */
+const plainName = ({ config, parameterCount }: ModelFolder): string =>
+  `${config.architecture.replace(/ForCausalLM$/, '')}-${Math.max(1, Math.round(parameterCount / 1e6))}M`;
 
 /** A single zip is opened; anything else is taken as it is. */
 export async function unpackDropped(files: readonly File[]): Promise<Map<string, Blob>> {
