@@ -4,6 +4,7 @@ import shared  # noqa: F401  (sets the environment before transformers is import
 from adamw8bit import make_adamw8bit
 from arguments import make_arguments
 from bitsandbytes_check import make_bitsandbytes
+from drawn_starts import make_drawn_starts
 from dynamic_map import make_dynamic_map
 from methods import make_methods
 from models import make_models
@@ -22,6 +23,7 @@ make_dynamic_map()
 make_nf4()
 make_methods()
 make_starts()
+make_drawn_starts()
 make_targets()
 make_arguments()
 make_single_pass()
