@@ -21,6 +21,7 @@ const METHODS: Record<string, PeftConfig> = {
   DoRA: { ...lora, use_dora: true, lora_dropout: 0.1 },
   PiSSA: { ...lora, init_lora_weights: 'pissa_niter_4' },
   OLoRA: { ...lora, init_lora_weights: 'olora' },
+  'LoRA from an orthogonal start': { ...lora, init_lora_weights: 'orthogonal' },
   'LoRA on some layers, with ranks of their own': {
     ...{
       ...lora,
@@ -86,9 +87,11 @@ describe('the engine', () => {
       expect(await weightsOf(resumed.adapterId!)).toEqual(expected);
 
       const config = (await takePeft(engine, whole.adapterId!)).get('adapter_config.json')!;
-      const { peft_type, r } = JSON.parse(new TextDecoder().decode(config));
+      const { peft_type, r, init_lora_weights } = JSON.parse(new TextDecoder().decode(config));
       expect(peft_type).toBe(peft.peft_type);
       if (name === 'PiSSA' || name === 'OLoRA') expect(r).toBe(4);
+      // As PEFT says it of an adapter whose base is as it was.
+      if (name.includes('orthogonal')) expect(init_lora_weights).toBe('orthogonal');
 
       const merging = engine.merge(
         { modelId: 'nano-lm', adapterId: whole.adapterId!, name: 'merged' },
