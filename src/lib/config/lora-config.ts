@@ -1,4 +1,4 @@
-/** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA, PiSSA and OLoRA too. */
+/** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA and the starts too. */
 import { RECIPE_ALIASES } from './aliases';
 import { Fields, type JsonObject } from './fields';
 import {
