@@ -6,6 +6,7 @@
 import {
   readRecipe,
   spellingsOf,
+  startsFromWeights,
   type JsonObject,
   type PeftConfig,
   type RecipeFile,
@@ -32,7 +33,11 @@ export function readRoundRecipe(
   const type = spellingsOf(object, 'peft_type')[0]?.value ?? made.peft_type;
   const recipe = readRecipe({ ...object, peft_type: type }, fileName);
   const [own, given]: JsonObject[] = [{ ...made }, { ...recipe.peft }];
-  const differs = (name: string) => JSON.stringify(given[name]) !== JSON.stringify(own[name]);
+  // A start that is drawn counts for nothing where A and B are given; one out of the weights would be taken from them.
+  const isDrawn = ({ peft }: RecipeFile) => peft.peft_type === 'LORA' && !startsFromWeights(peft);
+  const differs = (name: string) =>
+    JSON.stringify(given[name]) !== JSON.stringify(own[name]) &&
+    !(name === 'init_lora_weights' && isDrawn(recipe));
   const differing = differs('peft_type')
     ? ['peft_type']
     : [...new Set([...Object.keys(own), ...Object.keys(given)])].filter(

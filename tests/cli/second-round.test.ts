@@ -154,6 +154,11 @@ describe('the settings of a round', () => {
       lora_dropout: 0.3,
     }));
 
+  it.each([true, false, 'gaussian', 'orthogonal'])(
+    'may have a start that is drawn, which counts for nothing: %j',
+    (init_lora_weights) => expect(read({ init_lora_weights }).peft).toEqual(DEFAULT_LORA_CONFIG),
+  );
+
   it.each([
     [{ r: 4, lora_alpha: 4 }, /asks for r 4, lora_alpha 4, .* made with r 8, lora_alpha 8\./],
     [{ use_rslora: true }, /asks for use_rslora true, .* with use_rslora false\./],

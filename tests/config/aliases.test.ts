@@ -28,6 +28,7 @@ const ALIASES: [string, unknown, string, unknown][] = [
   ['peft_use_rslora', true, 'use_rslora', true],
   ['pissa_init', true, 'init_lora_weights', 'pissa'],
   ['peft_init_lora_weights', 'olora', 'init_lora_weights', 'olora'],
+  ['peft_init_lora_weights', 'gaussian', 'init_lora_weights', 'gaussian'],
   ['peft_layers_to_transform', [1], 'layers_to_transform', [1]],
   ['quantization_bit', 4, 'load_in_4bit', true],
   ['sequence_len', 512, 'max_length', 512],
@@ -58,6 +59,9 @@ test.each(ALIASES)('%s at %j is %s', (alias, value, name, expected) => {
 test('an alias at null, or an empty lora_target, says nothing', () => {
   for (const [alias] of ALIASES) expect(read({ [alias]: null })).toEqual(read({}));
   expect(read({ lora_target: '' })).toEqual(read({}));
+  // axolotl passes it on only where it is true; under PEFT's own name false is a start.
+  expect(read({ peft_init_lora_weights: false }).peft).toEqual(read({}).peft);
+  expect(read({ init_lora_weights: false }).peft).toMatchObject({ init_lora_weights: false });
 });
 
 describe('of two names', () => {

@@ -53,6 +53,14 @@ describe('LoRA settings', () => {
     expect(readLoraConfig(empty, 'c')).toEqual(readLoraConfig({}, 'c'));
   });
 
+  it.each([true, false, 'gaussian', 'orthogonal'])(
+    'start at %j with DoRA, and at any rank that can be read',
+    (init_lora_weights) => {
+      const settings = { use_dora: true, init_lora_weights, r: 2048 };
+      expect(readLoraConfig(settings, 'c.json')).toMatchObject(settings);
+    },
+  );
+
   it('scale by alpha / r, or alpha / sqrt(r) when rank-stabilised', () => {
     expect(loraScale({ r: 16, lora_alpha: 32, use_rslora: false })).toBe(2);
     expect(loraScale({ r: 16, lora_alpha: 32, use_rslora: true })).toBe(8);
@@ -66,7 +74,10 @@ describe('LoRA settings', () => {
     [{ target_modules: [] }, /target_modules is \[\]/],
     [{ peft_type: 'ADALORA' }, /peft_type is "ADALORA".*LORA, IA3, PREFIX_TUNING, FULL/],
     [{ init_lora_weights: 'eva' }, /init_lora_weights is "eva".*pissa/],
-    [{ use_dora: true, init_lora_weights: 'pissa' }, /init_lora_weights is "pissa"/],
+    [
+      { use_dora: true, init_lora_weights: 'pissa' },
+      /init_lora_weights is "pissa".*supported: true, gaussian, orthogonal, false with use_dora\./,
+    ],
     [{ peft_type: 'IA3', feedforward_modules: ['q_proj'] }, /feedforward_modules is \["q_proj"\]/],
     [{ peft_type: 'PREFIX_TUNING', num_virtual_tokens: 0 }, /num_virtual_tokens is 0/],
     [{ peft_type: 'PREFIX_TUNING', prefix_projection: true }, /prefix_projection is true/],

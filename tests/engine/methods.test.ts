@@ -21,6 +21,7 @@ const METHODS: Record<string, PeftConfig> = {
   DoRA: { ...lora, use_dora: true, lora_dropout: 0.1 },
   PiSSA: { ...lora, init_lora_weights: 'pissa_niter_4' },
   OLoRA: { ...lora, init_lora_weights: 'olora' },
+  'LoRA from an orthogonal start': { ...lora, init_lora_weights: 'orthogonal' },
   'LoRA on some layers, with ranks of their own': {
     ...{
       ...lora,
@@ -85,10 +86,15 @@ describe('the engine', () => {
       const resumed = await killedAndResumed(request);
       expect(await weightsOf(resumed.adapterId!)).toEqual(expected);
 
-      const config = (await takePeft(engine, whole.adapterId!)).get('adapter_config.json')!;
-      const { peft_type, r } = JSON.parse(new TextDecoder().decode(config));
+      const taken = await takePeft(engine, whole.adapterId!);
+      const read = (file: string) => new TextDecoder().decode(taken.get(file));
+      const { peft_type, r, init_lora_weights } = JSON.parse(read('adapter_config.json'));
       expect(peft_type).toBe(peft.peft_type);
-      if (name === 'PiSSA' || name === 'OLoRA') expect(r).toBe(4);
+      const isConverted = name === 'PiSSA' || name === 'OLoRA';
+      if (isConverted) expect(r).toBe(4);
+      expect(read('README.md').includes('a plain LoRA of twice the rank')).toBe(isConverted);
+      // As PEFT says it of an adapter whose base is as it was.
+      if (name.includes('orthogonal')) expect(init_lora_weights).toBe('orthogonal');
 
       const merging = engine.merge(
         { modelId: 'nano-lm', adapterId: whole.adapterId!, name: 'merged' },

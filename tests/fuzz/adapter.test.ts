@@ -3,7 +3,7 @@
  * to the GPU, which here only counts.
  */
 import { describe, expect, it } from 'vitest';
-import { parsePeftConfig, readPeftConfig, type PeftConfig } from '$lib/config';
+import { parsePeftConfig, readPeftConfig, startsFromWeights, type PeftConfig } from '$lib/config';
 import { Gpu } from '$lib/gpu';
 import { layoutAdapter, readAdapter, writeAdapter, type AdaptedModel } from '$lib/peft';
 import {
@@ -43,6 +43,7 @@ const CONFIGS: readonly PeftConfig[] = [
   { r: 2, lora_alpha: 4, bias: 'lora_only' },
   { r: 2, lora_alpha: 4, use_dora: true },
   { r: 2, lora_alpha: 4, init_lora_weights: 'pissa' },
+  { r: 2, lora_alpha: 4, init_lora_weights: 'orthogonal' },
   {
     ...{ r: 2, target_modules: '.*\\.(q|o)_proj', exclude_modules: ['1.self_attn.v_proj'] },
     ...{ rank_pattern: { q_proj: 3, '.*o.*': 1 }, alpha_pattern: { '^model.*q_proj': 5 } },
@@ -92,7 +93,7 @@ const valuesOf = (config: PeftConfig) => {
 const CHECKPOINTS = CONFIGS.map((config) => {
   const values = valuesOf(config);
   const pendingLoss = { sum: 1.5, count: 2 };
-  const factored = config.peft_type === 'LORA' && config.init_lora_weights !== true;
+  const factored = config.peft_type === 'LORA' && startsFromWeights(config);
   const made = {
     values,
     initial: factored ? values : undefined,
@@ -104,7 +105,7 @@ const CHECKPOINTS = CONFIGS.map((config) => {
 });
 
 const ADAPTERS = CONFIGS.filter(
-  (config) => config.peft_type !== 'LORA' || config.init_lora_weights === true,
+  (config) => config.peft_type !== 'LORA' || !startsFromWeights(config),
 ).map((config) =>
   writeAdapter(
     { config, layout: layoutAdapter(MODEL, config), values: valuesOf(config) },

@@ -87,12 +87,17 @@ describe("PEFT's adapter files of every method", () => {
     // Of these PEFT knows no more than we do.
     for (const start of ['xavier', 1, {}])
       expect(() => readAdapter(startingWith(start), model)).toThrow(/init_lora_weights is/);
-    // A recipe says what a run would begin with: there each is refused by name.
-    for (const start of [...starts.filter((each) => each !== null), 'corda', 'loftq'])
+    // A recipe says what a run would begin with: there what needs data, or another training, is refused by name.
+    const refused = ['eva', 'mica', 'corda', 'lora_ga', 'loftq', 'Orthogonal', 'true', 1, 'xavier'];
+    for (const start of [...refused, 'pissa_niter_0', 'pissa_niter_100', 'pissa_niter_'])
       expect(() => readLoraConfig({ init_lora_weights: start }, 'recipe')).toThrow(
-        /init_lora_weights is .*supported: true, pissa/,
+        `recipe: init_lora_weights is ${JSON.stringify(start)}, which is not supported; supported: true, gaussian, orthogonal, false, pissa, pissa_niter_1 to 99, olora.`,
       );
-    expect(readLoraConfig({ init_lora_weights: true }, 'recipe').init_lora_weights).toBe(true);
+    const startOf = (init_lora_weights: unknown) =>
+      readLoraConfig({ init_lora_weights }, 'recipe').init_lora_weights;
+    const taken = [true, false, 'gaussian', 'orthogonal', 'pissa', 'pissa_niter_99', 'olora'];
+    expect(taken.map(startOf)).toEqual(taken);
+    expect([null, 'Gaussian', 'OLoRA'].map(startOf)).toEqual([true, 'gaussian', 'olora']);
   });
 
   it('refuses the files of another method or model, naming the tensor', async () => {

@@ -4,7 +4,9 @@ import shared  # noqa: F401  (sets the environment before transformers is import
 from adamw8bit import make_adamw8bit
 from arguments import make_arguments
 from bitsandbytes_check import make_bitsandbytes
+from drawn_starts import make_drawn_starts
 from dynamic_map import make_dynamic_map
+from lora_fields import make_lora_fields
 from methods import make_methods
 from models import make_models
 from nf4 import make_nf4
@@ -22,7 +24,9 @@ make_dynamic_map()
 make_nf4()
 make_methods()
 make_starts()
+make_drawn_starts()
 make_targets()
+make_lora_fields()
 make_arguments()
 make_single_pass()
 make_adamw8bit()

@@ -281,6 +281,11 @@ describe('the memory of a run', () => {
     const isSmall = async ({ peft }: FitSettings) => peft.peft_type === 'LORA' && peft.r <= 2;
     const found = await findFit(settings, isSmall);
     expect(found).toEqual({ r: 2, lora_alpha: settings.peft.lora_alpha / 4 });
+    // Half of 6 is no rank of an orthogonal start, nor is 1.
+    const startingAs = (init_lora_weights: unknown) =>
+      findFit({ ...settings, peft: lora({ r: 6, init_lora_weights }) }, isSmall);
+    expect(await startingAs('orthogonal')).toBeUndefined();
+    expect(await startingAs('gaussian')).toMatchObject({ r: 1 });
     // An adapter that is gone on from keeps its own.
     expect(await findFit({ ...settings, hasGivenRank: true }, isSmall)).toBeUndefined();
     // Patterns give some layers a rank or alpha that halving would not move along.

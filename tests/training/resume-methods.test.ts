@@ -54,6 +54,10 @@ const METHODS: Record<string, Record<string, unknown>> = {
     bias: 'all',
   }),
   olora: lora({ init_lora_weights: 'olora' }),
+  'an orthogonal start, with biases': lora({
+    ...{ r: 4, init_lora_weights: 'orthogonal', bias: 'lora_only' },
+  }),
+  'dora from random factors': lora({ use_dora: true, init_lora_weights: false }),
   'pissa in one block, with ranks of their own': lora({
     ...{ init_lora_weights: 'pissa', layers_to_transform: [1] },
     ...{ rank_pattern: { v_proj: 5, '.*down.*': 1 }, alpha_pattern: { q_proj: 2 } },

@@ -72,6 +72,10 @@ describe('a form', () => {
       expect(reread({ ...FORM, options: { ...OPTIONS, method } })).toMatchObject({
         options: { method },
       });
+    for (const init_lora_weights of [false, 'gaussian', 'orthogonal', 'olora'] as const)
+      expect(
+        reread({ ...FORM, options: { ...OPTIONS, lora: { ...OPTIONS.lora, init_lora_weights } } }),
+      ).toMatchObject({ options: { lora: { init_lora_weights } } });
     expect(reread(UNTOUCHED_FORM)).toEqual(UNTOUCHED_FORM);
   });
 

@@ -15,7 +15,7 @@ import {
 } from '../../src/lib/config';
 import { withAdvice, type TrainingAdvice } from '../../src/lib/state/advised-form';
 import { adviseMethod, ANSWERS, METHOD_OF, type Advice } from '../../src/lib/state/method-advice';
-import { METHODS, peftOf, RATES, type Method } from '../../src/lib/state/methods';
+import { METHODS, peftOf, RATES, withPeft, type Method } from '../../src/lib/state/methods';
 import { PRESETS, presetOf, withPreset } from '../../src/lib/state/presets';
 import { mainOptions, moreGroups } from '../../src/lib/state/recipe-groups';
 import { LIMITS, optionsOf } from '../../src/lib/state/recipe-limits';
@@ -40,6 +40,34 @@ test('DoRA shares the options of LoRA, but for a start that PEFT refuses with it
     init_lora_weights: true,
   });
   expect(peftOf({ ...options, lora, method: 'lora' })).toBe(lora);
+});
+
+test.each(['lora', 'dora'] as const)('%s offers the starts that its validator takes', (method) => {
+  const offered = moreGroups(method)
+    .flatMap(({ items }) => items)
+    .flatMap((item) =>
+      item.kind === 'choice' && item.name === 'init_lora_weights' ? item.values : [],
+    );
+  expect(offered.slice(0, 3)).toEqual(['true', 'gaussian', 'orthogonal']);
+  for (const value of [
+    'true',
+    'false',
+    'gaussian',
+    'orthogonal',
+    'pissa',
+    'pissa_niter_4',
+    'olora',
+  ]) {
+    const init_lora_weights = value === 'true' || (value === 'false' ? false : value);
+    const read = () =>
+      readPeftConfig({ ...options.lora, use_dora: method === 'dora', init_lora_weights }, 'form');
+    if (!offered.includes(value)) expect(read, value).toThrow(/with use_dora/);
+    else {
+      const peft = read();
+      expect(peft).toMatchObject({ init_lora_weights });
+      expect(peftOf(withPeft({ ...options, method: 'ia3' }, peft))).toEqual(peft);
+    }
+  }
 });
 
 test.each(METHODS)('%s: the rate to begin with lies in its range', (method) => {

@@ -53,6 +53,8 @@ const WAYS: readonly [string, Partial<LoraConfig>, Partial<TrainingArguments>][]
   ['LoRA+', {}, { loraplus_lr_ratio: 16 }],
   ['PiSSA', { init_lora_weights: 'pissa_niter_4' }, {}],
   ['OLoRA', { init_lora_weights: 'olora', lora_dropout: 0 }, {}],
+  ['an orthogonal start', { init_lora_weights: 'orthogonal' }, {}],
+  ['random factors', { init_lora_weights: false }, {}],
   [
     'QLoRA',
     { target_modules: ['q_proj', 'down_proj'] },

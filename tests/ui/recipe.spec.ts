@@ -1,7 +1,7 @@
 /**
  * Plan: a schedule brings its own fields and takes them along when it goes; choices that do not go together
  * are told in a sentence that holds the start back, and one press after the other mends them; a choice
- * that the device or the run has no use for is not offered; what was asked for is what a run is started with. axe looks at each state, in both languages.
+ * that the device or the run has no use for is not offered; a start asks for its rank; what was asked for is what a run is started with. axe looks at each state, in both languages.
  */
 import { expect, test, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -123,4 +123,33 @@ for (const [locale, title, words, start] of [
     await expect(conflict).toBeEmpty();
     await begin.click();
     await expect(page.locator('#run').getByText(/ 120/).first()).toBeVisible();
+  });
+
+for (const [locale, title, words] of [
+  ['en', 'Everything else', 'takes even ranks alone, and the rank is 7; 8 would do'],
+  ['zh-CN', '其余选项', '秩须是偶数，而现在是 7；可以改成 8'],
+] as const)
+  test(`where a run starts, and the rank that a start asks for: ${locale}`, async ({ page }) => {
+    await openPage(page, '/train', { locale, width: 390 });
+    await page.getByText(title).click();
+    const start = choice(page, 'init_lora_weights');
+    await expect(start.locator('option')).toHaveCount(7);
+    await field(page, 'r').fill('7');
+    await expect(conflictOf(page)).toBeEmpty();
+    await start.selectOption('orthogonal');
+    await expect(conflictOf(page)).toContainText(words);
+    await expectAccessible(page);
+    await conflictOf(page).getByRole('button').click();
+    await expect(field(page, 'r')).toHaveValue('8');
+    await expect(conflictOf(page)).toBeEmpty();
+    // DoRA goes with what leaves the base alone, and shows what counts for it.
+    await page.getByRole('radio', { name: /DoRA/ }).check();
+    await expect(start).toHaveValue('orthogonal');
+    await expect(start.locator('option')).toHaveCount(4);
+    await page.getByRole('radio', { name: /^LoRA/ }).check();
+    await start.selectOption('olora');
+    await page.getByRole('radio', { name: /DoRA/ }).check();
+    await expect(start).toHaveValue('true');
+    await start.selectOption('false');
+    await expect(start).toHaveValue('false');
   });

@@ -14,6 +14,7 @@ import {
   LR_SCHEDULER_TYPES,
   readTrainingArguments,
   type JsonObject,
+  type PeftConfig,
   type TrainingArguments,
 } from '../../src/lib/config';
 import { Xoshiro128 } from '../../src/lib/config/random';
@@ -214,6 +215,16 @@ describe('a contradiction', () => {
       expect(conflictOf(training, { method })?.kind, method).toBe(
         refusesPacking(method) ? 'packed-prefix' : undefined,
       );
+  });
+
+  test('of an orthogonal start is an odd rank, which one press makes even', () => {
+    const orthogonal = { ...COMMON_RECIPE.lora, init_lora_weights: 'orthogonal' } as const;
+    const conflict = (peft: PeftConfig) => conflictOf(COMMON, { peft });
+    const found = conflict({ ...orthogonal, r: 7 });
+    expect(found).toEqual({ kind: 'odd-rank', rank: 7, fits: 8, fix: { lora: { r: 8 } } });
+    expect(conflict({ ...orthogonal, r: 7, ...found?.fix.lora })).toBeUndefined();
+    expect(conflict({ ...orthogonal, r: 7, init_lora_weights: 'gaussian' })).toBeUndefined();
+    expect(conflict({ peft_type: 'FULL' })).toBeUndefined();
   });
 
   test('of a run that evaluates itself is also that nothing is held back', () => {

@@ -65,7 +65,8 @@ export const withoutOffload = (value: unknown): unknown =>
   ['offload', 'offload_disk', 'unsloth'].some((one) => one === value) ? true : value;
 
 export const not = (value: unknown): unknown => (typeof value === 'boolean' ? !value : value);
-export const onlyTrue = (value: unknown): unknown => (value === false ? undefined : value);
+/** Where the other program asks whether a setting is on before it takes its value. */
+export const unlessFalse = (value: unknown): unknown => (value === false ? undefined : value);
 
 /** axolotl's `batch_size` counts the rows of a whole step. */
 export function accumulationOf(value: unknown, { micro_batch_size: rows }: JsonObject): unknown {

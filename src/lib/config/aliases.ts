@@ -14,11 +14,11 @@ import {
   methodOfAdapter,
   methodOfFinetuningType,
   not,
-  onlyTrue,
   pissaInit,
   saveStepsOf,
   splitTargets,
   strategyOf,
+  unlessFalse,
   withoutOffload,
 } from './alias-values';
 import type { JsonObject, Needed } from './fields';
@@ -63,7 +63,10 @@ export const RECIPE_ALIASES: Aliases = new Map<string, readonly Alias[]>([
   ['use_rslora', [{ name: 'peft_use_rslora' }]],
   [
     'init_lora_weights',
-    [{ name: 'pissa_init', toOwn: pissaInit }, { name: 'peft_init_lora_weights' }],
+    [
+      { name: 'pissa_init', toOwn: pissaInit },
+      { name: 'peft_init_lora_weights', toOwn: unlessFalse },
+    ],
   ],
   ['layers_to_transform', [{ name: 'peft_layers_to_transform' }]],
   ['layers_pattern', [{ name: 'peft_layers_pattern' }]],
@@ -103,7 +106,7 @@ export const RECIPE_ALIASES: Aliases = new Map<string, readonly Alias[]>([
   ['num_train_epochs', [{ name: 'num_epochs' }]],
   ['optim', [{ name: 'optimizer' }]],
   ['lr_scheduler_type', [{ name: 'lr_scheduler' }]],
-  ['packing', [{ name: 'neat_packing', toOwn: onlyTrue }, { name: 'sample_packing' }]],
+  ['packing', [{ name: 'neat_packing', toOwn: unlessFalse }, { name: 'sample_packing' }]],
   [
     'shuffle',
     [

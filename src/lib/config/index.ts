@@ -20,7 +20,9 @@ export { LINEAR_MODULES, type LinearModule } from './linear-modules';
 export { ModulePattern, newEffort, type Effort } from './module-pattern';
 export { PatternFlaw } from './pattern-machine';
 export {
+  canStartAt,
   DEFAULT_LORA_CONFIG,
+  isInitLoraWeights,
   LORA_BIASES,
   loraScale,
   readLoraConfig,

@@ -1,4 +1,4 @@
-/** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA, PiSSA and OLoRA too. */
+/** LoRA's part of `adapter_config.json`, as PEFT 0.21 reads and writes it: rsLoRA, DoRA and the starts too. */
 import { RECIPE_ALIASES } from './aliases';
 import { Fields, type JsonObject } from './fields';
 import {
@@ -14,11 +14,16 @@ export const LORA_BIASES = ['none', 'all', 'lora_only'] as const;
 export type LoraBias = (typeof LORA_BIASES)[number];
 
 /**
- * How A and B start: `true` as PEFT does (A uniform, B zero), from the largest singular values of the
- * weight (`pissa`, arXiv 2404.02948; `pissa_niter_N` by N rounds of subspace iteration), or from its QR
- * factors (`olora`, arXiv 2406.01775).
+ * How A and B start. Drawn, and the base left as it is: `true` as PEFT does (A uniform, B zero), `gaussian` (A normal,
+ * B zero), `orthogonal` (neither zero, their product is), `false` (both uniform: the one start that is not the base's
+ * own answer). Parts of the weight: its largest singular values (`pissa`, arXiv 2404.02948; `pissa_niter_N` by N rounds
+ * of subspace iteration), its QR factors (`olora`, arXiv 2406.01775).
  */
-export type InitLoraWeights = true | 'pissa' | `pissa_niter_${number}` | 'olora';
+export type InitLoraWeights =
+  boolean | 'gaussian' | 'orthogonal' | 'pissa' | `pissa_niter_${number}` | 'olora';
+
+/** Those that leave the base alone; DoRA and 4-bit bases go with each. */
+const DRAWN_STARTS: readonly unknown[] = [true, false, 'gaussian', 'orthogonal'];
 
 /** Field names and defaults are PEFT's `LoraConfig`. `r` and `lora_alpha` are those of layers that no pattern names. */
 export interface LoraConfig extends LayerOptions {
@@ -73,7 +78,7 @@ export function readLoraConfig(
     if (fields.boolean(option, false)) throw fields.unsupported(option, true, 'false');
   const defaults = DEFAULT_LORA_CONFIG;
   const init = readInit(fields);
-  const mostRank = init === true ? MOST_RANK : MOST_RANK / 2;
+  const mostRank = startsFromWeights({ init_lora_weights: init }) ? MOST_RANK / 2 : MOST_RANK;
   const target_modules = readTargets(fields, 'target_modules', LORA_TARGETS);
   const config: LoraConfig = {
     peft_type: 'LORA',
@@ -88,18 +93,38 @@ export function readLoraConfig(
     ...readLayerOptions(fields, target_modules, mostRank),
   };
   if (config.use_dora && startsFromWeights(config))
-    throw fields.unsupported('init_lora_weights', config.init_lora_weights, 'true with use_dora');
+    throw fields.unsupported(
+      'init_lora_weights',
+      config.init_lora_weights,
+      'true, gaussian, orthogonal, false with use_dora',
+    );
   return config;
 }
 
 /** Whether A and B start as parts of the weight, which is then trained as what is left of it. */
-export const startsFromWeights = ({ init_lora_weights }: LoraConfig): boolean =>
-  init_lora_weights !== true;
+export const startsFromWeights = ({
+  init_lora_weights,
+}: Pick<LoraConfig, 'init_lora_weights'>): boolean => !DRAWN_STARTS.includes(init_lora_weights);
+
+/** Whether a start has such a rank: orthogonal halves its columns between A and B. */
+export const canStartAt = (
+  { init_lora_weights }: Pick<LoraConfig, 'init_lora_weights'>,
+  rank: number,
+): boolean => init_lora_weights !== 'orthogonal' || rank % 2 === 0;
+
+export const isInitLoraWeights = (value: unknown): value is InitLoraWeights =>
+  DRAWN_STARTS.includes(value) ||
+  (typeof value === 'string' && /^(pissa|olora|pissa_niter_[1-9]\d?)$/.test(value));
 
 function readInit(fields: Fields): InitLoraWeights {
-  const value = fields.value('init_lora_weights') ?? true;
-  if (value === true || value === 'pissa' || value === 'olora') return value;
-  if (typeof value === 'string' && /^pissa_niter_([1-9]|[1-9]\d)$/.test(value))
-    return value as InitLoraWeights;
-  throw fields.unsupported('init_lora_weights', value, 'true, pissa, pissa_niter_1 to 99, olora');
+  const given = fields.value('init_lora_weights') ?? true;
+  // Of these two PEFT takes any case.
+  const isOfAnyCase = typeof given === 'string' && /^(gaussian|olora)$/i.test(given);
+  const value = isOfAnyCase ? given.toLowerCase() : given;
+  if (isInitLoraWeights(value)) return value;
+  throw fields.unsupported(
+    'init_lora_weights',
+    given,
+    'true, gaussian, orthogonal, false, pissa, pissa_niter_1 to 99, olora',
+  );
 }

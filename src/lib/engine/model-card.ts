@@ -6,6 +6,7 @@
 import {
   DEFAULT_TRAINING_ARGUMENTS,
   parseJsonObject,
+  startsFromWeights,
   type PeftConfig,
   type TrainingArguments,
 } from '../config';
@@ -147,8 +148,7 @@ function figuresOf({ log }: RunSummary, step: number): string[] {
 
 const digits = (value: number) => value.toFixed(4);
 
-const startsOtherwise = (peft: PeftConfig) =>
-  peft.peft_type === 'LORA' && peft.init_lora_weights !== true;
+const startsOtherwise = (peft: PeftConfig) => peft.peft_type === 'LORA' && startsFromWeights(peft);
 
 function useOf(type: PeftConfig['peft_type'], repo: string | undefined): string[] {
   if (!repo || type === 'FULL') return [''];

@@ -3,6 +3,7 @@
  * parameter buffer. Knows a model only by the names and shapes of its tensors.
  */
 import {
+  canStartAt,
   moduleList,
   startsFromWeights,
   type Ia3Config,
@@ -77,8 +78,8 @@ const ALIGNMENT = 64;
 const PREFIX = 'base_model.model.';
 
 /**
- * @throws PeftError `no-target` when no layer is a target, `rank-too-large` where PiSSA or OLoRA cannot start, and as
- * `loraTargets`
+ * @throws PeftError `no-target` when no layer is a target, `rank-too-large` where PiSSA or OLoRA cannot start, `odd-rank`
+ * where an orthogonal start cannot, and as `loraTargets`
  */
 export function layoutAdapter(model: AdaptedModel, config: PeftConfig): AdapterLayout {
   const layout = new LayoutBuilder();
@@ -135,7 +136,7 @@ const decays = (name: string) => !/bias|layernorm|rmsnorm|(^|\.)norm($|\.)|_norm
 function layoutLora(layout: LayoutBuilder, model: AdaptedModel, config: LoraConfig): void {
   const targets = loraTargets(model, config);
   for (const target of targets) layout.lora.set(target.layer.path, target);
-  if (startsFromWeights(config)) for (const target of targets) requireRank(target, config);
+  for (const target of targets) requireRank(target, config);
   for (const { layer, r } of targets) {
     const { path, inFeatures } = layer;
     layout.add(adapterKey(path, 'lora_A.weight'), path, 'lora_A', [r, inFeatures]);
@@ -157,11 +158,19 @@ function layoutLora(layout: LayoutBuilder, model: AdaptedModel, config: LoraConf
   }
 }
 
-/** A weight has as many singular values, and columns of Q, as its shorter side. */
+/** A weight has as many singular values, and columns of Q, as its shorter side; halves need an even rank. */
 function requireRank(
   { layer: { path, inFeatures, outFeatures }, r }: LoraTarget,
-  { init_lora_weights }: LoraConfig,
+  config: LoraConfig,
 ): void {
+  const { init_lora_weights } = config;
+  if (!canStartAt(config, r))
+    throw new PeftError(
+      'odd-rank',
+      `init_lora_weights ${init_lora_weights} takes even ranks alone; the rank of ${path} is ${r}. Take ${r + 1}, or another start.`,
+      { details: { name: path, found: r, allowed: r + 1 } },
+    );
+  if (!startsFromWeights(config)) return;
   const most = Math.min(inFeatures, outFeatures);
   if (r <= most) return;
   throw new PeftError(

@@ -8,6 +8,7 @@ export type PeftErrorCode =
   | 'unsupported-target'
   | 'costly-pattern'
   | 'rank-too-large'
+  | 'odd-rank'
   | 'changed-base'
   | 'cannot-merge';
 

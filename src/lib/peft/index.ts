@@ -22,4 +22,4 @@ export {
   type LoadedAdapter,
 } from './adapter-files';
 export { fromPlainLora, plainLoraConfig, toPlainLora } from './plain-lora';
-export { mergeLora, mergeScaling, rowFactors, type LowRank } from './merge';
+export { mergeLora, mergeScaling, rowFactors, rowNorms, type LowRank } from './merge';

@@ -1,11 +1,15 @@
 /**
- * How each method starts, as PEFT has it. LoRA: A uniform in +-1/sqrt(in) (kaiming_uniform with a = sqrt 5),
- * B zero; DoRA's magnitudes are the row norms of the weight; biases those of the base. IA3: ones. Prefix: a
- * normal distribution, as an embedding's. Full fine-tuning: the model as it is.
+ * How each method starts, as PEFT has it. LoRA: A uniform in +-1/sqrt(in) (kaiming_uniform with a = sqrt 5), B zero,
+ * unless `init_lora_weights` says otherwise; DoRA's magnitudes are the row norms of the weight with B A added; biases
+ * those of the base. IA3: ones. Prefix: a normal distribution, as an embedding's. Full fine-tuning: the model as it is.
+ * What is random comes from one Xoshiro128 of the run's seed, parameter by parameter in the order of the layout, row
+ * by row, normals by Box and Muller; `orthogonal` draws a layer's B together with its A.
  */
 import { startsFromWeights, type LoraConfig, type PeftConfig } from '../config';
 import { Xoshiro128 } from '../config/random';
-import type { AdapterLayout, AdapterParameter } from './adapter-layout';
+import type { AdapterLayout, AdapterParameter, ParameterKind } from './adapter-layout';
+import { rowNorms } from './merge';
+import { drawOrthogonal, orthogonalFactors } from './orthogonal-factors';
 import { factorsOfWeight } from './weight-factors';
 
 /** A tensor of the base model by its checkpoint name, as f32. */
@@ -26,24 +30,50 @@ export async function initAdapter(
 ): Promise<Float32Array> {
   const flat = new Float32Array(layout.flatCount);
   const random = new Xoshiro128(seed);
-  const factored = config.peft_type === 'LORA' && startsFromWeights(config);
   let done = 0;
   for (const parameter of layout.parameters) {
     signal?.throwIfAborted();
     const { kind, path, offset, count } = parameter;
-    if (kind === 'lora_A' && factored)
-      await startFromWeight(flat, layout, parameter, config, seed, base);
-    else if (kind === 'lora_A') fillUniform(flat, parameter, random);
-    else if (kind === 'lora_magnitude_vector')
-      setRowNorms(flat, parameter, await base(`${path}.weight`));
+    if (config.peft_type === 'LORA' && kind === 'lora_A') {
+      if (startsFromWeights(config))
+        await startFromWeight(flat, layout, parameter, config, seed, base);
+      else drawA(flat, layout, parameter, config, random);
+    } else if (config.peft_type === 'LORA' && kind === 'lora_B') {
+      // An nn.Linear's own start: uniform in +-1/sqrt(R).
+      if (config.init_lora_weights === false) fillUniform(flat, parameter, random);
+    } else if (kind === 'lora_magnitude_vector')
+      setRowNorms(flat, layout, parameter, await base(`${path}.weight`));
     else if (kind === 'bias') flat.set(await base(`${path}.bias`), offset);
     else if (kind === 'tensor') flat.set(await base(path), offset);
     else if (kind === 'ia3_l') flat.fill(1, offset, offset + count);
-    else if (kind === 'prompt_embeddings') fillNormal(flat, parameter, random);
+    else if (kind === 'prompt_embeddings') fillNormal(flat, parameter, 1, random);
     onProgress?.(++done, layout.parameters.length);
   }
   return flat;
 }
+
+/** A, and of an orthogonal start B too. */
+function drawA(
+  flat: Float32Array,
+  layout: AdapterLayout,
+  a: AdapterParameter,
+  { init_lora_weights }: LoraConfig,
+  random: Xoshiro128,
+): void {
+  const [rank, inFeatures] = a.shape;
+  if (init_lora_weights === 'gaussian') fillNormal(flat, a, 1 / rank, random);
+  else if (init_lora_weights === 'orthogonal') {
+    const b = find(layout, a.path, 'lora_B');
+    const shape = [b.shape[0], inFeatures] as const;
+    const draw = (count: number) => new Float64Array(count).map(() => random.nextNormal());
+    const factors = orthogonalFactors(rank, shape, drawOrthogonal(rank, shape, draw));
+    flat.set(factors.a, a.offset);
+    flat.set(factors.b, b.offset);
+  } else fillUniform(flat, a, random);
+}
+
+const find = ({ parameters }: AdapterLayout, path: string, wanted: ParameterKind) =>
+  parameters.find((parameter) => parameter.path === path && parameter.kind === wanted)!;
 
 async function startFromWeight(
   flat: Float32Array,
@@ -53,7 +83,7 @@ async function startFromWeight(
   seed: number,
   base: BaseTensor,
 ): Promise<void> {
-  const b = layout.parameters.find(({ path, kind }) => path === a.path && kind === 'lora_B')!;
+  const b = find(layout, a.path, 'lora_B');
   const weight = await base(`${a.path}.weight`);
   const factors = factorsOfWeight(weight, [b.shape[0], a.shape[1]], {
     rank: a.shape[0],
@@ -65,17 +95,19 @@ async function startFromWeight(
   flat.set(factors.b, b.offset);
 }
 
+/** After A and B, which come first in a layout. */
 function setRowNorms(
   flat: Float32Array,
-  { offset, count }: AdapterParameter,
+  layout: AdapterLayout,
+  { path, offset, count }: AdapterParameter,
   weight: Float32Array,
 ): void {
-  const columns = weight.length / count;
-  for (let row = 0; row < count; row++) {
-    let sum = 0;
-    for (let i = row * columns; i < (row + 1) * columns; i++) sum += weight[i] * weight[i];
-    flat[offset + row] = Math.sqrt(sum);
-  }
+  const valuesOf = ({ offset: start, count: length }: AdapterParameter) =>
+    flat.subarray(start, start + length);
+  const [a, b] = [find(layout, path, 'lora_A'), find(layout, path, 'lora_B')];
+  const lowRank = { a: valuesOf(a), b: valuesOf(b), rank: a.shape[0] };
+  const { scale } = layout.lora.get(path)!;
+  flat.set(rowNorms(weight, [count, a.shape[1]], { ...lowRank, scale }), offset);
 }
 
 function fillUniform(
@@ -90,7 +122,8 @@ function fillUniform(
 function fillNormal(
   flat: Float32Array,
   { offset, count }: AdapterParameter,
+  deviation: number,
   random: Xoshiro128,
 ): void {
-  for (let i = 0; i < count; i++) flat[offset + i] = random.nextNormal();
+  for (let i = 0; i < count; i++) flat[offset + i] = deviation * random.nextNormal();
 }

@@ -61,6 +61,19 @@ function tunedRow(
   return magnitude && norm !== 0 ? magnitude[o] / Math.sqrt(norm) : 1;
 }
 
+/** Length of each row of W + s B A, where DoRA's magnitudes start: (out). */
+export function rowNorms(
+  weight: Float32Array,
+  [outFeatures, inFeatures]: readonly [number, number],
+  lowRank: LowRank,
+): Float32Array {
+  const row = new Float64Array(inFeatures);
+  return Float32Array.from({ length: outFeatures }, (_, o) => {
+    tunedRow(row, weight, o, lowRank);
+    return Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
+  });
+}
+
 /** @param factors (out) on rows for `output`, (in) on columns for `input` */
 export function mergeScaling(
   weight: Float32Array,

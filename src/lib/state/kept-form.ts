@@ -7,6 +7,7 @@ import {
   DEFAULT_PREFIX_CONFIG,
   DEFAULT_TRAINING_ARGUMENTS,
   EVAL_STRATEGIES,
+  isInitLoraWeights,
   isSampleLength,
   LORA_BIASES,
   LR_SCHEDULER_KWARGS,
@@ -136,10 +137,7 @@ function shapeLora(value: unknown): LoraConfig {
     use_rslora: given.use_rslora === true,
     // The method says so.
     use_dora: false,
-    init_lora_weights:
-      typeof init === 'string' && /^(pissa|olora|pissa_niter_[1-9]\d?)$/.test(init)
-        ? (init as LoraConfig['init_lora_weights'])
-        : true,
+    init_lora_weights: isInitLoraWeights(init) ? init : lora.init_lora_weights,
   };
 }
 

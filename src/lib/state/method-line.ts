@@ -39,7 +39,7 @@ function nameOf(peft: PeftConfig, names: MethodNames): string {
   switch (peft.peft_type) {
     case 'LORA': {
       const { use_dora, use_rslora, init_lora_weights } = peft;
-      const start = init_lora_weights === true ? '' : init_lora_weights.replace(/_niter_\d+/, '');
+      const start = String(init_lora_weights).replace(/_niter_\d+/, '');
       return use_dora ? 'DoRA' : (START_NAMES[start] ?? (use_rslora ? 'rsLoRA' : 'LoRA'));
     }
     case 'IA3':

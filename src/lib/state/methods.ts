@@ -1,6 +1,6 @@
 /** The tuning methods as the page offers them: which PEFT config each one is, and the rates it learns well at. */
 import type { Ia3Config, LoraConfig, PeftConfig, PrefixTuningConfig } from '../config';
-import { FULL_TUNING } from '../config';
+import { FULL_TUNING, startsFromWeights } from '../config';
 
 export const METHODS = ['lora', 'dora', 'ia3', 'prefix', 'full'] as const;
 export type Method = (typeof METHODS)[number];
@@ -84,9 +84,9 @@ const OF_ADAPTER: ReadonlySet<string> = new Set([
 ]);
 export const isOfAdapter = (option: string): boolean => OF_ADAPTER.has(option);
 
-/** DoRA starts as plain LoRA does; PEFT refuses PiSSA and OLoRA with it. */
+/** DoRA goes with the starts that leave the base alone; in place of PiSSA and OLoRA it starts as PEFT does. */
 const doraOf = (lora: LoraConfig): LoraConfig => ({
   ...lora,
   use_dora: true,
-  init_lora_weights: true,
+  init_lora_weights: startsFromWeights(lora) ? true : lora.init_lora_weights,
 });

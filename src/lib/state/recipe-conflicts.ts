@@ -3,8 +3,11 @@
  * numbers that a sentence needs, and the smallest change that mends it. The rules are those of config/ and training/.
  */
 import {
+  canStartAt,
   evaluatesItself,
   evalStepsOf,
+  type LoraConfig,
+  type PeftConfig,
   type SaveStrategy,
   type EvalStrategy,
   type TrainingArguments,
@@ -13,7 +16,11 @@ import type { Method } from './methods';
 
 export type Conflict = {
   /** The change that one press makes. */
-  readonly fix: { readonly training?: Partial<TrainingArguments>; readonly evalShare?: number };
+  readonly fix: {
+    readonly training?: Partial<TrainingArguments>;
+    readonly lora?: Pick<LoraConfig, 'r'>;
+    readonly evalShare?: number;
+  };
 } & (
   | { readonly kind: 'needs-evaluation'; readonly option: NeedsEvaluation }
   | {
@@ -31,6 +38,7 @@ export type Conflict = {
   | { readonly kind: 'nothing-held-back' }
   | { readonly kind: 'no-f16' }
   | { readonly kind: 'packed-prefix' }
+  | { readonly kind: 'odd-rank'; readonly rank: number; readonly fits: number }
 );
 
 export type ConflictKind = Conflict['kind'];
@@ -40,6 +48,8 @@ export type NeedsEvaluation =
 /** What the arguments of a run have to go together with. */
 export interface Surroundings {
   readonly method: Method;
+  /** Absent where the arguments alone are asked about. */
+  readonly peft?: PeftConfig;
   /** Whether rows are held back to evaluate on. */
   readonly heldBack: boolean;
   /** Whether the device computes in 16 bits. */
@@ -48,13 +58,19 @@ export interface Surroundings {
 
 export function findConflict(
   args: TrainingArguments,
-  { method, heldBack, f16 }: Surroundings,
+  { method, peft, heldBack, f16 }: Surroundings,
 ): Conflict | undefined {
   if (args.fp16 && !f16) return { kind: 'no-f16', fix: { training: { fp16: false } } };
   if (args.packing && method === 'prefix')
     return { kind: 'packed-prefix', fix: { training: { packing: false } } };
+  if (peft?.peft_type === 'LORA' && !canStartAt(peft, peft.r)) return oddRank(peft.r);
   return findInArguments(args) ?? findInData(args, heldBack);
 }
+
+const oddRank = (rank: number): Conflict => {
+  const fits = rank + 1;
+  return { kind: 'odd-rank', rank, fits, fix: { lora: { r: fits } } };
+};
 
 function findInArguments(args: TrainingArguments): Conflict | undefined {
   const { eval_strategy, save_strategy, load_best_model_at_end: endsWithBest, save_steps } = args;

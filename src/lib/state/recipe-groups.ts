@@ -67,7 +67,9 @@ const MAIN: readonly NumberOption[] = [
 ];
 
 /** PiSSA by exact factors, and by four rounds of subspace iteration, which is far quicker. */
-const STARTS = ['true', 'pissa', 'pissa_niter_4', 'olora'];
+const STARTS = ['true', 'gaussian', 'orthogonal', 'pissa', 'pissa_niter_4', 'olora', 'false'];
+/** DoRA goes with no part of the weight. */
+const DRAWN_STARTS = ['true', 'gaussian', 'orthogonal', 'false'];
 const LORA_MORE: readonly OptionItem[] = [
   choice('bias', LORA_BIASES),
   flag('use_rslora'),
@@ -149,8 +151,9 @@ export function moreGroups(
   evaluates = true,
 ): { name: GroupName; items: readonly OptionItem[] }[] {
   const own = [
-    ...(method === 'lora' ? [choice('init_lora_weights', STARTS)] : []),
-    ...(usesLora(method) ? LORA_MORE : []),
+    ...(usesLora(method)
+      ? [choice('init_lora_weights', method === 'dora' ? DRAWN_STARTS : STARTS), ...LORA_MORE]
+      : []),
     ...(method === 'full' ? [] : [flag('load_in_4bit')]),
   ];
   const itemsOf = (name: GroupName) =>

@@ -67,6 +67,7 @@ const NOTHING = 'null';
 /** Values of choices that are no text in the recipe. */
 const MEANINGS: Readonly<Record<string, string | boolean>> = {
   'init_lora_weights.true': true,
+  'init_lora_weights.false': false,
   'metric_for_best_model.none': NOTHING,
   'greater_is_better.auto': NOTHING,
   'greater_is_better.true': true,
@@ -121,7 +122,7 @@ class Recipe {
     ...shownSchedule(this.training),
   });
   readonly choices: Readonly<Record<ChoiceOption | SwitchOption, unknown>> = $derived({
-    ...this.lora,
+    ...(this.peft.peft_type === 'LORA' ? this.peft : this.lora),
     ...shownSchedule(this.training),
     ...this.training,
     metric_for_best_model: this.training.metric_for_best_model ?? 'none',
@@ -291,14 +292,15 @@ class Recipe {
 
   /** @param heldBack whether rows are held back to evaluate on */
   conflict(heldBack: boolean): Conflict | undefined {
-    const { method, training } = this;
-    return findConflict(training, { method, heldBack, f16: engine.device?.f16 ?? true });
+    const { method, training, peft } = this;
+    return findConflict(training, { method, peft, heldBack, f16: engine.device?.f16 ?? true });
   }
 
   mend({ fix }: Conflict): void {
     if (fix.training?.eval_strategy !== undefined) this.#evaluationIsOwn = true;
     if (fix.training)
       this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...fix.training } });
+    if (fix.lora) this.setLora(fix.lora);
     if (fix.evalShare !== undefined) this.evalShare = fix.evalShare;
   }
 

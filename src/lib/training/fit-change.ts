@@ -5,6 +5,7 @@
  * fits is asked.
  */
 import {
+  canStartAt,
   evaluatesItself,
   has8bitMoments,
   type PeftConfig,
@@ -137,11 +138,14 @@ function shorterLengths({ trained: { longest } }: FitSettings): FitChange[] {
   return [...new Set(lengths)].map((max_length) => ({ max_length }));
 }
 
-/** Halved down to 1, with alpha so that the scale stays; ranks or alphas that patterns give are a person's own. */
+/**
+ * Halved down to 1 as far as the start has such a rank, with alpha so that the scale stays; ranks or alphas that
+ * patterns give are a person's own.
+ */
 function smallerRanks({ peft, hasGivenRank }: FitSettings): FitChange[] {
   const changes: FitChange[] = [];
   if (peft.peft_type === 'LORA' && !hasGivenRank && !peft.rank_pattern && !peft.alpha_pattern)
     for (let r = peft.r >> 1; r >= 1; r >>= 1)
-      changes.push({ r, lora_alpha: (peft.lora_alpha * r) / peft.r });
+      if (canStartAt(peft, r)) changes.push({ r, lora_alpha: (peft.lora_alpha * r) / peft.r });
   return changes;
 }

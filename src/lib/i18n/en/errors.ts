@@ -65,6 +65,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   'unsupported-target': asWritten,
   'costly-pattern': asWritten,
   'rank-too-large': asWritten,
+  'odd-rank': asWritten,
   'bad-tokenizer': asWritten,
   'unsupported-model': asWritten,
   'bad-weights': asWritten,

@@ -37,6 +37,8 @@ export const recipe: typeof zh = {
     noF16: (label) => `“${label}” is on, and this device does not compute in 16 bits; turn it off.`,
     packedPrefix: (label) =>
       `“${label}” is on, and prefix tuning cannot have it: each example needs the prefix in front of it anew. Turn it off.`,
+    oddRank: (label, rank, fits) =>
+      `“${label}” is orthogonal, which takes even ranks alone, and the rank is ${rank}; ${fits} would do.`,
   },
   noTarget: 'Choose at least one module, or there is nothing to train.',
   written:
@@ -57,7 +59,7 @@ export const recipe: typeof zh = {
     num_virtual_tokens: ['Virtual tokens', 'How many stand before each layer: more learn more.'],
     init_lora_weights: [
       'Where it starts',
-      'PiSSA and OLoRA start from parts of the weight itself and learn faster at first.',
+      'The values of A and B before the first step. PiSSA and OLoRA take them out of the weight itself and learn faster at first; the others are drawn at random. Only false changes the model’s answers before anything is learned, and is meant for tests.',
     ],
     bias: ['Biases', 'Whether biases are trained as well.'],
     load_in_4bit: [
@@ -224,6 +226,9 @@ export const recipe: typeof zh = {
     'greater_is_better.true': 'higher is better',
     'greater_is_better.false': 'lower is better',
     'init_lora_weights.true': 'as PEFT does',
+    gaussian: 'normal, by the rank',
+    orthogonal: 'A and B cancel out',
+    'init_lora_weights.false': 'all random',
     pissa: 'the largest singular values',
     pissa_niter_4: 'the same, quicker',
     olora: 'QR factors',

@@ -125,6 +125,8 @@ export const errors = {
     '设置里的正则表达式在这个模型上匹配得太久；请少写重复，或直接用列表写出模块名。',
   'rank-too-large': (d) =>
     `从权重出发的初始化（PiSSA、OLoRA）要求秩不超过矩阵较短的一边${d.allowed === undefined ? '' : `（这里最多 ${d.allowed}）`}；请把 r 调小，或不选${d.name === undefined ? '这个模块' : ` ${d.name}`}。`,
+  'odd-rank': (d) =>
+    `正交起步（orthogonal）只能用偶数的秩${d.found === undefined ? '' : `，而${d.name === undefined ? '这里' : ` ${d.name} `}是 ${d.found}`}；请${d.allowed === undefined ? '改成偶数' : `改成 ${d.allowed}`}，或换一种起步方式。`,
   'bad-tokenizer': () => '分词器文件（tokenizer.json）读不懂；请使用发布时的原文件。',
   'unsupported-model': () => '这个模型的形状无法导出为 ONNX；可以改为导出 safetensors。',
   'bad-weights': () => '权重与 config.json 不符；请使用同一次发布的文件。',

@@ -32,6 +32,8 @@ export const recipe = {
     noF16: (label: string) => `已打开“${label}”，但这台设备不能做 16 位运算，请关闭它。`,
     packedPrefix: (label: string) =>
       `前缀微调要在每条样例前各放一份前缀，不能与“${label}”同时使用，请关闭它。`,
+    oddRank: (label: string, rank: number, fits: number) =>
+      `“${label}”选的是 orthogonal，秩须是偶数，而现在是 ${rank}；可以改成 ${fits}。`,
   },
   noTarget: '至少选一个模块，否则没有可训练的参数。',
   written: '下面的设置规定训练哪些层、怎样训练；表单无法显示，但它们照样生效：',
@@ -43,7 +45,10 @@ export const recipe = {
     target_modules: ['训练哪些层', '在哪些线性层上加适配器。'],
     feedforward_modules: ['其中缩放输入的层', '前馈层缩放输入，其余的层缩放输出。'],
     num_virtual_tokens: ['虚拟词元', '每层前面加几个，越多学得越多。'],
-    init_lora_weights: ['从哪里起步', 'PiSSA、OLoRA 从权重本身分出初值，起步更快。'],
+    init_lora_weights: [
+      '从哪里起步',
+      '第一步之前 A 和 B 取什么值。PiSSA、OLoRA 从权重本身分出来，起步更快；其余的随机抽取。只有 false 在学习之前就改变模型的回答，供试验用。',
+    ],
     bias: ['偏置', '是否同时训练偏置。'],
     load_in_4bit: [
       '4 位底模',
@@ -149,6 +154,9 @@ export const recipe = {
     'greater_is_better.true': '越高越好',
     'greater_is_better.false': '越低越好',
     'init_lora_weights.true': 'PEFT 默认',
+    gaussian: '正态分布，随秩变窄',
+    orthogonal: 'A、B 都不为零，乘积为零',
+    'init_lora_weights.false': '全部随机',
     pissa: '最大的奇异值',
     pissa_niter_4: '同上，近似求解，更快',
     olora: 'QR 分解',
