@@ -1,6 +1,7 @@
 /** The bench: ours against each peer on one adapter in one run. scripts/bench.mjs starts it. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Gpu } from '$lib/gpu';
+import { chooseAttentionVariant } from '$lib/kernels/attention-choose';
 import { chooseMatmulVariants } from '$lib/kernels/matmul-choose';
 import { Bench } from './bench';
 import type { Contender } from './contender';
@@ -43,6 +44,7 @@ export async function main(options: BenchOptions): Promise<number> {
   const variants = Object.entries(await chooseMatmulVariants(gpu));
   say(`Adapter: ${gpu.adapterName}.`);
   say(`Our matrix kernels: ${variants.map(([form, name]) => `${form} ${name}`).join(', ')}.`);
+  say(`Our attention: ${await chooseAttentionVariant(gpu)}.`);
   const contenders = [openOurs(gpu)];
   let missing = 0;
   for (const open of options.peers) {

@@ -1,50 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu, Tensor } from '$lib/gpu';
-import {
-  attentionBackward,
-  attentionForward,
-  attentionVariants,
-  type AttentionOptions,
-} from '$lib/kernels/attention';
+import { attentionBackward, attentionForward, type AttentionOptions } from '$lib/kernels/attention';
+import { attentionVariants } from '$lib/kernels/attention-variant';
 import { KernelError } from '$lib/kernels/errors';
 import { PlanBuilder } from '$lib/gpu';
 import { requestTestGpu } from '../dawn';
-import { dot, gradientError, relativeError, runPlan, uniform, upload } from './oracle/add-harness';
+import { dot, gradientError, relativeError } from './oracle/add-harness';
 import { attention, attentionGradients, type AttentionCase } from './oracle/attention';
+import { inputs, packed, runAttention, shape, tensors } from './oracle/attention-harness';
 
 /**
  * Sums of at most T weights and products of D elements, each rounded to 6e-8: their errors grow with
  * the square root of their number, to some 2e-6 at the largest sizes here.
  */
 const TOLERANCE = 1e-5;
-
-const shape = (
-  B: number,
-  T: number,
-  heads: number,
-  kvHeads: number,
-  headDim: number,
-  slidingWindow?: number,
-): AttentionCase => ({
-  B,
-  T,
-  heads,
-  kvHeads,
-  headDim,
-  slidingWindow,
-  scale: 1 / Math.sqrt(headDim),
-});
-
-function inputs(s: AttentionCase, spread = 1) {
-  const queries = s.B * s.T * s.heads * s.headDim;
-  const keys = s.B * s.T * s.kvHeads * s.headDim;
-  return {
-    q: uniform(queries, 1, -spread, spread),
-    k: uniform(keys, 2, -spread, spread),
-    v: uniform(keys, 3),
-    dOut: uniform(queries, 4),
-  };
-}
 
 describe('attention', () => {
   let gpu: Gpu;
@@ -53,32 +22,8 @@ describe('attention', () => {
   });
   afterAll(() => gpu.dispose());
 
-  const tensors = (s: AttentionCase, x: ReturnType<typeof inputs>) => {
-    const queries = [s.B * s.T, s.heads * s.headDim];
-    const keys = [s.B * s.T, s.kvHeads * s.headDim];
-    return {
-      q: upload(gpu, 'q', queries, x.q),
-      k: upload(gpu, 'k', keys, x.k),
-      v: upload(gpu, 'v', keys, x.v),
-      dOut: upload(gpu, 'dOut', queries, x.dOut),
-    };
-  };
-
-  async function run(s: AttentionCase, x = inputs(s), variant = attentionVariants(gpu)[0]) {
-    const { dOut, ...qkv } = tensors(s, x);
-    const { starts, ...sizes } = s;
-    const firstKeys =
-      starts && gpu.createTensor('firstKeys', [s.B * s.T], 'u32', Uint32Array.from(starts));
-    const [out, lse, dQ, dK, dV] = await runPlan(gpu, (plan) => {
-      const options = { label: '/attention', ...qkv, ...sizes, firstKeys, variant };
-      const forward = attentionForward(plan, options);
-      const gradients = attentionBackward(plan, { ...options, ...forward, dOut });
-      return [forward.out, forward.lse, gradients.dQ, gradients.dK, gradients.dV];
-    });
-    for (const tensor of [dOut, ...Object.values(qkv), ...(firstKeys ? [firstKeys] : [])])
-      gpu.destroyTensor(tensor);
-    return { out, lse, dQ, dK, dV };
-  }
+  const run = (s: AttentionCase, x = inputs(s), variant = attentionVariants(gpu)[0]) =>
+    runAttention(gpu, s, x, variant);
 
   /**
    * The fastest variant runs every head width; of the others, which take lavapipe's compiler seconds for each,
@@ -139,15 +84,6 @@ describe('attention', () => {
       await compare(shape(1, 100, 2, 1, 32, slidingWindow));
     },
   );
-
-  /** First keys of rows made of sequences of these lengths. */
-  const packed = (...rows: number[][]) =>
-    rows.flatMap((lengths) => {
-      let start = 0;
-      return lengths.flatMap((length) =>
-        new Array<number>(length).fill((start += length) - length),
-      );
-    });
 
   it.each<[string, number[][], number | undefined]>([
     ['one to a row', [[45]], undefined],
@@ -250,7 +186,7 @@ describe('attention', () => {
     const good = shape(2, 5, 4, 2, 16);
     const attempt = (change: Partial<AttentionOptions>) => {
       const plan = new PlanBuilder(gpu, 'refused');
-      const { q, k, v } = tensors(good, inputs(good));
+      const { q, k, v } = tensors(gpu, good, inputs(good));
       attentionForward(plan, { label: '/attention', q, k, v, ...good, ...change });
     };
     const other = (shape: number[]): Tensor => gpu.createTensor('other', shape);
@@ -276,7 +212,7 @@ describe('attention', () => {
 
     it('a gradient of another shape', () => {
       const plan = new PlanBuilder(gpu, 'refused');
-      const { dOut, ...qkv } = tensors(good, inputs(good));
+      const { dOut, ...qkv } = tensors(gpu, good, inputs(good));
       const options = { label: '/attention', ...qkv, ...good };
       const forward = attentionForward(plan, options);
       expect(() => attentionBackward(plan, { ...options, ...forward, dOut })).not.toThrow();

@@ -6,7 +6,7 @@
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Gpu } from '$lib/gpu';
-import { attentionVariants } from '$lib/kernels/attention';
+import { attentionVariants } from '$lib/kernels/attention-variant';
 import { availableMatmulVariants, candidateMatmulVariants } from '$lib/kernels/matmul-variant';
 import { rmsNormVariants } from '$lib/kernels/rms-norm';
 import { requestTestGpu } from '../dawn';

@@ -1,10 +1,11 @@
 /**
  * Runs of transformers' Trainer on what graphics cards run: their attention, their cross-entropy, their splits of
- * products. Plan: with each variant of products that is measured on a card the same bits, within the tolerances of
+ * products. Plan: with each variant of products and of attention that is measured on a card the same bits, within the tolerances of
  * goldens.test.ts; other shapes of models and arguments with the first of them.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu } from '$lib/gpu';
+import { candidateAttentionVariants, setAttentionVariant } from '$lib/kernels/attention-variant';
 import { candidateMatmulVariants, setMatmulVariant } from '$lib/kernels/matmul-variant';
 import { requestTestCard } from '../dawn';
 import { relativeL2 } from '../goldens';
@@ -34,15 +35,21 @@ describe('training as a graphics card', () => {
     }
   };
 
-  it('gives the same bits with every variant of products, and those of the Trainer', async () => {
+  it('gives the same bits with every variant of products and attention, and those of the Trainer', async () => {
     const finals: Float32Array[] = [];
-    for (const variant of candidateMatmulVariants(gpu)) {
+    const tried = new Set<string>();
+    const attention = candidateAttentionVariants(gpu);
+    for (const [index, variant] of candidateMatmulVariants(gpu).entries()) {
       setMatmulVariant(gpu, variant);
+      const attending = attention[index % attention.length];
+      setAttentionVariant(gpu, attending);
+      tried.add(attending);
       const run = await goldenRun(gpu, 'training/constant-alllinear-rslora');
       expectRun(run);
       finals.push(run.final);
     }
     expect(finals.length).toBeGreaterThan(1);
+    expect([...tried]).toEqual(attention);
     for (const final of finals) expect(final).toEqual(finals[0]);
   });
 

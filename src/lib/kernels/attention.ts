@@ -4,7 +4,7 @@
  * Batches are right-padded: causal order alone keeps padding out of real rows, and padding has dOut 0.
  * With `firstKeys` a row holds several sequences, none of which sees another.
  */
-import { GpuError, read, write, type Gpu, type PlanBuilder, type Tensor } from '../gpu';
+import { GpuError, read, write, type PlanBuilder, type Tensor } from '../gpu';
 import { floatBits, foldGrid, requireCount, requireTensor } from './add-elementwise';
 import DELTA_WGSL from './attention-delta.wgsl?raw';
 import KEYS_WGSL from './attention-keys.wgsl?raw';
@@ -15,14 +15,18 @@ import QUAD_FORWARD_WGSL from './attention-quad.wgsl?raw';
 import QUERIES_WGSL from './attention-queries.wgsl?raw';
 import SEGMENTS_WGSL from './attention-segments.wgsl?raw';
 import SHAPE_WGSL from './attention-shape.wgsl?raw';
+import SHUFFLE_KEYS_WGSL from './attention-shuffle-keys.wgsl?raw';
+import SHUFFLE_QUERIES_WGSL from './attention-shuffle-queries.wgsl?raw';
+import SHUFFLE_SHAPE_WGSL from './attention-shuffle-shape.wgsl?raw';
+import SHUFFLE_FORWARD_WGSL from './attention-shuffle.wgsl?raw';
 import SUBGROUP_KEYS_WGSL from './attention-subgroup-keys.wgsl?raw';
 import SUBGROUP_QUERIES_WGSL from './attention-subgroup-queries.wgsl?raw';
 import SUBGROUP_SHAPE_WGSL from './attention-subgroup-shape.wgsl?raw';
 import SUBGROUP_FORWARD_WGSL from './attention-subgroup.wgsl?raw';
 import WHOLE_WGSL from './attention-whole.wgsl?raw';
 import FORWARD_WGSL from './attention.wgsl?raw';
+import { attentionVariantOf, shufflesAt, type AttentionVariant } from './attention-variant';
 import { KernelError } from './errors';
-import { subgroupLanes } from './subgroup-lanes';
 
 const MIN_HEAD_DIM = 8;
 const MAX_HEAD_DIM = 256;
@@ -51,12 +55,6 @@ const MOST_SUBGROUP_COLUMNS = 2;
 const QUAD_ROWS = 4;
 const QUAD_DIMENSIONS = 32;
 
-/**
- * Ways to the same numbers up to rounding: `register` for real GPUs; `narrow`, the same in tiles of 4 rows, for CPUs;
- * `quad` and `subgroup` for those whose subgroups have exactly 4 (SwiftShader) and 8 lanes (lavapipe).
- */
-export type AttentionVariant = 'register' | 'narrow' | 'quad' | 'subgroup';
-
 export interface AttentionShape {
   label: string;
   B: number;
@@ -76,7 +74,7 @@ export interface AttentionShape {
    * earlier keys of its row when left out.
    */
   firstKeys?: Tensor;
-  /** For tests and measurements; what the adapter runs fastest when left out. */
+  /** For tests and measurements; the one chosen for the device when left out. */
   variant?: AttentionVariant;
 }
 
@@ -87,14 +85,6 @@ export interface AttentionOptions extends AttentionShape {
   k: Tensor;
   /** (B * T, kvHeads * headDim) */
   v: Tensor;
-}
-
-/** Variants that this device can run, the fastest first. */
-export function attentionVariants(gpu: Gpu): AttentionVariant[] {
-  const lanes = subgroupLanes(gpu);
-  if (lanes === 4) return ['quad', 'narrow', 'register'];
-  if (lanes === 8) return ['subgroup', 'narrow', 'register'];
-  return gpu.isSoftware ? ['narrow', 'register'] : ['register', 'narrow'];
 }
 
 /**
@@ -248,10 +238,24 @@ function wayOf(variant: AttentionVariant, { T, headDim }: AttentionShape): Way {
         texts: { forward: QUAD_FORWARD_WGSL, queries: QUAD_QUERIES_WGSL, keys: QUAD_KEYS_WGSL },
         tiles: Math.ceil(T / QUAD_ROWS) * Math.ceil(headDim / QUAD_DIMENSIONS),
       };
+    case 'shuffle': {
+      const rows = mostRows(headDim);
+      return {
+        name: 'attention-shuffle',
+        head: 'enable subgroups;\n',
+        shape: SHUFFLE_SHAPE_WGSL,
+        texts: {
+          forward: SHUFFLE_FORWARD_WGSL,
+          queries: SHUFFLE_QUERIES_WGSL,
+          keys: SHUFFLE_KEYS_WGSL,
+        },
+        constants: { D: headDim, ROWS: rows },
+        tiles: Math.ceil(T / rows),
+      };
+    }
     case 'narrow':
     case 'register': {
-      const most = Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
-      const rows = variant === 'narrow' ? NARROW_ROWS : most;
+      const rows = variant === 'narrow' ? NARROW_ROWS : mostRows(headDim);
       return {
         name: 'attention',
         texts: { forward: FORWARD_WGSL, queries: QUERIES_WGSL, keys: KEYS_WGSL },
@@ -262,8 +266,12 @@ function wayOf(variant: AttentionVariant, { T, headDim }: AttentionShape): Way {
   }
 }
 
+const mostRows = (headDim: number): number =>
+  Math.min(MAX_TILE_ROWS, 4 * Math.floor(TILE_ELEMENTS / headDim / 4));
+
 function variantOf(plan: PlanBuilder, shape: AttentionShape) {
-  const { firstKeys, variant = attentionVariants(plan.gpu)[0] } = shape;
+  const { firstKeys, headDim, variant: wanted = attentionVariantOf(plan.gpu) } = shape;
+  const variant = wanted === 'shuffle' && !shufflesAt(plan.gpu, headDim) ? 'register' : wanted;
   const allowed = plan.gpu.device.limits.maxStorageBuffersPerShaderStage;
   if (firstKeys && allowed <= BINDINGS.keys)
     throw new GpuError(

@@ -1,5 +1,5 @@
 /** Measures the matrix kernels on a device, so that plans recorded after it use the fastest for each form. */
-import { Arena, PlanBuilder, reshaped, type Gpu, type Tensor } from '../gpu';
+import { Arena, reshaped, type Gpu, type Tensor } from '../gpu';
 import { matmul } from './matmul';
 import {
   candidateMatmulVariants,
@@ -10,10 +10,10 @@ import {
   type MatmulForm,
   type MatmulVariant,
 } from './matmul-variant';
+import { timePlan } from './time-plan';
 
 /** A product as a small model has it: large enough to fill a GPU for a moment, short on a CPU. */
 const SIZE = { M: 256, K: 512, N: 512 };
-const REPEATS = 3;
 
 export type MatmulChoice = Readonly<Record<MatmulForm, MatmulVariant>>;
 
@@ -69,7 +69,7 @@ async function measureForms(
   }
 }
 
-async function timeVariant(
+function timeVariant(
   gpu: Gpu,
   arena: Arena,
   form: MatmulForm,
@@ -78,26 +78,14 @@ async function timeVariant(
   b: Tensor,
 ): Promise<number> {
   const { M, K, N } = SIZE;
-  const builder = new PlanBuilder(gpu, `matmul choice/${form}/${variant}`);
   const transposeA = form === 'at-b';
   const transposeB = form === 'a-bt';
-  matmul(builder, {
-    label: '/choice',
-    a: reshaped(a, transposeA ? [K, M] : [M, K]),
-    b: reshaped(b, transposeB ? [N, K] : [K, N]),
-    ...{ transposeA, transposeB, variant },
-  });
-  const plan = await builder.build(arena);
-  try {
-    await plan.run();
-    let bestMs = Infinity;
-    for (let i = 0; i < REPEATS; i++) {
-      const start = performance.now();
-      await plan.run();
-      bestMs = Math.min(bestMs, performance.now() - start);
-    }
-    return bestMs;
-  } finally {
-    plan.dispose();
-  }
+  return timePlan(gpu, arena, `matmul choice/${form}/${variant}`, (builder) =>
+    matmul(builder, {
+      label: '/choice',
+      a: reshaped(a, transposeA ? [K, M] : [M, K]),
+      b: reshaped(b, transposeB ? [N, K] : [K, N]),
+      ...{ transposeA, transposeB, variant },
+    }),
+  );
 }

@@ -9,7 +9,7 @@ import {
   type TrainingArguments,
 } from '../config';
 import { NO_LIMITS, type DType, type Gpu } from '../gpu';
-import { chooseMatmulVariants } from '../kernels/matmul-choose';
+import { chooseVariants } from '../kernels/choose-variants';
 import { outlineTrainer } from './outline-trainer';
 
 /** Tokens of a row in place of the data's, likeliest first: products of small and large batches take other kernels. */
@@ -26,7 +26,7 @@ export interface CompileAheadOptions {
 
 /** @throws GpuError `shader`, `device-lost`; TrainingError or PeftError for settings that no run can have */
 export async function compileAhead({ gpu, ...settings }: CompileAheadOptions): Promise<void> {
-  await chooseMatmulVariants(gpu);
+  await chooseVariants(gpu);
   const { args, config } = settings;
   const allowed = Math.min(args.max_length, config.maxPositionEmbeddings);
   const lengths = new Set(TYPICAL_TOKENS.map((tokens) => Math.min(allowed, tokens)));

@@ -5,6 +5,7 @@
 import type { ModelConfig, PeftConfig, TrainingArguments } from '../config';
 import { adaptedModel, ModelWeights } from '../decoder';
 import { Gpu, type CountedLimits, type DType } from '../gpu';
+import { attentionVariantOf, setAttentionVariant } from '../kernels/attention-variant';
 import { MATMUL_FORMS, matmulVariantOf, setMatmulVariant } from '../kernels/matmul-variant';
 import { layoutAdapter } from '../peft';
 import { longestRow, type TokenRow } from './batches';
@@ -60,8 +61,9 @@ export interface Outline {
 export async function outlineTrainer(options: OutlineOptions): Promise<Outline> {
   const { config, peft, args, trained, evaluated, dtypeOf = () => 'f32' } = options;
   const gpu = Gpu.counting(options.gpu, options.limits);
-  for (const form of MATMUL_FORMS)
-    setMatmulVariant(gpu, matmulVariantOf(options.gpu ?? gpu, form), form);
+  const real = options.gpu ?? gpu;
+  for (const form of MATMUL_FORMS) setMatmulVariant(gpu, matmulVariantOf(real, form), form);
+  setAttentionVariant(gpu, attentionVariantOf(real));
   const weights = ModelWeights.outline(gpu, config, dtypeOf, args.load_in_4bit);
   const trainer = await Trainer.create({
     gpu,

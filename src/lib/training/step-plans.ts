@@ -15,7 +15,7 @@ import {
 import { Arena, PlanBuilder, type Gpu, type Plan, type Tensor } from '../gpu';
 import { sumLoss } from '../kernels/cross-entropy';
 import { countCorrect } from '../kernels/cross-entropy-count';
-import { chooseMatmulVariants } from '../kernels/matmul-choose';
+import { chooseVariants } from '../kernels/choose-variants';
 import { uniformNoise } from '../kernels/noise';
 import { createStepState, uploadStepState, type StepState } from '../kernels/step-state';
 import type { MicroBatch } from './batches';
@@ -145,7 +145,7 @@ export class StepPlans {
     const { gradientCheckpointing, labelSmoothing } = this.options;
     const packing = training && this.options.packing;
     const noisy = training && this.options.embeddingNoise;
-    await chooseMatmulVariants(gpu);
+    await chooseVariants(gpu);
     const integers = (label: string, dtype: 'i32' | 'u32' = 'i32') => {
       const tensor = gpu.createTensor(`${label} ${B}x${T}`, [B * T], dtype);
       this.owned.push(tensor);
