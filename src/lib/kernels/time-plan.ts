@@ -1,5 +1,5 @@
 /** How long a device takes for a few dispatches, where one way of doing them is to be chosen. */
-import type { Arena} from '../gpu';
+import type { Arena } from '../gpu';
 import { PlanBuilder, type Gpu } from '../gpu';
 
 const REPEATS = 3;
