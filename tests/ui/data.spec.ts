@@ -164,6 +164,73 @@ test('long data shows how far it is, and a change stops and asks anew', async ({
 });
 
 for (const [locale, theme, width] of [
+  ['en', 'light', 390],
+  ['zh-CN', 'night', 1280],
+] as const)
+  test(`several files at once: ${locale}, ${theme}, ${width} px`, async ({ page }) => {
+    const zh = locale === 'zh-CN';
+    await openPage(page, '/train', { locale, theme, width });
+    const good = '[{"instruction": "a", "output": "b"}]';
+    const files = [
+      { name: 'one.json', text: good },
+      { name: 'broken.json', text: 'hello' },
+      { name: 'other.json', text: '[{"q": "a", "a": "b"}]' },
+      { name: 'two.json', text: good },
+    ];
+    await page.locator('#data input[type=file]').setInputFiles(
+      files.map(({ name, text }) => ({
+        ...{ name, mimeType: 'application/json', buffer: Buffer.from(text) },
+      })),
+    );
+    const said = data(page).getByRole('status').first();
+    await expect(said).toHaveText(
+      zh
+        ? '4 个文件：读入 2 个，1 个要说明各栏是什么，1 个没能读入。'
+        : '4 files: 2 read, 1 needs its columns explained, 1 not read.',
+    );
+    await expect(page.getByRole('radio', { name: /^one\.json/ })).toBeVisible();
+    await expect(page.getByRole('radio', { name: /^two\.json/ })).toBeChecked();
+    await expect(page.getByRole('alert')).toHaveCount(1);
+    await expect(page.getByRole('alert')).toContainText('broken.json');
+    await expectAccessible(page);
+
+    // Each by its name: the one that needs it is read by a mapping of its own.
+    const other = page.getByRole('group', { name: 'other.json' });
+    await other.getByRole('button', { name: zh ? '按此读取' : 'Read it this way' }).press('Enter');
+    await expect(other.getByText(zh ? /5 条可用/ : /5 rows ready/)).toBeFocused();
+    await expect(said).toHaveText(
+      zh ? '4 个文件：读入 3 个，1 个没能读入。' : '4 files: 3 read, 1 not read.',
+    );
+    await expect(page.getByRole('radio', { name: /^other\.json/ })).toBeChecked();
+
+    // Dropped, and only one: no list of one.
+    const drop = (names: readonly string[]) =>
+      data(page)
+        .getByRole('group', { name: zh ? /拖到这里/ : /^Drop/ })
+        .evaluate(
+          (zone, { names, good }) => {
+            const dataTransfer = new DataTransfer();
+            for (const name of names) dataTransfer.items.add(new File([good], name));
+            zone.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true }));
+          },
+          { names, good },
+        );
+    await drop(['three.json', 'four.json']);
+    await expect(said).toHaveText(zh ? '2 个文件：读入 2 个。' : '2 files: 2 read.');
+    await expect(page.getByRole('radio', { name: /^four\.json/ })).toBeChecked();
+    await drop(['five.json']);
+    await expect(page.getByRole('radio', { name: /^five\.json/ })).toBeChecked();
+    await expect(said).toHaveText(zh ? '1 个文件：读入 1 个。' : '1 file: 1 read.');
+    await expect(page.getByRole('group', { name: 'five.json' })).toHaveCount(0);
+
+    await drop(Array.from({ length: 101 }, (_, i) => `${i}.json`));
+    await expect(page.getByRole('alert')).toContainText(
+      zh ? '这里有 101 个文件' : 'These are 101 files',
+    );
+    await expect(page.getByRole('radio', { name: /^0\.json/ })).toHaveCount(0);
+  });
+
+for (const [locale, theme, width] of [
   ['en', 'night', 390],
   ['zh-CN', 'light', 1280],
 ] as const)

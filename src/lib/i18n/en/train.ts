@@ -28,10 +28,21 @@ export const train: typeof zh = {
     `${SUBJECTS[sample.subject] ?? sample.subject} (${sample.language === 'zh' ? 'Chinese' : 'English'})${sample.part === 'eval' ? ', held-back questions' : ''}`,
   bundled: 'sample',
   importedData: 'my data',
-  dropData: 'Drop a JSON, JSONL or CSV file here',
+  dropData: 'Drop JSON, JSONL or CSV files here, one or several',
   dropHint:
     'Alpaca, prompt/completion, chat messages, ShareGPT, plain text and tokenised rows are understood.',
-  reading: (name) => `Reading ${name}…`,
+  reading: ({ name, place, count }) =>
+    count > 1 ? `Reading file ${n(place)} of ${n(count)}: ${name}…` : `Reading ${name}…`,
+  readingFiles: (count) => `Reading ${n(count)} files…`,
+  filesRead: ({ taken, asked, refused }) => {
+    const all = taken + asked + refused;
+    const parts = [
+      `${n(taken)} read`,
+      asked > 0 && `${n(asked)} ${asked === 1 ? 'needs its' : 'need their'} columns explained`,
+      refused > 0 && `${n(refused)} not read`,
+    ];
+    return `${n(all)} ${all === 1 ? 'file' : 'files'}: ${parts.filter(Boolean).join(', ')}.`;
+  },
   schema: {
     alpaca: 'Alpaca',
     'prompt-completion': 'prompt / completion',

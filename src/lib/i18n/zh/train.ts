@@ -26,9 +26,19 @@ export const train = {
     `${SUBJECTS[sample.subject] ?? sample.subject}（${sample.language === 'zh' ? '中文' : '英文'}）${sample.part === 'eval' ? '· 评测题' : ''}`,
   bundled: '样例',
   importedData: '我的数据',
-  dropData: '把 JSON、JSONL 或 CSV 文件拖到这里',
+  dropData: '把 JSON、JSONL 或 CSV 文件拖到这里，可以一次多个',
   dropHint: '支持 Alpaca、prompt/completion、对话 messages、ShareGPT、纯文本和已分词的数据。',
-  reading: (name: string) => `正在读取 ${name}…`,
+  reading: ({ name, place, count }: { name: string; place: number; count: number }) =>
+    count > 1 ? `正在读取第 ${n(place)} 个文件，共 ${n(count)} 个：${name}…` : `正在读取 ${name}…`,
+  readingFiles: (count: number) => `正在读取 ${n(count)} 个文件…`,
+  filesRead: ({ taken, asked, refused }: { taken: number; asked: number; refused: number }) =>
+    `${n(taken + asked + refused)} 个文件：${[
+      `读入 ${n(taken)} 个`,
+      asked > 0 && `${n(asked)} 个要说明各栏是什么`,
+      refused > 0 && `${n(refused)} 个没能读入`,
+    ]
+      .filter(Boolean)
+      .join('，')}。`,
   schema: {
     alpaca: 'Alpaca',
     'prompt-completion': 'prompt / completion',
