@@ -15,6 +15,8 @@ import { expectFormatError } from './expect-error';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const read = (source: string | Uint8Array) => readDataset(source, { fileName: 'data' });
+/** A name that promises a table, so that prose is none of it. */
+const readTable = (source: string | Uint8Array) => readDataset(source, { fileName: 'data.csv' });
 const readJson = (rows: unknown) => read(JSON.stringify(rows));
 
 const alpaca = { instruction: '翻译成英文', input: '你好', output: 'Hello' };
@@ -84,7 +86,8 @@ describe('dataset formats, by content', () => {
       { kind: 'text', text: '你好' },
       { kind: 'text', text: 'hello' },
     ]);
-    expectFormatError(() => read('A story.\nIt was a dark night.'), 'wrong-format', /plain text/);
+    const story = 'A story.\nIt was a dark night.';
+    expectFormatError(() => readTable(story), 'wrong-format', /plain text/);
   });
 });
 
@@ -284,9 +287,9 @@ describe('files that are no dataset', () => {
       [Uint8Array.of(1, 0, 0, 0, 2, 3, 0, 0xff, 0xfe, 0x80), /binary file/],
     ];
     for (const [source, says] of seems) {
-      expectFormatError(() => read(source), 'wrong-format', says);
+      expectFormatError(() => readTable(source), 'wrong-format', says);
       expectFormatError(
-        () => read(source),
+        () => readTable(source),
         'wrong-format',
         /a JSON array, JSONL .* or CSV .* is allowed/,
       );
@@ -347,7 +350,7 @@ describe('dataset limits', () => {
 
   it('columns', () => {
     const header = Array.from({ length: 1001 }, (_, i) => `c${i}`).join(',');
-    expectFormatError(() => read(`${header}\n${header}`), 'wrong-format', /plain text/);
+    expectFormatError(() => readTable(`${header}\n${header}`), 'wrong-format', /plain text/);
   });
 });
 
@@ -469,7 +472,7 @@ describe('hostile datasets', () => {
       `${'{'.repeat(500_000)}`,
     ]) {
       const started = performance.now();
-      expect(() => read(text)).toThrow(FormatError);
+      expect(() => readTable(text)).toThrow(FormatError);
       expect(performance.now() - started).toBeLessThan(10_000);
     }
   });

@@ -177,7 +177,11 @@ for (const [locale, theme, width] of [
       { name: 'other.json', text: '[{"q": "a", "a": "b"}]' },
       { name: 'two.json', text: good },
     ];
-    await page.locator('#data input[type=file]').setInputFiles(
+    const picker = page.locator('#data input[type=file]');
+    for (const ending of ['.txt', '.md', '.jsonl', '.csv'])
+      await expect(picker).toHaveAttribute('accept', new RegExp(`\\${ending}\\b`));
+    await expect(data(page).getByText(zh ? /按空行分段/ : /each paragraph is a row/)).toBeVisible();
+    await picker.setInputFiles(
       files.map(({ name, text }) => ({
         ...{ name, mimeType: 'application/json', buffer: Buffer.from(text) },
       })),

@@ -28,9 +28,9 @@ export const train: typeof zh = {
     `${SUBJECTS[sample.subject] ?? sample.subject} (${sample.language === 'zh' ? 'Chinese' : 'English'})${sample.part === 'eval' ? ', held-back questions' : ''}`,
   bundled: 'sample',
   importedData: 'my data',
-  dropData: 'Drop JSON, JSONL or CSV files here, one or several',
+  dropData: 'Drop JSON, JSONL, CSV or plain text files here',
   dropHint:
-    'Alpaca, prompt/completion, chat messages, ShareGPT, plain text and tokenised rows are understood.',
+    'One or several. Alpaca, prompt/completion, chat messages, ShareGPT, plain text and tokenised rows are understood. Of a .txt or .md file each paragraph is a row; without blank lines, each line.',
   reading: ({ name, place, count }) =>
     count > 1 ? `Reading file ${n(place)} of ${n(count)}: ${name}…` : `Reading ${name}…`,
   readingFiles: (count) => `Reading ${n(count)} files…`,

@@ -26,8 +26,9 @@ export const train = {
     `${SUBJECTS[sample.subject] ?? sample.subject}（${sample.language === 'zh' ? '中文' : '英文'}）${sample.part === 'eval' ? '· 评测题' : ''}`,
   bundled: '样例',
   importedData: '我的数据',
-  dropData: '把 JSON、JSONL 或 CSV 文件拖到这里，可以一次多个',
-  dropHint: '支持 Alpaca、prompt/completion、对话 messages、ShareGPT、纯文本和已分词的数据。',
+  dropData: '把 JSON、JSONL、CSV 或纯文本文件拖到这里',
+  dropHint:
+    '可以一次放多个。支持 Alpaca、prompt/completion、对话 messages、ShareGPT、纯文本和已分词的数据。.txt 和 .md 按空行分段，一段一条；没有空行的，一行一条。',
   reading: ({ name, place, count }: { name: string; place: number; count: number }) =>
     count > 1 ? `正在读取第 ${n(place)} 个文件，共 ${n(count)} 个：${name}…` : `正在读取 ${name}…`,
   readingFiles: (count: number) => `正在读取 ${n(count)} 个文件…`,
