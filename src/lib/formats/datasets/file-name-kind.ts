@@ -11,11 +11,11 @@ const ENDINGS: Readonly<Record<string, FileNameKind>> = {
   text: 'text',
   md: 'text',
   markdown: 'text',
-  yaml: 'yaml',
-  yml: 'yaml',
+  yaml: 'settings',
+  yml: 'settings',
 };
 
-export type FileNameKind = 'json' | 'table' | 'text' | 'yaml';
+export type FileNameKind = 'json' | 'table' | 'text' | 'settings';
 
 export function kindOfName(fileName: string): FileNameKind | undefined {
   const ending = /\.([a-z]+)$/i.exec(fileName)?.[1].toLowerCase() ?? '';

@@ -143,7 +143,8 @@ function readTable(text: string, fileName: string): RawDataset {
   const table = parseTable(text);
   if (table) return readLines(table, fileName);
   const kind = kindOfName(fileName);
-  if (kind !== undefined) throw notADataset(fileName, kind === 'yaml' ? 'a YAML document' : seems);
+  if (kind !== undefined)
+    throw notADataset(fileName, kind === 'settings' ? 'a YAML document' : seems);
   return readPlainText(text, fileName);
 }
 
