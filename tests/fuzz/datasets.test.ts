@@ -155,14 +155,20 @@ describe('hostile data sets', () => {
     let asText = 0;
     const counts = await fuzzParser({
       title: 'plain text',
-      samples: [PROSE, 'a\nb\nc', CSV, jsonl].map((text) => new TextEncoder().encode(text)),
+      samples: [PROSE, 'a\nb\nc', CSV, jsonl].map((text): Uint8Array =>
+        new TextEncoder().encode(text),
+      ),
       mutate: (random, file) =>
         chance(random, 3)
           ? mutateBytes(random, file)
           : encodeText(random, mutateText(random, new TextDecoder().decode(file), PROSE_WORDS)),
       parse: (bytes) => {
         const fileName = NAMES[(bytes.length + (bytes.at(-1) ?? 0)) % NAMES.length];
-        return { fileName, bytes, dataset: readDataset(bytes, { fileName }) };
+        return {
+          fileName,
+          bytes,
+          dataset: readDataset(bytes, { fileName }),
+        };
       },
       check({ fileName, bytes, dataset }) {
         dataset.rows.forEach(checkRow);

@@ -3,8 +3,9 @@
  * data says so; findings show their rows by number and what to do, by keyboard alone; what is left out is in the
  * summary, in the request and in the run's record; a plot has its table; tokens are reached from a cut row; a
  * longer length takes the finding away, what is marked is the answer, and the limit is where it cuts; a model that
- * is not open is asked for first. A second round: from the history and from the form, with the method locked, back
- * to the model, and in the record. axe looks at each state.
+ * is not open is asked for first. Several files at once, picked and dropped, are taken or refused each by its name.
+ * Long prose is learned in parts unless the person says otherwise. A second round: from the history and from the
+ * form, with the method locked, back to the model, and in the record. axe looks at each state.
  */
 import { expect, test, type Locator, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -232,6 +233,53 @@ for (const [locale, theme, width] of [
       zh ? '这里有 101 个文件' : 'These are 101 files',
     );
     await expect(page.getByRole('radio', { name: /^0\.json/ })).toHaveCount(0);
+  });
+
+for (const [locale, theme, width] of [
+  ['en', 'light', 1280],
+  ['zh-CN', 'night', 390],
+] as const)
+  test(`long prose, in parts or cut: ${locale}, ${theme}, ${width} px`, async ({ page }) => {
+    const zh = locale === 'zh-CN';
+    await openPage(page, '/train', { locale, theme, width });
+    await choose(page, /门诊问答/);
+    await page.getByText(zh ? '其余选项' : 'Everything else', { exact: true }).click();
+    const split = page.getByRole('checkbox', { name: /split_long_text/ });
+    await expect(split).not.toBeChecked();
+    await page.locator('#data input[type=file]').setInputFiles({
+      ...{ name: 'prose.txt', mimeType: 'text/plain', buffer: Buffer.from('one\n\ntwo') },
+    });
+    await expect(split).toBeChecked();
+    const parts = data(page).getByText(
+      zh ? /条长文本切成 [\d,]+ 段来学/ : /learned in [\d,]+ parts of/,
+    );
+    await expect(parts).toBeVisible();
+    const whole = zh ? '没有被截断的回答' : 'No answer is cut off';
+    await expect(data(page).getByText(whole, { exact: true })).toBeVisible();
+    const predicted = page.locator('#run').getByText(zh ? /切成 8 段/ : /learned in 8 parts/);
+    await expect(predicted).toBeVisible();
+    await page.getByText(zh ? '模型会看到的样子' : 'What the model will see').click();
+    await page.getByRole('textbox', { name: zh ? /^最大长度/ : /^Maximum length/ }).fill('8');
+    await expect(
+      data(page).getByText(zh ? /切成 \d+ 段来学；这里是第一段/ : /this is the first\.$/),
+    ).toBeVisible();
+    await expectAccessible(page);
+
+    // The other choice is the person's: it stays, and the way back is offered where rows are cut.
+    await split.uncheck();
+    const cut = finding(page, zh ? /^回答被截断/ : /^Answers cut off/);
+    await expect(cut).toBeVisible();
+    await expect(parts).toHaveCount(0);
+    await expectAccessible(page);
+    await choose(page, /门诊问答/);
+    await choose(page, /^prose\.txt/);
+    await expect(split).not.toBeChecked();
+    await cut
+      .getByRole('button', { name: zh ? '切成几段来学' : 'Learn them in parts' })
+      .press('Enter');
+    await expect(split).toBeChecked();
+    await expect(cut).toBeHidden();
+    await expect(parts).toBeVisible();
   });
 
 for (const [locale, theme, width] of [

@@ -201,6 +201,8 @@ export const train: typeof zh = {
   rowsUsed: (train, held) => `${rows(train)} to learn from, ${n(held)} held back`,
   rowsCut: (count, maxLength) =>
     `${rows(count)} ${count === 1 ? 'has its answer' : 'have their answers'} cut off at the maximum length of ${n(maxLength)} tokens.`,
+  textsSplit: (texts, parts, maxLength) =>
+    `${n(texts)} long ${texts === 1 ? 'text is' : 'texts are'} learned in ${n(parts)} parts of at most ${n(maxLength)} tokens.`,
   lossCurve: 'Loss curve',
   lossCurveSummary: (first, last) => `The loss went from ${first} to ${last}.`,
   curveWaiting: 'The curve appears here with the first logged step.',

@@ -193,6 +193,8 @@ export const train = {
   rowsUsed: (train: number, held: number) => `训练 ${n(train)} 条，留作评测 ${n(held)} 条`,
   rowsCut: (count: number, maxLength: number) =>
     `有 ${n(count)} 条的回答超过最大长度 ${n(maxLength)}，末尾会被截掉。`,
+  textsSplit: (texts: number, parts: number, maxLength: number) =>
+    `有 ${n(texts)} 条长文本切成 ${n(parts)} 段来学，每段不超过 ${n(maxLength)} 个词元。`,
   lossCurve: '损失曲线',
   lossCurveSummary: (first: string, last: string) => `损失从 ${first} 变为 ${last}。`,
   curveWaiting: '记录到第一步后，曲线会出现在这里。',
