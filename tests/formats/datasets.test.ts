@@ -372,6 +372,9 @@ describe('mapping', () => {
       [['题目', '答案'], { instruction: '题目', output: '答案' }],
       [['input', 'output'], { instruction: 'input', output: 'output' }],
       [['content'], { text: 'content' }],
+      [['token_ids', 'mask'], { input_ids: 'token_ids' }],
+      [['ids', 'target_ids'], { input_ids: 'ids', labels: 'target_ids' }],
+      [['content', 'ids'], { text: 'content' }],
       [['a column', 'another'], {}],
       [['question'], {}],
       [[], {}],
@@ -389,6 +392,45 @@ describe('mapping', () => {
       problems: [{ row: 2, field: 'output', kind: 'empty-output' }],
       unusedColumns: ['来源'],
     });
+  });
+
+  it('reads token ids under other names, with the checks of those under ours', () => {
+    const good = { ids: [1, 2], targets: [-100, 2], mask: [1, 1] };
+    const wrong = [
+      { ids: [1, 2], targets: [1] },
+      { ids: [1.5, 2], targets: [1, 2] },
+      { ids: [-1, 2], targets: [1, 2] },
+      { ids: [1, 2], targets: [-2, 2] },
+      { ids: [1, 2], targets: [-100, -100] },
+      { ids: [], targets: [] },
+      { ids: '1 2', targets: [1, 2] },
+      { targets: [1, 2] },
+    ];
+    const { records } = readJson([good, ...wrong]);
+    const mapped = applyMapping(records, { input_ids: 'ids', labels: 'targets' });
+    expect(mapped).toMatchObject({
+      schema: 'tokens',
+      rows: [{ kind: 'tokens', inputIds: [1, 2], labels: [-100, 2] }],
+      rowNumbers: [1],
+      unusedColumns: ['mask'],
+    });
+    const named = [good, ...wrong].map(
+      ({ ids, targets }: { ids?: unknown; targets?: unknown }) => ({
+        ...(ids !== undefined && { input_ids: ids }),
+        labels: targets,
+      }),
+    );
+    expect(mapped.problems).toEqual(readJson(named).problems);
+    expect(mapped.problems).toHaveLength(wrong.length);
+    // Without labels the ids are learned.
+    expect(applyMapping(records.slice(0, 1), { input_ids: 'ids' }).rows).toEqual([
+      { kind: 'tokens', inputIds: [1, 2], labels: [1, 2] },
+    ]);
+    expectFormatError(
+      () => applyMapping(records, { labels: 'targets' }),
+      'invalid-value',
+      /gives labels; .* or input_ids are needed/,
+    );
   });
 
   it('refuses columns and fields that are not there, and mappings without a target', () => {

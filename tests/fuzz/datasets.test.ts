@@ -192,14 +192,15 @@ describe('hostile data sets', () => {
   it('mapped by any choice of columns are refused by code or become such rows', async () => {
     await fuzzParser({
       title: 'column mapping',
-      samples: [json, ...[5, 6, 7, 9, 10].map((i) => JSON.stringify(RECORDS[i]))],
+      samples: [json, ...[3, 5, 6, 7, 9, 10].map((i) => JSON.stringify(RECORDS[i]))],
       mutate: (random, text) => mutateJson(random, JSON.parse(text)),
       parse(text) {
         const { records, columns } = readDataset(text, { fileName: 'rows' });
         const suggested = suggestMapping(columns);
         const chosen = { instruction: columns[0], output: columns.at(-1) };
         const talk = { messages: columns[0], system: columns.at(-1) };
-        return [suggested, chosen, talk].map((mapping) => applyMapping(records, mapping));
+        const ids = { input_ids: columns[0], labels: columns.at(-1) };
+        return [suggested, chosen, talk, ids].map((mapping) => applyMapping(records, mapping));
       },
       check: (mapped) => mapped.forEach(({ rows }) => rows.forEach(checkRow)),
     });

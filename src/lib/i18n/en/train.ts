@@ -87,11 +87,18 @@ export const train: typeof zh = {
   mappingBody: (columns, more) =>
     `The file has the columns ${named(columns, more)}, which fit none of the known forms. Say what a row is and which column holds what; your file is not changed.`,
   rowForm: 'What is a row?',
-  rowForms: { qa: 'A question and its answer', chat: 'A chat', text: 'Plain text' },
+  rowForms: {
+    qa: 'A question and its answer',
+    chat: 'A chat',
+    text: 'Plain text',
+    tokens: 'Token ids',
+  },
   rowFormHints: {
     qa: 'With a system text or earlier turns, where the file has them.',
     chat: 'A list of turns: role and content, or from and value.',
     text: 'All of it is learned; there is no question.',
+    tokens:
+      'Lists of whole numbers, by the tokenizer of the model to train. Without labels all of them are learned; with labels, all but -100.',
   },
   mappingRoles: {
     instruction: 'Question (instruction)',
@@ -101,6 +108,8 @@ export const train: typeof zh = {
     history: 'Earlier turns (history)',
     messages: 'Turns (messages)',
     text: 'Text (text)',
+    input_ids: 'Token ids (input_ids)',
+    labels: 'Labels (labels)',
   },
   mappingMissing: (fields) => `Still to choose: ${fields}`,
   mappingNone: 'None',

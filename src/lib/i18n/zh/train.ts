@@ -83,11 +83,12 @@ export const train = {
   mappingBody: (columns: readonly string[], more: number) =>
     `文件里的栏目是 ${named(columns, more)}，与已知的格式都对不上。请说明每一条是什么、各栏放的是什么；你的文件不会被改动。`,
   rowForm: '每一条是什么？',
-  rowForms: { qa: '一问一答', chat: '一段对话', text: '纯文本' },
+  rowForms: { qa: '一问一答', chat: '一段对话', text: '纯文本', tokens: '已分词的编号' },
   rowFormHints: {
     qa: '文件里若有系统提示或前面的对话，也可以带上。',
     chat: '由多轮发言组成的列表，每轮写明 role 和 content，或 from 和 value。',
     text: '整段都要学，没有题面。',
+    tokens: '要训练的模型自己的分词器给出的整数列表；不选标签就全都学，标签为 -100 的不学。',
   },
   mappingRoles: {
     instruction: '问题（instruction）',
@@ -97,6 +98,8 @@ export const train = {
     history: '前面的对话（history）',
     messages: '各轮发言（messages）',
     text: '文本（text）',
+    input_ids: '词元编号（input_ids）',
+    labels: '标签（labels）',
   },
   mappingMissing: (fields: string) => `还要选定：${fields}`,
   mappingNone: '没有',
