@@ -256,6 +256,14 @@ for (const [locale, theme, width] of [
     await expect(parts).toBeVisible();
     const whole = zh ? '没有被截断的回答' : 'No answer is cut off';
     await expect(data(page).getByText(whole, { exact: true })).toBeVisible();
+    // A text is no answer to a question; a long one scrolls within its row, by keyboard too.
+    const rows = data(page).locator('dl');
+    await expect(rows.first().getByRole('term')).toHaveText(zh ? '文本' : 'Text');
+    const long = rows.getByRole('group', { name: zh ? '第 1 条' : 'Row 1' });
+    await long.focus();
+    await expect(long).toBeFocused();
+    expect(await long.evaluate((box) => box.scrollHeight > box.clientHeight)).toBe(true);
+    await expect(rows.getByRole('group')).toHaveCount(1);
     const predicted = page.locator('#run').getByText(zh ? /切成 8 段/ : /learned in 8 parts/);
     await expect(predicted).toBeVisible();
     await page.getByText(zh ? '模型会看到的样子' : 'What the model will see').click();

@@ -22,7 +22,7 @@ export const train: typeof zh = {
   runPart: 'Run',
   historyPart: 'Earlier runs',
 
-  dataLead: 'Each row is one example: a question and the answer you want.',
+  dataLead: 'Each row is one example: a question and the answer you want, or a text to learn.',
   choose: 'Choose data',
   sampleName: (sample) =>
     `${SUBJECTS[sample.subject] ?? sample.subject} (${sample.language === 'zh' ? 'Chinese' : 'English'})${sample.part === 'eval' ? ', held-back questions' : ''}`,
@@ -124,6 +124,7 @@ export const train: typeof zh = {
   instruction: 'Question',
   input: 'Further text',
   output: 'Answer',
+  wholeText: 'Text',
   previewTitle: 'What the model will see',
   previewLead:
     'Tokens on a tint count towards the loss: they are what it learns. The rest is the question.',

@@ -20,7 +20,7 @@ export const train = {
   historyPart: '训练记录',
 
   // data
-  dataLead: '每一条是一个例子：一个问题和你想要的回答。',
+  dataLead: '每一条是一个例子：一个问题和你想要的回答，或一段要学的文字。',
   choose: '选择数据',
   sampleName: (sample: { subject: string; language: string; part: string }) =>
     `${SUBJECTS[sample.subject] ?? sample.subject}（${sample.language === 'zh' ? '中文' : '英文'}）${sample.part === 'eval' ? '· 评测题' : ''}`,
@@ -113,6 +113,7 @@ export const train = {
   instruction: '问题',
   input: '补充',
   output: '回答',
+  wholeText: '文本',
   previewTitle: '模型会看到的样子',
   previewLead: '带底色的词元计入损失，模型要学的就是它们；其余只是题面。',
   previewRow: (index: number) => `第 ${n(index)} 条`,
