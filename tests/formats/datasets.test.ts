@@ -11,7 +11,8 @@ import {
   writeAlpacaJson,
   type DatasetRow,
 } from '$lib/formats';
-import { expectFormatError } from './expect-error';
+import { explainError } from '$lib/i18n';
+import { catchError, expectFormatError } from './expect-error';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const read = (source: string | Uint8Array) => readDataset(source, { fileName: 'data' });
@@ -310,6 +311,11 @@ describe('files that are no dataset', () => {
     expect(read(`[\n${good},\n${good}\n]`).rows).toHaveLength(2);
     expect(read('[]').rows).toEqual([]);
     for (const [text, says] of broken) expectFormatError(() => read(text), 'corrupt', says);
+    // In Chinese the sentence is another, of the same row and line.
+    const error = catchError(() => read(broken[0][0]));
+    expect(explainError(error, 'zh-CN').sentence).toBe(
+      'data 的第 2 条（文件第 3 行）不是完整的 JSON；请改正后再放进来。',
+    );
   });
 
   it('JSON lines of which most are broken are refused as a file', () => {

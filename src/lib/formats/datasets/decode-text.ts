@@ -41,6 +41,7 @@ export function decodeText(bytes: Uint8Array, fileName: string): DecodedText {
     throw new FormatError(
       'too-large',
       `${fileName} has ${bytes.byteLength} bytes; at most ${MAX_DATASET_BYTES} fit into one text. Split it.`,
+      { details: { fileName } },
     );
   }
   for (const [magic, name] of MAGIC) {

@@ -30,5 +30,6 @@ function checkLength(text: string, fileName: string): string {
   throw new FormatError(
     'too-large',
     `${fileName} has ${text.length} characters; at most ${MAX_DATASET_BYTES} are allowed. Split it.`,
+    { details: { fileName } },
   );
 }

@@ -22,7 +22,9 @@ export const MAX_COLUMNS = 1000;
 export function readRecords(text: string, fileName: string): RawDataset {
   const start = text.search(/\S/);
   if (start === -1) {
-    throw new FormatError('wrong-format', `${fileName} is empty; it holds no row.`);
+    throw new FormatError('wrong-format', `${fileName} is empty; it holds no row.`, {
+      details: { fileName },
+    });
   }
   const isCalledText = kindOfName(fileName) === 'text';
   if (!isCalledText || STARTS_OBJECTS.test(text.slice(start, start + START_CHARS))) {
@@ -102,6 +104,7 @@ function readObjects(text: string, start: number, fileName: string): RawDataset 
     throw new FormatError(
       'corrupt',
       `${fileName} looks like JSONL, but ${collected.problems.length} of its ${collected.count} lines are no JSON object; row ${collected.problems[0].row} is ${collected.problems[0].found}.`,
+      { details: { fileName } },
     );
   }
   return { format: 'jsonl', ...collected };
@@ -171,6 +174,7 @@ function readLines({ columns, lines }: Table, fileName: string): RawDataset {
     throw new FormatError(
       'corrupt',
       `${fileName} has two columns named ${describeValue(twice)}; each name may occur once.`,
+      { details: { fileName } },
     );
   }
   const collected = new RecordCollector(fileName);
@@ -231,6 +235,7 @@ function checkDepth(text: string, from: number, to: number, fileName: string, ro
   throw new FormatError(
     'too-large',
     `row ${row} of ${fileName} nests brackets deeper than ${MAX_DEPTH}; chat rows need four.`,
+    { details: { fileName } },
   );
 }
 
@@ -240,7 +245,7 @@ function brokenJson(text: string, at: number, fileName: string, row: number, cau
   return new FormatError(
     'corrupt',
     `${fileName} is broken JSON at row ${row}, line ${line}: found ${found}. Correct that row or save the file again.`,
-    { details: { row, line }, cause },
+    { details: { fileName, row, line }, cause },
   );
 }
 

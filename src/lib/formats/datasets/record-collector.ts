@@ -45,6 +45,7 @@ export class RecordCollector {
       throw new FormatError(
         'too-large',
         `${this.#fileName} has more than ${MAX_ROWS} rows; split it and choose a part.`,
+        { details: { fileName: this.#fileName } },
       );
     }
   }
