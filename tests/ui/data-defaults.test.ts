@@ -11,6 +11,7 @@ import {
 } from '../../src/lib/config';
 import { NOTHING_CHOSEN, withDataDefaults } from '../../src/lib/state/data-defaults';
 import { withDefaultEvaluation } from '../../src/lib/state/eval-default';
+import { parseSettings } from '../../src/lib/state/read-settings';
 import { shapeKeptForm, UNTOUCHED_FORM } from '../../src/lib/state/kept-form';
 
 const { training: COMMON } = COMMON_RECIPE;
@@ -53,6 +54,9 @@ describe('the choice is kept', () => {
     const read = readRecipe(JSON.parse(file) as Record<string, unknown>, 'a.json');
     expect(read.args.split_long_text).toBe(true);
     expect(read.unused).toEqual([]);
+    // A file that says nothing of it, as other programs' and older ones, leaves it to the data.
+    expect(parseSettings(file, 'a.json').splitIsOwn).toBe(true);
+    expect(parseSettings('{"r": 8, "learning_rate": 1e-4}', 'a.json').splitIsOwn).toBe(false);
     expect(() => readRecipe({ split_long_text: 'yes' }, 'a.json')).toThrow(
       'a.json: split_long_text is "yes", true or false is needed.',
     );

@@ -17,6 +17,18 @@ export interface FormData {
   readonly isText: boolean;
 }
 
+/** The same, asked anew whenever the form's data changes. */
+export type DataQuestions = { readonly [Name in keyof FormData]: () => FormData[Name] };
+
+/** With what a change of the person's names. */
+export const withChoices = (
+  own: OwnChoices,
+  { eval_strategy, split_long_text }: Partial<TrainingArguments>,
+): OwnChoices => ({
+  evaluationIsOwn: own.evaluationIsOwn || eval_strategy !== undefined,
+  splitIsOwn: own.splitIsOwn || split_long_text !== undefined,
+});
+
 export function withDataDefaults(
   args: TrainingArguments,
   { evaluationIsOwn, splitIsOwn }: OwnChoices,

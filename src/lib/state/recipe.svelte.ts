@@ -15,7 +15,14 @@ import {
 } from '../config';
 import { withAdvice, type TrainingAdvice } from './advised-form';
 import { engine } from './engine.svelte';
-import { NOTHING_CHOSEN, withDataDefaults, type OwnChoices } from './data-defaults';
+import { valueOfChoice } from './choice-values';
+import {
+  NOTHING_CHOSEN,
+  withChoices,
+  withDataDefaults,
+  type DataQuestions,
+  type OwnChoices,
+} from './data-defaults';
 import {
   isOfAdapter,
   methodOf,
@@ -41,9 +48,10 @@ import {
   type NumberOption,
 } from './recipe-limits';
 import { sampleAsking } from './sample-asking.svelte';
+import type { ReadSettings } from './read-settings';
 import { readSuggestion } from './suggestion';
 
-type DataQuestions = Readonly<Record<'holdsBack' | 'isText', () => boolean>>;
+type LoadedOptions = Pick<ReadSettings, 'peft' | 'training' | 'splitIsOwn'>;
 
 interface Parts extends MethodOptions {
   training: TrainingArguments;
@@ -63,17 +71,6 @@ const partsOf = ({ lora, training }: RecipeParts): Parts => ({
   prefix: DEFAULT_PREFIX_CONFIG,
   training: { ...training },
 });
-
-/** A choice whose value is null in the recipe. */
-const NOTHING = 'null';
-/** Values of choices that are no text in the recipe. */
-const MEANINGS: Readonly<Record<string, string | boolean>> = {
-  'init_lora_weights.true': true,
-  'metric_for_best_model.none': NOTHING,
-  'greater_is_better.auto': NOTHING,
-  'greater_is_better.true': true,
-  'greater_is_better.false': false,
-};
 
 const SCHEDULE_OPTIONS = shownSchedule({ lr_scheduler_type: 'linear', lr_scheduler_kwargs: null });
 const isOfSchedule = (name: string): name is keyof LrSchedulerKwargs => name in SCHEDULE_OPTIONS;
@@ -185,10 +182,12 @@ class Recipe {
   }
 
   /** Settings from elsewhere are the person's choice from now on. A method of an adapter stays. */
-  load({ peft, training }: { peft?: PeftConfig; training?: TrainingArguments }): void {
+  load({ peft, training, splitIsOwn }: LoadedOptions): void {
     const parts = peft && !this.locked ? withPeft(this.#parts, peft) : this.#parts;
-    if (training) this.#rateIsOwn = true;
-    if (training) this.#own = { evaluationIsOwn: true, splitIsOwn: true };
+    if (training) {
+      this.#rateIsOwn = true;
+      this.#own = { evaluationIsOwn: true, splitIsOwn };
+    }
     const learning_rate = this.#rateIsOwn
       ? parts.training.learning_rate
       : this.#rateFor(parts.method);
@@ -247,7 +246,7 @@ class Recipe {
 
   setTraining(part: Partial<TrainingArguments>): void {
     if (part.learning_rate !== undefined) this.#rateIsOwn = true;
-    this.#choose(part);
+    this.#own = withChoices(this.#own, part);
     this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...part } });
   }
 
@@ -272,10 +271,10 @@ class Recipe {
   }
 
   setChoice(name: ChoiceOption | SwitchOption, value: string | boolean): void {
-    const found = MEANINGS[`${name}.${value}`] ?? value;
+    const found = valueOfChoice(name, value);
     if (name in this.lora) this.setLora({ [name]: found });
     else if (isOfSchedule(name)) this.#setScheduleOption(name, String(value));
-    else this.setTraining({ [name]: found === NOTHING ? null : found });
+    else this.setTraining({ [name]: found });
   }
 
   /** Turns a switch as one that is offered: it can be taken back until the recipe is changed again. */
@@ -301,9 +300,10 @@ class Recipe {
   }
 
   mend({ fix }: Conflict): void {
-    if (fix.training) this.#choose(fix.training);
-    if (fix.training)
+    if (fix.training) {
+      this.#own = withChoices(this.#own, fix.training);
       this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...fix.training } });
+    }
     if (fix.evalShare !== undefined) this.evalShare = fix.evalShare;
   }
 
@@ -375,13 +375,6 @@ class Recipe {
     this.#tunedRate = tunedRate;
     this.#rateIsOwn = false;
     this.#own = NOTHING_CHOSEN;
-  }
-
-  #choose(part: Partial<TrainingArguments>): void {
-    this.#own = {
-      evaluationIsOwn: this.#own.evaluationIsOwn || part.eval_strategy !== undefined,
-      splitIsOwn: this.#own.splitIsOwn || part.split_long_text !== undefined,
-    };
   }
 
   #edit(parts: Parts): void {
