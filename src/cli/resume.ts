@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  DEFAULT_TRAINING_ARGUMENTS,
   LAYER_OPTIONS,
   parseJsonObject,
   parsePeftConfig,
@@ -189,8 +190,14 @@ const firstDifference = (
     (name) =>
       !FREE.includes(name) &&
       !(wanted.eval_strategy === 'no' && FREE_WITHOUT_EVALUATION.includes(name)) &&
-      JSON.stringify(found[name]) !== JSON.stringify(wanted[name]),
+      JSON.stringify(valueOf(found, name)) !== JSON.stringify(valueOf(wanted, name)),
   );
+
+/** An argument that is younger than the file was as it is by default. */
+const valueOf = (settings: JsonObject, name: string): unknown =>
+  settings[name] === undefined
+    ? (DEFAULT_TRAINING_ARGUMENTS as object as JsonObject)[name]
+    : settings[name];
 
 function requireEqual(
   folder: string,

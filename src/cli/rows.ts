@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { describe } from '$lib/config/fields';
 import { readDataset, type DatasetRow } from '$lib/formats';
-import { encodeRow, type Tokenizer } from '$lib/text';
+import { encodeParts, encodeRow, type Tokenizer } from '$lib/text';
 import type { TokenRow } from '$lib/training';
 import { readBytes } from './disk';
 import { CliError } from './errors';
@@ -12,6 +12,7 @@ import { openTokenizer } from './tokenizer-files';
 export interface RowOptions {
   maxLength: number;
   trainOnPrompt: boolean;
+  splitLongText?: boolean;
 }
 
 /** @throws CliError, FormatError, TextError naming the file, row and field */
@@ -41,27 +42,37 @@ export async function readRows(
 }
 
 async function encodeRows(rows: readonly DatasetRow[], modelPath: string, options: RowOptions) {
-  const { maxLength, trainOnPrompt } = options;
+  const { maxLength, trainOnPrompt, splitLongText = false } = options;
   const needsTokenizer = rows.some(({ kind }) => kind !== 'tokens');
   const tokenizer = needsTokenizer ? await openTokenizer(modelPath) : undefined;
+  const encoding = { template: 'auto', maxLength, trainOnPrompt } as const;
   let cutCount = 0;
-  const encoded = rows.map((row) => {
+  const split = { rows: 0, parts: 0 };
+  const encoded = rows.flatMap((row): TokenRow[] => {
     if (row.kind === 'tokens') {
       if (row.inputIds.length > maxLength) cutCount++;
       const cut = (ids: readonly number[]) => Int32Array.from(ids.slice(0, maxLength));
-      return { inputIds: cut(row.inputIds), labels: cut(row.labels) };
+      return [{ inputIds: cut(row.inputIds), labels: cut(row.labels) }];
     }
-    const result = encodeRow(row, tokenizer as Tokenizer, {
-      template: 'auto',
-      maxLength,
-      trainOnPrompt,
-    });
-    if (result.answerCut) cutCount++;
-    return result;
+    const encode = splitLongText ? encodeParts : encodeOne;
+    const parts = encode(row, tokenizer as Tokenizer, encoding);
+    if (parts[0].answerCut) cutCount++;
+    if (parts.length > 1) {
+      split.rows++;
+      split.parts += parts.length;
+    }
+    return parts;
   });
-  if (cutCount > 0) tell(`${cutCount} of ${rows.length} rows are cut at max_length ${maxLength}`);
+  const { length } = rows;
+  if (split.rows > 0)
+    tell(
+      `${split.rows} of ${length} rows are split into ${split.parts} at max_length ${maxLength}`,
+    );
+  if (cutCount > 0) tell(`${cutCount} of ${length} rows are cut at max_length ${maxLength}`);
   return encoded;
 }
+
+const encodeOne = (...row: Parameters<typeof encodeRow>) => [encodeRow(...row)];
 
 /** Names that one line has room for. */
 const NAMED = 12;

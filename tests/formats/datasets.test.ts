@@ -11,10 +11,13 @@ import {
   writeAlpacaJson,
   type DatasetRow,
 } from '$lib/formats';
-import { expectFormatError } from './expect-error';
+import { explainError } from '$lib/i18n';
+import { catchError, expectFormatError } from './expect-error';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const read = (source: string | Uint8Array) => readDataset(source, { fileName: 'data' });
+/** A name that promises a table, so that prose is none of it. */
+const readTable = (source: string | Uint8Array) => readDataset(source, { fileName: 'data.csv' });
 const readJson = (rows: unknown) => read(JSON.stringify(rows));
 
 const alpaca = { instruction: '翻译成英文', input: '你好', output: 'Hello' };
@@ -84,7 +87,8 @@ describe('dataset formats, by content', () => {
       { kind: 'text', text: '你好' },
       { kind: 'text', text: 'hello' },
     ]);
-    expectFormatError(() => read('A story.\nIt was a dark night.'), 'wrong-format', /plain text/);
+    const story = 'A story.\nIt was a dark night.';
+    expectFormatError(() => readTable(story), 'wrong-format', /plain text/);
   });
 });
 
@@ -284,9 +288,9 @@ describe('files that are no dataset', () => {
       [Uint8Array.of(1, 0, 0, 0, 2, 3, 0, 0xff, 0xfe, 0x80), /binary file/],
     ];
     for (const [source, says] of seems) {
-      expectFormatError(() => read(source), 'wrong-format', says);
+      expectFormatError(() => readTable(source), 'wrong-format', says);
       expectFormatError(
-        () => read(source),
+        () => readTable(source),
         'wrong-format',
         /a JSON array, JSONL .* or CSV .* is allowed/,
       );
@@ -307,6 +311,11 @@ describe('files that are no dataset', () => {
     expect(read(`[\n${good},\n${good}\n]`).rows).toHaveLength(2);
     expect(read('[]').rows).toEqual([]);
     for (const [text, says] of broken) expectFormatError(() => read(text), 'corrupt', says);
+    // In Chinese the sentence is another, of the same row and line.
+    const error = catchError(() => read(broken[0][0]));
+    expect(explainError(error, 'zh-CN').sentence).toBe(
+      'data 的第 2 条（文件第 3 行）不是完整的 JSON；请改正后再放进来。',
+    );
   });
 
   it('JSON lines of which most are broken are refused as a file', () => {
@@ -347,7 +356,7 @@ describe('dataset limits', () => {
 
   it('columns', () => {
     const header = Array.from({ length: 1001 }, (_, i) => `c${i}`).join(',');
-    expectFormatError(() => read(`${header}\n${header}`), 'wrong-format', /plain text/);
+    expectFormatError(() => readTable(`${header}\n${header}`), 'wrong-format', /plain text/);
   });
 });
 
@@ -369,6 +378,9 @@ describe('mapping', () => {
       [['题目', '答案'], { instruction: '题目', output: '答案' }],
       [['input', 'output'], { instruction: 'input', output: 'output' }],
       [['content'], { text: 'content' }],
+      [['token_ids', 'mask'], { input_ids: 'token_ids' }],
+      [['ids', 'target_ids'], { input_ids: 'ids', labels: 'target_ids' }],
+      [['content', 'ids'], { text: 'content' }],
       [['a column', 'another'], {}],
       [['question'], {}],
       [[], {}],
@@ -386,6 +398,45 @@ describe('mapping', () => {
       problems: [{ row: 2, field: 'output', kind: 'empty-output' }],
       unusedColumns: ['来源'],
     });
+  });
+
+  it('reads token ids under other names, with the checks of those under ours', () => {
+    const good = { ids: [1, 2], targets: [-100, 2], mask: [1, 1] };
+    const wrong = [
+      { ids: [1, 2], targets: [1] },
+      { ids: [1.5, 2], targets: [1, 2] },
+      { ids: [-1, 2], targets: [1, 2] },
+      { ids: [1, 2], targets: [-2, 2] },
+      { ids: [1, 2], targets: [-100, -100] },
+      { ids: [], targets: [] },
+      { ids: '1 2', targets: [1, 2] },
+      { targets: [1, 2] },
+    ];
+    const { records } = readJson([good, ...wrong]);
+    const mapped = applyMapping(records, { input_ids: 'ids', labels: 'targets' });
+    expect(mapped).toMatchObject({
+      schema: 'tokens',
+      rows: [{ kind: 'tokens', inputIds: [1, 2], labels: [-100, 2] }],
+      rowNumbers: [1],
+      unusedColumns: ['mask'],
+    });
+    const named = [good, ...wrong].map(
+      ({ ids, targets }: { ids?: unknown; targets?: unknown }) => ({
+        ...(ids !== undefined && { input_ids: ids }),
+        labels: targets,
+      }),
+    );
+    expect(mapped.problems).toEqual(readJson(named).problems);
+    expect(mapped.problems).toHaveLength(wrong.length);
+    // Without labels the ids are learned.
+    expect(applyMapping(records.slice(0, 1), { input_ids: 'ids' }).rows).toEqual([
+      { kind: 'tokens', inputIds: [1, 2], labels: [1, 2] },
+    ]);
+    expectFormatError(
+      () => applyMapping(records, { labels: 'targets' }),
+      'invalid-value',
+      /gives labels; .* or input_ids are needed/,
+    );
   });
 
   it('refuses columns and fields that are not there, and mappings without a target', () => {
@@ -469,7 +520,7 @@ describe('hostile datasets', () => {
       `${'{'.repeat(500_000)}`,
     ]) {
       const started = performance.now();
-      expect(() => read(text)).toThrow(FormatError);
+      expect(() => readTable(text)).toThrow(FormatError);
       expect(performance.now() - started).toBeLessThan(10_000);
     }
   });

@@ -1,7 +1,8 @@
-/** Files that people bring as data: JSON, JSONL and CSV in any encoding, and a mapping of their columns. */
+/** Files that people bring as data: JSON, JSONL, CSV and prose in any encoding, and a mapping of their columns. */
 import { describe, expect, it } from 'vitest';
 import { applyMapping, readDataset, suggestMapping, type DatasetRow } from '$lib/formats';
 import { bearsLoss } from '$lib/config';
+import { decodeText } from '$lib/formats/datasets/decode-text';
 import type { Xoshiro128 } from '$lib/config/random';
 import { fuzzParser } from './fuzz-parser';
 import { chance, pick } from './hostile';
@@ -65,6 +66,14 @@ const RECORDS = [
 ];
 const CSV = 'instruction,input,output\n"a ""b""\nc",你好,d\ne,f,g\nh,,i\n';
 const CSV_WORDS = [',', '"', '""', '\n', '\r\n', '\r', ';', '\t', '|', '\x1e', '""",', ',"\n'];
+
+const PROSE =
+  '# 标题\n\nOnce upon a time,\nthere was 一块砚台。\r\n \r\n[1] Smith, 1999\n\n　　末段\n';
+const PROSE_WORDS = [
+  ...['\n', '\n\n', '\r\n', '\r', ' ', '\f', '　', '\u2028', '[', '[{"', '{"', '[1]', '"', ','],
+  ...['<', '---\n', '<?xml', 'text\n', 'prompt,completion\n', '\uFEFF', '\0'],
+];
+const NAMES = ['rows.txt', 'rows.md', 'rows', 'rows.csv', 'rows.json', 'rows.yaml'];
 
 const json = JSON.stringify(RECORDS[0]);
 const jsonl = RECORDS[1].map((row) => JSON.stringify(row)).join('\n');
@@ -141,17 +150,57 @@ describe('hostile data sets', () => {
     );
   });
 
+  it('in prose: rows hold every character that is no white space, in order, and none of them is blank', async () => {
+    const withoutSpace = (text: string) => text.replace(/\s/g, '');
+    let asText = 0;
+    const counts = await fuzzParser({
+      title: 'plain text',
+      samples: [PROSE, 'a\nb\nc', CSV, jsonl].map((text): Uint8Array =>
+        new TextEncoder().encode(text),
+      ),
+      mutate: (random, file) =>
+        chance(random, 3)
+          ? mutateBytes(random, file)
+          : encodeText(random, mutateText(random, new TextDecoder().decode(file), PROSE_WORDS)),
+      parse: (bytes) => {
+        const fileName = NAMES[(bytes.length + (bytes.at(-1) ?? 0)) % NAMES.length];
+        return {
+          fileName,
+          bytes,
+          dataset: readDataset(bytes, { fileName }),
+        };
+      },
+      check({ fileName, bytes, dataset }) {
+        dataset.rows.forEach(checkRow);
+        if (dataset.format !== 'text') return;
+        asText++;
+        expect(['rows.txt', 'rows.md', 'rows']).toContain(fileName);
+        const texts = dataset.rows.map((row) => (row.kind === 'text' ? row.text : ''));
+        for (const text of texts)
+          expect([text.trim() === '', text.includes('\r')]).toEqual([false, false]);
+        const { text } = decodeText(bytes, fileName);
+        expect(withoutSpace(texts.join(''))).toBe(withoutSpace(text));
+        expect(dataset.problems).toEqual([]);
+      },
+    });
+    expect(asText).toBeGreaterThan(1000);
+    expect(Object.keys(counts.refused)).toEqual(
+      expect.arrayContaining(['corrupt', 'wrong-format']),
+    );
+  });
+
   it('mapped by any choice of columns are refused by code or become such rows', async () => {
     await fuzzParser({
       title: 'column mapping',
-      samples: [json, ...[5, 6, 7, 9, 10].map((i) => JSON.stringify(RECORDS[i]))],
+      samples: [json, ...[3, 5, 6, 7, 9, 10].map((i) => JSON.stringify(RECORDS[i]))],
       mutate: (random, text) => mutateJson(random, JSON.parse(text)),
       parse(text) {
         const { records, columns } = readDataset(text, { fileName: 'rows' });
         const suggested = suggestMapping(columns);
         const chosen = { instruction: columns[0], output: columns.at(-1) };
         const talk = { messages: columns[0], system: columns.at(-1) };
-        return [suggested, chosen, talk].map((mapping) => applyMapping(records, mapping));
+        const ids = { input_ids: columns[0], labels: columns.at(-1) };
+        return [suggested, chosen, talk, ids].map((mapping) => applyMapping(records, mapping));
       },
       check: (mapped) => mapped.forEach(({ rows }) => rows.forEach(checkRow)),
     });

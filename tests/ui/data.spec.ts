@@ -3,7 +3,9 @@
  * data says so; findings show their rows by number and what to do, by keyboard alone; what is left out is in the
  * summary, in the request and in the run's record; a plot has its table; tokens are reached from a cut row; a
  * longer length takes the finding away, what is marked is the answer, and the limit is where it cuts; a model on this
- * device is looked at without being opened, which only its time needs, and one that is not here is asked for first. A second round: from the history and from the form, with the method locked, back
+ * device is looked at without being opened, which only its time needs, and one that is not here is asked for first.
+ * Several files at once, picked and dropped, are taken or refused each by its name. Long prose is learned in parts
+ * unless the person says otherwise. A second round: from the history and from the form, with the method locked, back
  * to the model, and in the record. axe looks at each state.
  */
 import { expect, test, type Locator, type Page } from '@playwright/test';
@@ -188,6 +190,132 @@ test('long data shows how far it is, and a change stops and asks anew', async ({
   await choose(page, /Medical questions \(English\)/);
   await expect(data(page).getByText(/^120 rows, 120 to learn from/)).toBeVisible();
 });
+
+for (const [locale, theme, width] of [
+  ['en', 'light', 390],
+  ['zh-CN', 'night', 1280],
+] as const)
+  test(`several files at once: ${locale}, ${theme}, ${width} px`, async ({ page }) => {
+    const zh = locale === 'zh-CN';
+    await openPage(page, '/train', { locale, theme, width });
+    const good = '[{"instruction": "a", "output": "b"}]';
+    const files = [
+      { name: 'one.json', text: good },
+      { name: 'broken.json', text: 'hello' },
+      { name: 'other.json', text: '[{"q": "a", "a": "b"}]' },
+      { name: 'two.json', text: good },
+    ];
+    const picker = page.locator('#data input[type=file]');
+    for (const ending of ['.txt', '.md', '.jsonl', '.csv'])
+      await expect(picker).toHaveAttribute('accept', new RegExp(`\\${ending}\\b`));
+    await expect(data(page).getByText(zh ? /按空行分段/ : /each paragraph is a row/)).toBeVisible();
+    await picker.setInputFiles(
+      files.map(({ name, text }) => ({
+        ...{ name, mimeType: 'application/json', buffer: Buffer.from(text) },
+      })),
+    );
+    const said = data(page).getByRole('status').first();
+    await expect(said).toHaveText(
+      zh
+        ? '4 个文件：读入 2 个，1 个要说明各栏是什么，1 个没能读入。'
+        : '4 files: 2 read, 1 needs its columns explained, 1 not read.',
+    );
+    await expect(page.getByRole('radio', { name: /^one\.json/ })).toBeVisible();
+    await expect(page.getByRole('radio', { name: /^two\.json/ })).toBeChecked();
+    await expect(page.getByRole('alert')).toHaveCount(1);
+    await expect(page.getByRole('alert')).toContainText('broken.json');
+    await expectAccessible(page);
+
+    // Each by its name: the one that needs it is read by a mapping of its own.
+    const other = page.getByRole('group', { name: 'other.json' });
+    await other.getByRole('button', { name: zh ? '按此读取' : 'Read it this way' }).press('Enter');
+    await expect(other.getByText(zh ? /5 条可用/ : /5 rows ready/)).toBeFocused();
+    await expect(said).toHaveText(
+      zh ? '4 个文件：读入 3 个，1 个没能读入。' : '4 files: 3 read, 1 not read.',
+    );
+    await expect(page.getByRole('radio', { name: /^other\.json/ })).toBeChecked();
+
+    // Dropped, and only one: no list of one.
+    const drop = (names: readonly string[]) =>
+      data(page)
+        .getByRole('group', { name: zh ? /拖到这里/ : /^Drop/ })
+        .evaluate(
+          (zone, { names, good }) => {
+            const dataTransfer = new DataTransfer();
+            for (const name of names) dataTransfer.items.add(new File([good], name));
+            zone.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true }));
+          },
+          { names, good },
+        );
+    await drop(['three.json', 'four.json']);
+    await expect(said).toHaveText(zh ? '2 个文件：读入 2 个。' : '2 files: 2 read.');
+    await expect(page.getByRole('radio', { name: /^four\.json/ })).toBeChecked();
+    await drop(['five.json']);
+    await expect(page.getByRole('radio', { name: /^five\.json/ })).toBeChecked();
+    await expect(said).toHaveText(zh ? '1 个文件：读入 1 个。' : '1 file: 1 read.');
+    await expect(page.getByRole('group', { name: 'five.json' })).toHaveCount(0);
+
+    await drop(Array.from({ length: 101 }, (_, i) => `${i}.json`));
+    await expect(page.getByRole('alert')).toContainText(
+      zh ? '这里有 101 个文件' : 'These are 101 files',
+    );
+    await expect(page.getByRole('radio', { name: /^0\.json/ })).toHaveCount(0);
+  });
+
+for (const [locale, theme, width] of [
+  ['en', 'light', 1280],
+  ['zh-CN', 'night', 390],
+] as const)
+  test(`long prose, in parts or cut: ${locale}, ${theme}, ${width} px`, async ({ page }) => {
+    const zh = locale === 'zh-CN';
+    await openPage(page, '/train', { locale, theme, width });
+    await choose(page, /门诊问答/);
+    await page.getByText(zh ? '其余选项' : 'Everything else', { exact: true }).click();
+    const split = page.getByRole('checkbox', { name: /split_long_text/ });
+    await expect(split).not.toBeChecked();
+    await page.locator('#data input[type=file]').setInputFiles({
+      ...{ name: 'prose.txt', mimeType: 'text/plain', buffer: Buffer.from('one\n\ntwo') },
+    });
+    await expect(split).toBeChecked();
+    const parts = data(page).getByText(
+      zh ? /条长文本切成 [\d,]+ 段来学/ : /learned in [\d,]+ parts of/,
+    );
+    await expect(parts).toBeVisible();
+    const whole = zh ? '没有被截断的回答' : 'No answer is cut off';
+    await expect(data(page).getByText(whole, { exact: true })).toBeVisible();
+    // A text is no answer to a question; a long one scrolls within its row, by keyboard too.
+    const rows = data(page).locator('dl');
+    await expect(rows.first().getByRole('term')).toHaveText(zh ? '文本' : 'Text');
+    const long = rows.getByRole('group', { name: zh ? '第 1 条' : 'Row 1' });
+    await long.focus();
+    await expect(long).toBeFocused();
+    expect(await long.evaluate((box) => box.scrollHeight > box.clientHeight)).toBe(true);
+    await expect(rows.getByRole('group')).toHaveCount(1);
+    const predicted = page.locator('#run').getByText(zh ? /切成 8 段/ : /learned in 8 parts/);
+    await expect(predicted).toBeVisible();
+    await page.getByText(zh ? '模型会看到的样子' : 'What the model will see').click();
+    await page.getByRole('textbox', { name: zh ? /^最大长度/ : /^Maximum length/ }).fill('8');
+    await expect(
+      data(page).getByText(zh ? /切成 \d+ 段来学；这里是第一段/ : /this is the first\.$/),
+    ).toBeVisible();
+    await expectAccessible(page);
+
+    // The other choice is the person's: it stays, and the way back is offered where rows are cut.
+    await split.uncheck();
+    const cut = finding(page, zh ? /^回答被截断/ : /^Answers cut off/);
+    await expect(cut).toBeVisible();
+    await expect(parts).toHaveCount(0);
+    await expectAccessible(page);
+    await choose(page, /门诊问答/);
+    await choose(page, /^prose\.txt/);
+    await expect(split).not.toBeChecked();
+    await cut
+      .getByRole('button', { name: zh ? '切成几段来学' : 'Learn them in parts' })
+      .press('Enter');
+    await expect(split).toBeChecked();
+    await expect(cut).toBeHidden();
+    await expect(parts).toBeVisible();
+  });
 
 for (const [locale, theme, width] of [
   ['en', 'night', 390],

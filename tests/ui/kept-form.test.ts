@@ -37,6 +37,7 @@ const TRAINING: TrainingArguments = {
   ...{ logging_strategy: 'epoch', logging_steps: 2, logging_first_step: true },
   ...{ save_strategy: 'steps', save_steps: 15, save_total_limit: null },
   ...{ load_best_model_at_end: true, metric_for_best_model: 'mean_token_accuracy' },
+  split_long_text: true,
   ...{ greater_is_better: false, early_stopping_patience: 2, early_stopping_threshold: 0.01 },
 } as TrainingArguments;
 
@@ -50,7 +51,7 @@ const OPTIONS: KeptOptions = {
   ia3: { ...DEFAULT_IA3_CONFIG, target_modules: ['k_proj', 'up_proj'], feedforward_modules: [] },
   prefix: { ...DEFAULT_PREFIX_CONFIG, num_virtual_tokens: 9 },
   training: TRAINING,
-  ...{ rateIsOwn: true, evaluationIsOwn: true, tunedRate: 4e-3 },
+  ...{ rateIsOwn: true, evaluationIsOwn: true, splitIsOwn: true, tunedRate: 4e-3 },
 };
 
 const FORM: KeptForm = {
@@ -58,7 +59,10 @@ const FORM: KeptForm = {
   ...{ evalDatasetId: 'e', evalShare: 0.25, samplePrompts: 'a\nb', sampleEvery: 40 },
   max_new_tokens: 200,
   options: OPTIONS,
-  start: { adapterId: 'adapter-1-step-4', training: TRAINING, evaluationIsOwn: true },
+  start: {
+    ...{ adapterId: 'adapter-1-step-4', training: TRAINING },
+    ...{ evaluationIsOwn: true, splitIsOwn: true },
+  },
 };
 
 const reread = (form: unknown) => shapeKeptForm(JSON.parse(JSON.stringify(form)));

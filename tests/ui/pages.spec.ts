@@ -242,6 +242,20 @@ for (const [locale, theme, width] of [
       .selectOption('spoken');
     await readIt.press('Enter');
     await expect(page.getByText(zh ? /seen\.json.*5 条可用/ : /seen\.json: 5 rows/)).toBeFocused();
+
+    // Token ids under other names; labels may be none.
+    await drop('ids.json', '[{"q": [1, 2], "a": [1, 2]}]');
+    await form.selectOption('tokens');
+    await expect(readIt).toBeDisabled();
+    const ids = zh ? '词元编号（input_ids）' : 'Token ids (input_ids)';
+    await expect(page.getByText(`${zh ? '还要选定：' : 'Still to choose: '}${ids}`)).toBeVisible();
+    await page.getByLabel(ids).selectOption('q');
+    await expect(readIt).toBeEnabled();
+    await page.getByLabel(zh ? '标签（labels）' : 'Labels (labels)').selectOption('a');
+    await expectAccessible(page);
+    await readIt.press('Enter');
+    await expect(page.getByText(zh ? /ids\.json.*5 条可用/ : /ids\.json: 5 rows/)).toBeFocused();
+    await expect(page.getByText(zh ? /没有用到：source$/ : /^Not used: source$/)).toBeVisible();
   });
 
 test('Enter does not send while an input method composes, and does afterwards', async ({

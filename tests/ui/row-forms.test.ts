@@ -12,7 +12,9 @@ describe('what a row is', () => {
     expect(formOf({ messages: 'dialogue', system: 'rules' })).toBe('chat');
     expect(formOf({ conversations: 'talk' })).toBe('chat');
     expect(formOf({ text: 'content' })).toBe('text');
-    for (const nothing of [{}, { input_ids: 'ids' }, { instruction: 'q' }, { messages: '' }])
+    expect(formOf({ input_ids: 'ids' })).toBe('tokens');
+    expect(formOf({ input_ids: 'ids', labels: 'targets' })).toBe('tokens');
+    for (const nothing of [{}, { labels: 'targets' }, { instruction: 'q' }, { messages: '' }])
       expect(formOf(nothing)).toBe('qa');
   });
 
@@ -29,6 +31,13 @@ describe('what a row is', () => {
       mapping: { system: 's' },
       missing: ['messages'],
     });
+    const ids = { input_ids: 'ids', labels: 'targets', text: 't' };
+    expect(readChoice('tokens', ids).mapping).toEqual({ input_ids: 'ids', labels: 'targets' });
+    expect(readChoice('tokens', { input_ids: 'ids', labels: '' })).toEqual({
+      mapping: { input_ids: 'ids' },
+      missing: [],
+    });
+    expect(readChoice('tokens', { labels: 'targets' }).missing).toEqual(['input_ids']);
     expect(readChoice('chat', { conversations: 'talk' }).mapping).toEqual({ messages: 'talk' });
   });
 

@@ -47,7 +47,11 @@ export async function train(options: TrainOptions): Promise<number> {
       ? readRoundRecipe(given, options.config, initial.config, adapterFolder)
       : readRecipe(given, options.config);
   for (const warning of warnings) tell(warning);
-  const encoding = { maxLength: args.max_length, trainOnPrompt: args.train_on_prompt };
+  const encoding = {
+    maxLength: args.max_length,
+    trainOnPrompt: args.train_on_prompt,
+    splitLongText: args.split_long_text,
+  };
   const rows = await readRows(options.dataset, options.model, encoding);
   const evalFile = options['eval-dataset'];
   if (!evalFile && evaluatesItself(args))

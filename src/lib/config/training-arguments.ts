@@ -60,13 +60,18 @@ export interface TrainingArguments extends EvaluationArguments {
    * BitsAndBytesConfig's name; its `bnb_4bit_quant_type` is nf4 and `bnb_4bit_use_double_quant` true here.
    */
   load_in_4bit: boolean;
-  /** Tokens a row may have; the rest is cut off. */
+  /** Tokens a row may have; the rest is cut off, or learned as further rows by `split_long_text`. */
   max_length: number;
   /** Loss on the prompt's tokens too. */
   train_on_prompt: boolean;
+  /**
+   * A text without a prompt that is longer than `max_length` becomes several rows, in which each of its tokens is
+   * learned once. Other rows are never split.
+   */
+  split_long_text: boolean;
 }
 
-/** transformers' defaults, plus TRL's `max_length` and `packing`, and Inkstone's own `shuffle` and `train_on_prompt`. */
+/** transformers' defaults, plus TRL's `max_length` and `packing`, and Inkstone's own `shuffle`, `train_on_prompt` and `split_long_text`. */
 export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   ...DEFAULT_EVALUATION_ARGUMENTS,
   learning_rate: 5e-5,
@@ -96,6 +101,7 @@ export const DEFAULT_TRAINING_ARGUMENTS: TrainingArguments = {
   load_in_4bit: false,
   max_length: 1024,
   train_on_prompt: false,
+  split_long_text: false,
 };
 
 /** What the page starts from: the recipe most people begin with. */
@@ -189,6 +195,7 @@ export function readTrainingArguments(
     load_in_4bit: readFourBit(fields, defaults.load_in_4bit),
     max_length: fields.integer('max_length', defaults.max_length, { min: 2, max: 1 << 20 }),
     train_on_prompt: fields.boolean('train_on_prompt', defaults.train_on_prompt),
+    split_long_text: fields.boolean('split_long_text', defaults.split_long_text),
   };
 }
 

@@ -13,7 +13,14 @@ import type {
   InspectRequest,
   LeaveOut,
 } from '../rpc/engine-api';
-import { cutsAnswer, measureRow, TextError, type RowMeasure, type Tokenizer } from '../text';
+import {
+  countParts,
+  cutsAnswer,
+  measureRow,
+  TextError,
+  type RowMeasure,
+  type Tokenizer,
+} from '../text';
 import { lengthHistogram } from '../training';
 import type { DatasetLibrary } from './dataset-library';
 import type { KnownModel } from './known-model';
@@ -60,7 +67,11 @@ export class DatasetInspector {
     const measures = await this.measure(rowCount, folder.tokenizer, request, call);
     const allowed = folder.config.maxPositionEmbeddings;
     const maxLength = Math.min(request.maxLength, allowed);
-    const isCut = (index: number) => cutsAnswer(measures[index], maxLength);
+    const partsOf = ({ isSplittable, tokens }: RowMeasure) =>
+      request.splitLongText && isSplittable ? countParts(tokens, maxLength) : 1;
+    const split = train.map((index) => partsOf(measures[index])).filter((parts) => parts > 1);
+    const isCut = (index: number) =>
+      partsOf(measures[index]) === 1 && cutsAnswer(measures[index], maxLength);
     const cut = train.filter(isCut);
     const { bins, ...lengths } = lengthHistogram(
       train.map((index) => ({ tokens: measures[index].tokens, isCut: isCut(index) })),
@@ -71,6 +82,7 @@ export class DatasetInspector {
       rowCount,
       trainRows: train.length - (request.leaveOut?.includes('cut') ? cut.length : 0),
       evalRows,
+      splitTexts: { rows: split.length, parts: split.reduce((sum, parts) => sum + parts, 0) },
       maxLength,
       lengths: { ...lengths, bars: bins },
       uncutLength: uncut <= allowed ? uncut : undefined,

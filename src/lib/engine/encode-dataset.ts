@@ -1,11 +1,16 @@
 /** Rows of a data set as tokens for one model, with a count of what the length cuts away. */
 import type { DatasetRow } from '../formats';
-import { encodeRow, type EncodedRow, type Tokenizer } from '../text';
+import type { SplitTexts } from '../rpc/engine-api';
+import { encodeParts, encodeRow, type EncodedRow, type Tokenizer } from '../text';
 import { TrainingError } from '../training';
 import { Stretch } from './stretch';
 
 export interface EncodedDataset {
+  /** A text that is split has several. */
   readonly rows: readonly EncodedRow[];
+  /** Rows of the data that they are of. */
+  readonly rowCount: number;
+  readonly splitTexts: SplitTexts;
   /** Rows whose answer is cut, whole or in part. */
   readonly cutRows: number;
 }
@@ -13,6 +18,8 @@ export interface EncodedDataset {
 export interface EncodeOptions {
   readonly maxLength: number;
   readonly trainOnPrompt: boolean;
+  /** Texts that are too long become several rows. */
+  readonly splitLongText?: boolean;
   /** Rows whose answer is cut are left out. */
   readonly leaveOutCut?: boolean;
   readonly signal?: AbortSignal;
@@ -27,15 +34,25 @@ export interface EncodeOptions {
 export async function encodeDataset(
   rows: readonly DatasetRow[],
   tokenizer: Tokenizer,
-  { maxLength, trainOnPrompt, leaveOutCut = false, signal, onProgress }: EncodeOptions,
+  options: EncodeOptions,
 ): Promise<EncodedDataset> {
+  const { maxLength, trainOnPrompt, splitLongText = false, leaveOutCut = false } = options;
+  const encoding = { template: 'auto', maxLength, trainOnPrompt } as const;
   const all: EncodedRow[] = [];
+  const splitTexts = { rows: 0, parts: 0 };
   const stretch = new Stretch();
-  for (const row of rows) {
-    all.push(encodeRow(row, tokenizer, { template: 'auto', maxLength, trainOnPrompt }));
+  for (const [index, row] of rows.entries()) {
+    const parts = splitLongText
+      ? encodeParts(row, tokenizer, encoding)
+      : [encodeRow(row, tokenizer, encoding)];
+    for (const part of parts) all.push(part);
+    if (parts.length > 1) {
+      splitTexts.rows++;
+      splitTexts.parts += parts.length;
+    }
     if (!stretch.isOver) continue;
-    onProgress?.(all.length);
-    await stretch.rest(signal);
+    options.onProgress?.(index + 1);
+    await stretch.rest(options.signal);
   }
   const encoded = leaveOutCut ? all.filter(({ answerCut }) => !answerCut) : all;
   const cutRows = encoded.filter(({ answerCut }) => answerCut).length;
@@ -46,5 +63,6 @@ export async function encodeDataset(
       `All ${rows.length} rows lose their answer at max_length ${maxLength}. Raise max_length or shorten the questions.`,
       { details: { found: rows.length, allowed: maxLength } },
     );
-  return { rows: encoded, cutRows };
+  const rowCount = encoded.length - splitTexts.parts + splitTexts.rows;
+  return { rows: encoded, rowCount, cutRows, splitTexts };
 }

@@ -20,7 +20,7 @@ import type {
   RowPreview,
 } from '../rpc/engine-api';
 import { estimateStorage, TABLE_NAMES, type FileStore, type Tables } from '../storage';
-import { cutsAnswer, measureRow, previewRow } from '../text';
+import { countParts, cutsAnswer, measureRow, previewRow } from '../text';
 import { AdapterLibrary } from './adapter-library';
 import { ArchiveService, refuseWhileArchiving } from './archive-service';
 import { BUNDLED_SAMPLES } from './bundled-models';
@@ -220,12 +220,15 @@ export function createEngine({
     const maxLength = Math.min(input.maxLength, config.maxPositionEmbeddings);
     const options = { template: 'auto', maxLength, trainOnPrompt } as const;
     const measure = measureRow(row, tokenizer, { template: 'auto', trainOnPrompt });
+    const isSplit = input.splitLongText === true && measure.isSplittable;
+    const parts = isSplit ? countParts(measure.tokens, maxLength) : 1;
     return {
       ...viewRow(row),
       tokens: previewRow(row, tokenizer, options).map(({ text, hasLoss }) => ({ text, hasLoss })),
-      truncated: measure.tokens > maxLength,
+      truncated: parts === 1 && measure.tokens > maxLength,
       fullLength: measure.tokens,
-      answerCut: cutsAnswer(measure, maxLength),
+      answerCut: parts === 1 && cutsAnswer(measure, maxLength),
+      parts,
     };
   }
 

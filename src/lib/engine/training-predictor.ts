@@ -38,17 +38,15 @@ import type { AdapterLibrary } from './adapter-library';
 import { compareFp16 } from './compare-fp16';
 import type { EngineContext } from './context';
 import type { DatasetLibrary } from './dataset-library';
-import { encodeDataset } from './encode-dataset';
+import { encodeDataset, type EncodedDataset } from './encode-dataset';
 import type { KnownModel } from './known-model';
 import type { KnownMemory, MemoryExperience } from './memory-experience';
 import type { LoadedModel } from './open-model';
 import { rowsOfRun } from './run-rows';
 import type { TimeMeter } from './time-meter';
 
-interface RunRows {
-  readonly rows: readonly TokenRow[];
+interface RunRows extends EncodedDataset {
   readonly heldBack: readonly TokenRow[];
-  readonly cutRows: number;
   readonly longestRow: number;
   /** Tokens that a row may have. */
   readonly allowed: number;
@@ -83,7 +81,7 @@ export class TrainingPredictor {
     const model = await this.parts.know(request.modelId, call);
     const { config } = model.folder;
     const found = await this.rowsOf(request, model);
-    const { trained, evaluated, cutRows, longestRow } = found;
+    const { trained, evaluated, cutRows, splitTexts, longestRow } = found;
     const { training: args } = request;
     const peft = await this.peftOf(request);
     const options: FitOptions = {
@@ -96,8 +94,8 @@ export class TrainingPredictor {
       ...(await memoryOf(options, await this.parts.experience.of(gpu))),
       totalSteps: shape.totalSteps,
       storage: predictStorage(peft, adaptedModel(config), args, shape),
-      trainRows: found.rows.length,
-      ...{ cutRows, longestRow },
+      trainRows: found.rowCount,
+      ...{ cutRows, splitTexts, longestRow },
     };
   }
 
@@ -164,10 +162,10 @@ export class TrainingPredictor {
 
   private rowsOf(request: TrainSettings, model: KnownModel): Promise<RunRows> {
     const { datasetId, evalShare, evalDatasetId, leaveOut, training } = request;
-    const { max_length, train_on_prompt, seed, packing } = training;
+    const { max_length, train_on_prompt, split_long_text, seed, packing } = training;
     const key = JSON.stringify([
       ...[model.summary.id, datasetId, evalShare, evalDatasetId, leaveOut],
-      ...[max_length, train_on_prompt, seed, packing],
+      ...[max_length, train_on_prompt, split_long_text, seed, packing],
     ]);
     if (this.known?.key === key) return this.known.rows;
     this.known?.stop.abort();
@@ -192,16 +190,19 @@ export class TrainingPredictor {
     const encoding = {
       maxLength: Math.min(request.training.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: request.training.train_on_prompt,
+      splitLongText: request.training.split_long_text,
       signal,
     };
-    const { rows, cutRows } = await encodeDataset(trainRows, tokenizer, {
+    const encoded = await encodeDataset(trainRows, tokenizer, {
       ...encoding,
       leaveOutCut: request.leaveOut?.includes('cut'),
     });
     const heldBack =
       evalRows.length > 0 ? (await encodeDataset(evalRows, tokenizer, encoding)).rows : [];
+    const { rows } = encoded;
     return {
-      ...{ rows, heldBack, cutRows },
+      ...encoded,
+      heldBack,
       longestRow: rowsShape(rows).longest,
       allowed: encoding.maxLength,
       trained: trainedShape(rows, request.training, encoding.maxLength),

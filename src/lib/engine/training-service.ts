@@ -197,6 +197,7 @@ export class TrainingService {
     const encoding = {
       maxLength: Math.min(args.max_length, config.maxPositionEmbeddings),
       trainOnPrompt: args.train_on_prompt,
+      splitLongText: args.split_long_text,
     };
     const encoded = await encodeDataset(trainRows, tokenizer, {
       ...encoding,
@@ -256,9 +257,10 @@ export class TrainingService {
         totalSteps: trainer.shape.totalSteps,
         trainableParams: trainer.layout.trainableCount,
         allParams: trainer.allParams,
-        trainRows: encoded.rows.length,
+        trainRows: encoded.rowCount,
         evalRows: evalRows.length,
         cutRows: encoded.cutRows,
+        splitTexts: encoded.splitTexts,
         gpuBytes: gpu.liveBytes,
         startStep: trainer.step,
       });

@@ -131,6 +131,8 @@ export interface RowPreview extends DatasetRowView {
   fullLength: number;
   /** Part of the answer was cut off. */
   answerCut: boolean;
+  /** Rows that it is learned as; the tokens are the first one's. */
+  parts: number;
 }
 
 /**
@@ -145,6 +147,7 @@ export interface InspectRequest extends Pick<
 > {
   maxLength: number;
   trainOnPrompt: boolean;
+  splitLongText?: boolean;
   seed: number;
 }
 
@@ -172,12 +175,22 @@ export interface LengthBar {
   cutRows: number;
 }
 
+/** Long texts that `split_long_text` makes several rows of. */
+export interface SplitTexts {
+  /** Of the data. */
+  readonly rows: number;
+  /** What these become. */
+  readonly parts: number;
+}
+
 /** What is worth knowing of data before a run on it. */
 export interface DataInspection {
   rowCount: number;
-  /** As the run would have them. */
+  /** As the run would have them; a text that is split is one. */
   trainRows: number;
   evalRows: number;
+  /** Of the rows to learn from. */
+  splitTexts: SplitTexts;
   /** `max_length`, or what the model can take where that is less. */
   maxLength: number;
   /** Of the rows to learn from, before `max_length` and what `cut` leaves out. */
@@ -239,10 +252,12 @@ export type TrainEvent =
       totalSteps: number;
       trainableParams: number;
       allParams: number;
+      /** Of the data: a text that is split is one. */
       trainRows: number;
       evalRows: number;
       /** Rows whose answer is cut by `max_length`. */
       cutRows: number;
+      splitTexts: SplitTexts;
       gpuBytes: number;
       /** Step that the run goes on from; 0 for a new one. */
       startStep: number;
@@ -332,9 +347,11 @@ export interface TrainingPrediction {
     /** The same where the run was also saved between them, as after a pause. */
     peakWithResumePoint: number;
   };
+  /** Of the data: a text that is split is one. */
   trainRows: number;
   /** Rows whose answer is cut by `max_length`. */
   cutRows: number;
+  splitTexts: SplitTexts;
   /** Tokens, after the cut. */
   longestRow: number;
 }
@@ -665,6 +682,7 @@ export interface EngineApi {
       index: number;
       maxLength: number;
       trainOnPrompt: boolean;
+      splitLongText?: boolean;
     },
     RowPreview
   >;

@@ -6,6 +6,7 @@ import type {
   EngineApi,
   RowPreview,
 } from '../rpc/engine-api';
+import { InkstoneError } from '../config';
 import { Collection } from './collection.svelte';
 import { engine } from './engine.svelte';
 import { lang } from './lang.svelte';
@@ -19,12 +20,31 @@ const LONGEST_QUESTION = 200;
 /** Rows that are looked through for one. */
 const MOST_LOOKED_AT = 20;
 
+/** Each becomes a data set of its own, so that more of them are a folder dropped by mistake. */
+export const MOST_FILES = 100;
+
+/** A file that was brought, and what came of it. With both, the report is of before what went wrong. */
+export interface FileIntake {
+  readonly file: File;
+  /** How it was read, what was wrong in it, which columns still need a meaning. */
+  readonly report?: DatasetReport;
+  readonly error?: unknown;
+}
+
+/** The file that is being read, and which of them it is. */
+export interface FileReading {
+  readonly name: string;
+  /** 1-based. */
+  readonly place: number;
+  readonly count: number;
+}
+
 class Datasets extends Collection<DatasetSummary> {
-  reading = $state<string>();
-  /** Of the last import: how it was read, what was wrong in it, which columns still need a meaning. */
-  report = $state.raw<DatasetReport>();
-  reportFile = $state.raw<File>();
-  importError = $state.raw<unknown>();
+  reading = $state.raw<FileReading>();
+  /** Of the files last brought together, in their order. */
+  intakes = $state.raw<readonly FileIntake[]>([]);
+  /** Why none of them was looked at. */
+  intakeError = $state.raw<unknown>();
 
   constructor() {
     super((api) => api.listDatasets());
@@ -41,32 +61,56 @@ class Datasets extends Collection<DatasetSummary> {
     return sample ? lang.t.train.sampleName(sample) : dataset.name;
   }
 
-  /** @returns the dataset, or undefined when it failed or still needs a mapping */
-  async importFile(
-    file: File,
-    mapping?: Readonly<Record<string, string>>,
+  /**
+   * Every file becomes a data set of its own; one that cannot be read keeps none of the others back.
+   * @returns those that were taken, in the order of the files
+   */
+  async importFiles(files: readonly File[]): Promise<DatasetSummary[]> {
+    this.forgetIntakes();
+    if (files.length > MOST_FILES) {
+      this.intakeError = tooMany(files.length);
+      return [];
+    }
+    const taken: DatasetSummary[] = [];
+    for (const [index, file] of files.entries()) {
+      const intake = await this.#import(file, { place: index + 1, count: files.length });
+      this.intakes = [...this.intakes, intake];
+      if (intake.report?.dataset) taken.push(intake.report.dataset);
+    }
+    return taken;
+  }
+
+  /** One of `intakes` once more, read by this mapping. The form that it comes from stays until there is an answer. */
+  async readAgain(
+    before: FileIntake,
+    mapping: Readonly<Record<string, string>>,
   ): Promise<DatasetSummary | undefined> {
-    this.reading = file.name;
-    this.importError = undefined;
-    // The form that a mapping comes from stays until there is an answer to it.
-    if (!mapping) this.report = undefined;
-    this.reportFile = file;
+    const one = { place: 1, count: 1 };
+    const after = { report: before.report, ...(await this.#import(before.file, one, mapping)) };
+    this.intakes = this.intakes.map((intake) => (intake.file === before.file ? after : intake));
+    return after.error === undefined ? after.report?.dataset : undefined;
+  }
+
+  async #import(
+    file: File,
+    where: Omit<FileReading, 'name'>,
+    mapping?: Readonly<Record<string, string>>,
+  ): Promise<FileIntake> {
+    this.reading = { name: file.name, ...where };
     try {
-      this.report = await engine.call((api) => api.importDataset({ file, mapping }));
-      if (this.report.dataset) await this.refresh();
-      return this.report.dataset;
+      const report = await engine.call((api) => api.importDataset({ file, mapping }));
+      if (report.dataset) await this.refresh();
+      return { file, report };
     } catch (error) {
-      this.importError = error;
-      return undefined;
+      return { file, error };
     } finally {
       this.reading = undefined;
     }
   }
 
-  forgetReport(): void {
-    this.report = undefined;
-    this.reportFile = undefined;
-    this.importError = undefined;
+  forgetIntakes(): void {
+    this.intakes = [];
+    this.intakeError = undefined;
   }
 
   readRows(datasetId: string, start: number, count: number): Promise<DatasetRowView[]> {
@@ -102,9 +146,16 @@ class Datasets extends Collection<DatasetSummary> {
 
   async remove(datasetId: string): Promise<void> {
     await engine.call((api) => api.deleteDataset({ datasetId }));
-    if (this.report?.dataset?.id === datasetId) this.forgetReport();
+    this.intakes = this.intakes.filter(({ report }) => report?.dataset?.id !== datasetId);
     await this.refresh();
   }
 }
+
+const tooMany = (count: number) =>
+  new InkstoneError(
+    'too-many-files',
+    `These are ${count} files, and each would become a data set of its own; at most ${MOST_FILES} are read at once. Choose fewer, or put their rows into one file.`,
+    { details: { found: count, allowed: MOST_FILES } },
+  );
 
 export const datasets = new Datasets();

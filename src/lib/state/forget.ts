@@ -15,7 +15,7 @@ export async function deleteEverything(): Promise<void> {
   await engine.call((api) => api.deleteEverything());
   chat.clear();
   training.clear();
-  datasets.forgetReport();
+  datasets.forgetIntakes();
   models.current = undefined;
   clearLocal();
   await Promise.all([models, datasets, runs, adapters, evaluations].map((list) => list.refresh()));

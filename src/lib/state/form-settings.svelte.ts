@@ -144,12 +144,12 @@ class FormSettings {
     }
   }
 
-  async #fill({ peft, training: args, evalShare, run }: ReadSettings): Promise<Filled> {
+  async #fill({ peft, training: args, splitIsOwn, evalShare, run }: ReadSettings): Promise<Filled> {
     const missing = run ? await this.#surround(run) : [];
     if (evalShare !== undefined) recipe.evalShare = evalShare;
     if (evalShare) trainForm.evaluateOn('share');
     const methodStays = peft !== undefined && recipe.locked !== undefined && !run?.startedFrom;
-    recipe.load({ peft, training: args });
+    recipe.load({ peft, training: args, splitIsOwn });
     return { missing, methodStays };
   }
 

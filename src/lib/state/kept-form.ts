@@ -22,6 +22,7 @@ import {
   type TrainingArguments,
 } from '../config';
 import type { LeaveOut } from '../rpc/engine-api';
+import type { OwnChoices } from './data-defaults';
 import { shapeIa3, shapeLoraLayers } from './form-layers';
 import { isObject, list, number, oneOf, text } from './local-shapes';
 import { METHODS, type MethodOptions } from './methods';
@@ -41,10 +42,9 @@ export const MOST_STEPS_BETWEEN_SAMPLES = 1_000_000;
 const LONGEST_PROMPTS = 20_000;
 
 /** Options that a person has edited, and which of them are their own choice. */
-export interface KeptOptions extends MethodOptions {
+export interface KeptOptions extends MethodOptions, OwnChoices {
   training: TrainingArguments;
   rateIsOwn: boolean;
-  evaluationIsOwn: boolean;
   /** The rate that LoRA was tuned to for this model and data. */
   tunedRate?: number;
 }
@@ -64,7 +64,7 @@ export interface KeptForm {
   /** A recipe that nobody has edited goes by its name alone: it follows model and data as before. */
   options: 'common' | 'recommended' | KeptOptions;
   /** The adapter to go on from, and how it will be trained. */
-  start?: { adapterId: string; training: TrainingArguments; evaluationIsOwn: boolean };
+  start?: { adapterId: string; training: TrainingArguments } & OwnChoices;
 }
 
 export const UNTOUCHED_FORM: KeptForm = {
@@ -110,6 +110,7 @@ function shapeOptions(value: unknown): KeptForm['options'] {
     training: shapeTraining(value.training),
     rateIsOwn: value.rateIsOwn === true,
     evaluationIsOwn: value.evaluationIsOwn === true,
+    splitIsOwn: value.splitIsOwn === true,
     tunedRate: number(value.tunedRate, 0, LIMITS.learning_rate.max),
   });
 }
@@ -120,6 +121,7 @@ function shapeStart(value: unknown): KeptForm['start'] {
     adapterId: value.adapterId,
     training: shapeTraining(value.training),
     evaluationIsOwn: value.evaluationIsOwn === true,
+    splitIsOwn: value.splitIsOwn === true,
   };
 }
 

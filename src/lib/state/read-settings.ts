@@ -51,6 +51,8 @@ export interface ReadSettings {
   peft?: PeftConfig;
   /** Absent where the file says nothing of the training. */
   training?: TrainingArguments;
+  /** Whether it says if long texts are split; other programs and older versions say nothing of it. */
+  splitIsOwn: boolean;
   /** Share of the rows that the file holds back, where it says so. */
   evalShare?: number;
   unused: readonly UnusedSetting[];
@@ -89,12 +91,15 @@ function readSettings(object: JsonObject, fileName: string): ReadSettings {
     {
       peft: says.peft ? peft : undefined,
       training: says.training ? args : undefined,
+      splitIsOwn: saysSplit(object),
       ...(evalShare !== undefined && { evalShare }),
       unused,
     },
     fileName,
   );
 }
+
+const saysSplit = (training: object): boolean => Object.hasOwn(training, 'split_long_text');
 
 /** Of axolotl, with the strategy that each asks for. */
 const OFTEN = { evals_per_epoch: 'eval_strategy', saves_per_epoch: 'save_strategy' } as const;
@@ -180,6 +185,7 @@ export function settingsOfRun(run: RunSummary, remembered: RememberedRequest | u
   const settings = {
     peft: run.peft,
     training: run.training,
+    splitIsOwn: saysSplit(run.training),
     unused: [],
     run: {
       model: named(run.modelId, model && { name: model.name, hash: model.weightsHash }),
@@ -221,7 +227,8 @@ function readCard(card: JsonObject, fileName: string): ReadSettings {
         : SAMPLE_TOKENS.default,
       startedFrom: readStart(card.startedFrom),
     };
-  return requireUsable({ peft, training: args, unused, run }, fileName);
+  const splitIsOwn = saysSplit(card.training);
+  return requireUsable({ peft, training: args, splitIsOwn, unused, run }, fileName);
 }
 
 function readThing(value: unknown): NamedThing | undefined {

@@ -36,7 +36,8 @@ export type SwitchOption =
   | 'eval_on_start'
   | 'logging_first_step'
   | 'shuffle'
-  | 'train_on_prompt';
+  | 'train_on_prompt'
+  | 'split_long_text';
 
 export type OptionItem =
   | { kind: 'number'; name: NumberOption }
@@ -101,6 +102,7 @@ const MORE: Readonly<Record<Exclude<GroupName, 'method'>, readonly OptionItem[]>
     flag('group_by_length'),
     flag('packing'),
     flag('train_on_prompt'),
+    flag('split_long_text'),
   ],
   evaluation: [
     choice('eval_strategy', EVAL_STRATEGIES),

@@ -15,7 +15,14 @@ import {
 } from '../config';
 import { withAdvice, type TrainingAdvice } from './advised-form';
 import { engine } from './engine.svelte';
-import { withDefaultEvaluation } from './eval-default';
+import { valueOfChoice } from './choice-values';
+import {
+  NOTHING_CHOSEN,
+  withChoices,
+  withDataDefaults,
+  type DataQuestions,
+  type OwnChoices,
+} from './data-defaults';
 import {
   isOfAdapter,
   methodOf,
@@ -41,7 +48,10 @@ import {
   type NumberOption,
 } from './recipe-limits';
 import { sampleAsking } from './sample-asking.svelte';
+import type { ReadSettings } from './read-settings';
 import { readSuggestion } from './suggestion';
+
+type LoadedOptions = Pick<ReadSettings, 'peft' | 'training' | 'splitIsOwn'>;
 
 interface Parts extends MethodOptions {
   training: TrainingArguments;
@@ -62,18 +72,6 @@ const partsOf = ({ lora, training }: RecipeParts): Parts => ({
   training: { ...training },
 });
 
-/** A choice whose value is null in the recipe. */
-const NOTHING = 'null';
-/** Values of choices that are no text in the recipe. */
-const MEANINGS: Readonly<Record<string, string | boolean>> = {
-  'init_lora_weights.true': true,
-  'init_lora_weights.false': false,
-  'metric_for_best_model.none': NOTHING,
-  'greater_is_better.auto': NOTHING,
-  'greater_is_better.true': true,
-  'greater_is_better.false': false,
-};
-
 const SCHEDULE_OPTIONS = shownSchedule({ lr_scheduler_type: 'linear', lr_scheduler_kwargs: null });
 const isOfSchedule = (name: string): name is keyof LrSchedulerKwargs => name in SCHEDULE_OPTIONS;
 
@@ -85,16 +83,19 @@ class Recipe {
   counts = $state.raw<{ trainableParams: number; allParams: number }>();
   /** The person chose the learning rate; a method may then only suggest another. */
   #rateIsOwn = $state(false);
-  /** The person chose when the run evaluates itself; else it does so where rows are held back. */
-  #evaluationIsOwn = $state(false);
-  #holdsBack = $state.raw(() => this.evalShare > 0);
+  /** What the person chose of that which else follows the data. */
+  #own = $state.raw<OwnChoices>(NOTHING_CHOSEN);
+  #data = $state.raw<DataQuestions>({
+    holdsBack: () => this.evalShare > 0,
+    isText: () => false,
+  });
   /** The rate that LoRA was tuned to for this model and data. */
   #tunedRate = $state<number>();
 
   /** Of the adapter that the run goes on from: its method and options stay as they are. */
   locked = $state.raw<PeftConfig>();
   /** What the form held before an adapter was chosen. */
-  #before: { parts: Parts; origin: Recipe['origin']; evaluationIsOwn: boolean } | undefined;
+  #before: { parts: Parts; origin: Recipe['origin']; own: OwnChoices } | undefined;
 
   readonly method = $derived(this.locked ? methodOf(this.locked) : this.#parts.method);
   readonly lora = $derived(this.locked?.peft_type === 'LORA' ? this.locked : this.#parts.lora);
@@ -104,8 +105,8 @@ class Recipe {
   );
   /** Full fine-tuning goes with no base in four bits; the choice stays for the other methods. */
   readonly training: TrainingArguments = $derived.by(() => {
-    const chosen = this.#parts.training;
-    const args = this.#evaluationIsOwn ? chosen : withDefaultEvaluation(chosen, this.#holdsBack());
+    const data = { holdsBack: this.#data.holdsBack(), isText: this.#data.isText() };
+    const args = withDataDefaults(this.#parts.training, this.#own, data);
     return this.method === 'full' && args.load_in_4bit ? { ...args, load_in_4bit: false } : args;
   });
   /** What goes into the request. It stays the same object until an option of the method changes. */
@@ -147,9 +148,9 @@ class Recipe {
     return (rate >= low && rate <= high) || rate === suggested ? undefined : suggested;
   });
 
-  /** @param holdsBack whether the form's data leaves rows to evaluate on; read again whenever that changes */
-  followData(holdsBack: () => boolean): void {
-    this.#holdsBack = holdsBack;
+  /** @param data whether it leaves rows to evaluate on, and is plain text; read again whenever that changes */
+  followData(data: DataQuestions): void {
+    this.#data = data;
   }
 
   /**
@@ -157,21 +158,20 @@ class Recipe {
    * back what the form held before.
    */
   goOnFrom(
-    adapter:
-      { peft: PeftConfig; training?: TrainingArguments; evaluationIsOwn?: boolean } | undefined,
+    adapter: ({ peft: PeftConfig; training?: TrainingArguments } & Partial<OwnChoices>) | undefined,
   ): void {
     if (this.locked && this.#before) {
       this.#parts = this.#before.parts;
       this.origin = this.#before.origin;
-      this.#evaluationIsOwn = this.#before.evaluationIsOwn;
+      this.#own = this.#before.own;
       this.#before = undefined;
     }
     this.locked = adapter?.peft;
     if (!adapter) return;
-    const evaluationIsOwn = this.#evaluationIsOwn;
-    this.#before = { parts: this.#parts, origin: this.origin, evaluationIsOwn };
+    this.#before = { parts: this.#parts, origin: this.origin, own: this.#own };
     // What an earlier run did by default is no choice for this one, whose data may hold nothing back.
-    if (adapter.training) this.#evaluationIsOwn = adapter.evaluationIsOwn ?? false;
+    const { evaluationIsOwn = false, splitIsOwn = false } = adapter;
+    if (adapter.training) this.#own = { evaluationIsOwn, splitIsOwn };
     const learning_rate = this.#rateIsOwn
       ? this.training.learning_rate
       : this.#rateFor(this.method);
@@ -182,9 +182,12 @@ class Recipe {
   }
 
   /** Settings from elsewhere are the person's choice from now on. A method of an adapter stays. */
-  load({ peft, training }: { peft?: PeftConfig; training?: TrainingArguments }): void {
+  load({ peft, training, splitIsOwn }: LoadedOptions): void {
     const parts = peft && !this.locked ? withPeft(this.#parts, peft) : this.#parts;
-    if (training) this.#rateIsOwn = this.#evaluationIsOwn = true;
+    if (training) {
+      this.#rateIsOwn = true;
+      this.#own = { evaluationIsOwn: true, splitIsOwn };
+    }
     const learning_rate = this.#rateIsOwn
       ? parts.training.learning_rate
       : this.#rateFor(parts.method);
@@ -193,12 +196,12 @@ class Recipe {
 
   /** As it outlives the page; of a run from an adapter what the form held before, and how it will be trained. */
   keep(): Pick<KeptForm, 'options'> & { start: Omit<NonNullable<KeptForm['start']>, 'adapterId'> } {
-    const own = { parts: this.#parts, origin: this.origin, evaluationIsOwn: this.#evaluationIsOwn };
-    const { parts, origin, evaluationIsOwn } = this.#before ?? own;
-    const flags = { rateIsOwn: this.#rateIsOwn, evaluationIsOwn, tunedRate: this.#tunedRate };
+    const now = { parts: this.#parts, origin: this.origin, own: this.#own };
+    const { parts, origin, own } = this.#before ?? now;
+    const flags = { rateIsOwn: this.#rateIsOwn, ...own, tunedRate: this.#tunedRate };
     return {
       options: origin === 'edited' ? { ...parts, ...flags } : origin,
-      start: { training: own.parts.training, evaluationIsOwn: own.evaluationIsOwn },
+      start: { training: now.parts.training, ...now.own },
     };
   }
 
@@ -209,10 +212,10 @@ class Recipe {
     else this.#bringBack(options);
   }
 
-  #bringBack({ rateIsOwn, evaluationIsOwn, tunedRate, ...parts }: KeptOptions): void {
+  #bringBack({ rateIsOwn, evaluationIsOwn, splitIsOwn, tunedRate, ...parts }: KeptOptions): void {
     this.#edit(parts);
     this.#rateIsOwn = rateIsOwn;
-    this.#evaluationIsOwn = evaluationIsOwn;
+    this.#own = { evaluationIsOwn, splitIsOwn };
     this.#tunedRate = tunedRate;
   }
 
@@ -243,7 +246,7 @@ class Recipe {
 
   setTraining(part: Partial<TrainingArguments>): void {
     if (part.learning_rate !== undefined) this.#rateIsOwn = true;
-    if (part.eval_strategy !== undefined) this.#evaluationIsOwn = true;
+    this.#own = withChoices(this.#own, part);
     this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...part } });
   }
 
@@ -268,10 +271,10 @@ class Recipe {
   }
 
   setChoice(name: ChoiceOption | SwitchOption, value: string | boolean): void {
-    const found = MEANINGS[`${name}.${value}`] ?? value;
+    const found = valueOfChoice(name, value);
     if (name in this.lora) this.setLora({ [name]: found });
     else if (isOfSchedule(name)) this.#setScheduleOption(name, String(value));
-    else this.setTraining({ [name]: found === NOTHING ? null : found });
+    else this.setTraining({ [name]: found });
   }
 
   /** Turns a switch as one that is offered: it can be taken back until the recipe is changed again. */
@@ -297,9 +300,10 @@ class Recipe {
   }
 
   mend({ fix }: Conflict): void {
-    if (fix.training?.eval_strategy !== undefined) this.#evaluationIsOwn = true;
-    if (fix.training)
+    if (fix.training) {
+      this.#own = withChoices(this.#own, fix.training);
       this.#edit({ ...this.#parts, training: { ...this.#parts.training, ...fix.training } });
+    }
     if (fix.lora) this.setLora(fix.lora);
     if (fix.evalShare !== undefined) this.evalShare = fix.evalShare;
   }
@@ -371,7 +375,7 @@ class Recipe {
     this.#parts = { ...partsOf(parts), ia3, prefix };
     this.#tunedRate = tunedRate;
     this.#rateIsOwn = false;
-    this.#evaluationIsOwn = false;
+    this.#own = NOTHING_CHOSEN;
   }
 
   #edit(parts: Parts): void {

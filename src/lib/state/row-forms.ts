@@ -1,8 +1,16 @@
 /** What a person may say a row of their file is, and which columns each of these needs. */
 
-export type RowForm = 'qa' | 'chat' | 'text';
+export type RowForm = 'qa' | 'chat' | 'text' | 'tokens';
 export type MappedField =
-  'instruction' | 'input' | 'output' | 'system' | 'history' | 'messages' | 'text';
+  | 'instruction'
+  | 'input'
+  | 'output'
+  | 'system'
+  | 'history'
+  | 'messages'
+  | 'text'
+  | 'input_ids'
+  | 'labels';
 type Mapping = Readonly<Record<string, string | undefined>>;
 
 export const ROW_FORMS: Readonly<
@@ -17,7 +25,11 @@ export const ROW_FORMS: Readonly<
   },
   chat: { fields: ['messages', 'system'], needs: ['messages'] },
   text: { fields: ['text'], needs: ['text'] },
+  tokens: { fields: ['input_ids', 'labels'], needs: ['input_ids'] },
 };
+
+/** In the order in which they are offered, and looked for. */
+export const FORMS: readonly RowForm[] = ['qa', 'chat', 'text', 'tokens'];
 
 /** Other names of a field, by which a file was read or a guess was made. */
 const SAME_AS: Partial<Record<MappedField, string>> = {
@@ -29,8 +41,7 @@ const SAME_AS: Partial<Record<MappedField, string>> = {
 /** The form that a mapping reads; where it reads none, a question and its answer. */
 export function formOf(mapping: Mapping): RowForm {
   const column = (field: MappedField) => columnOf(mapping, field) !== '';
-  const forms: readonly RowForm[] = ['qa', 'chat', 'text'];
-  return forms.find((form) => ROW_FORMS[form].needs.every(column)) ?? 'qa';
+  return FORMS.find((form) => ROW_FORMS[form].needs.every(column)) ?? 'qa';
 }
 
 /** '' where the mapping has none. */

@@ -124,10 +124,11 @@ class TrainForm {
     if (!this.settings) return undefined;
     const { modelId, datasetId, evalShare, evalDatasetId, leaveOut, training } = this.settings;
     const { max_length: maxLength, train_on_prompt: trainOnPrompt, seed } = training;
+    const { split_long_text: splitLongText } = training;
     if (!isAllowed('max_length', maxLength) || !isAllowed('seed', seed)) return undefined;
     return {
       ...{ modelId, datasetId, evalShare, evalDatasetId, leaveOut },
-      ...{ maxLength, trainOnPrompt, seed },
+      ...{ maxLength, trainOnPrompt, splitLongText, seed },
     };
   });
   /** Opening a model to measure it is cheap: it is the bundled one, or open already. */
@@ -147,7 +148,10 @@ class TrainForm {
   }
 
   constructor() {
-    recipe.followData(() => this.#holdsBack);
+    recipe.followData({
+      holdsBack: () => this.#holdsBack,
+      isText: () => this.dataset?.schema === 'text',
+    });
   }
 
   async prepare(): Promise<void> {

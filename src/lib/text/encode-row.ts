@@ -39,9 +39,7 @@ export function encodeRow(
   tokenizer: Tokenizer,
   options: EncodeRowOptions,
 ): EncodedRow {
-  if (!Number.isInteger(options.maxLength) || options.maxLength < 2) {
-    throw new TextError('bad-row', `maxLength is ${options.maxLength}; 2 or more are allowed.`);
-  }
+  requireRoom(options.maxLength);
   if (row.kind === 'tokens') return passThrough(row, tokenizer, options);
   const { pieces, addSpecialTokens, isLastTurnOnly } = renderRow(row, tokenizer, options.template);
   const text = pieces.map((piece) => piece.text).join('');
@@ -57,6 +55,12 @@ export function encodeRow(
     }
   }
   return finish(ids, labels, text, options.maxLength, isLastTurnOnly);
+}
+
+/** @throws TextError `bad-row` */
+export function requireRoom(maxLength: number): void {
+  if (Number.isInteger(maxLength) && maxLength >= 2) return;
+  throw new TextError('bad-row', `maxLength is ${maxLength}; 2 or more are allowed.`);
 }
 
 export interface PreviewToken {

@@ -25,6 +25,7 @@ export {
   type PreviewToken,
 } from './encode-row';
 export { cutsAnswer, measureRow, type RowMeasure } from './measure-row';
+export { countParts, encodeParts } from './split-text';
 export type { RowTemplate } from './row-template';
 export { characterOrWordTokens, splitSentences, type Sentence } from './segmentation';
 export { encodePrompt, type EncodePromptOptions } from './encode-prompt';

@@ -1,6 +1,7 @@
 /** How long a row is before any cut, and where in it learning takes place: enough to tell what a length would cut. */
 import type { DatasetRow } from '../config';
 import { encodeRow, IGNORED_LABEL, type EncodeRowOptions } from './encode-row';
+import { isSplittable } from './split-text';
 import type { Tokenizer } from './tokenizer';
 
 export interface RowMeasure {
@@ -9,6 +10,8 @@ export interface RowMeasure {
   readonly firstTarget: number;
   /** Index of the last target; -1 where there is none. */
   readonly lastTarget: number;
+  /** Where it is too long, it may be learned in parts. */
+  readonly isSplittable: boolean;
 }
 
 /** @throws TextError as encodeRow */
@@ -24,11 +27,12 @@ export function measureRow(
     tokens: inputIds.length,
     firstTarget: labels.findIndex((label, index) => index > 0 && isTarget(label)),
     lastTarget: labels.findLastIndex(isTarget),
+    isSplittable: isSplittable(row),
   };
 }
 
 /** `answerCut` of the row encoded at this length. */
 export const cutsAnswer = (
-  { firstTarget, lastTarget }: Omit<RowMeasure, 'tokens'>,
+  { firstTarget, lastTarget }: Pick<RowMeasure, 'firstTarget' | 'lastTarget'>,
   maxLength: number,
 ): boolean => firstTarget === -1 || firstTarget >= maxLength || lastTarget >= maxLength;

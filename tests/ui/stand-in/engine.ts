@@ -11,6 +11,7 @@ import type {
   ChatResult,
   CountProgress,
   DatasetReport,
+  DatasetSummary,
   DataInspection,
   DeviceReport,
   EngineApi,
@@ -218,7 +219,11 @@ export class StandIn implements EngineApi {
         ],
         duplicateCount: 0,
       };
-    const dataset = { ...DATASETS[4], id: `own-${file.name}`, name: file.name, rowCount: 5 };
+    const isText = file.name.endsWith('.txt');
+    const dataset: DatasetSummary = {
+      ...{ ...DATASETS[4], id: `own-${file.name}`, name: file.name, rowCount: 5 },
+      ...(isText && { schema: 'text', rowCount: 42 }),
+    };
     this.#datasets = [...this.#datasets.filter((item) => item.id !== dataset.id), dataset];
     const columns = isForeign
       ? ['q', 'a', 'source']
@@ -292,6 +297,10 @@ export class StandIn implements EngineApi {
       storage: storageOf((await this.#scenario) === 'low-space' ? GB : 1.6 * MB),
       trainRows: 120,
       cutRows: max_length < 64 ? 3 : 0,
+      splitTexts: {
+        rows: training.split_long_text ? 3 : 0,
+        parts: training.split_long_text ? 8 : 0,
+      },
       longestRow: Math.min(61, max_length),
     };
   }

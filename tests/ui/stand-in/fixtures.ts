@@ -134,8 +134,13 @@ const EN: DatasetRowView[] = [
   },
 ];
 
+/** Prose, the first row of it too long to be seen at once. */
+const PROSE: DatasetRowView[] = ZH.map(({ output }, i) => ({
+  ...{ instruction: '', input: '', output: output.repeat(i === 0 ? 60 : 1) },
+}));
+
 export const rowsOf = (datasetId: string): DatasetRowView[] =>
-  datasetId.includes('-en') ? EN : ZH;
+  datasetId.endsWith('.txt') ? PROSE : datasetId.includes('-en') ? EN : ZH;
 
 const steps = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120];
 

@@ -6,6 +6,7 @@ import type {
   LeaveOut,
   RowPreview,
 } from '../../../src/lib/rpc/engine-api';
+import { countParts } from '../../../src/lib/text/split-text';
 import { rowsOf } from './fixtures';
 
 export type PreviewInput = Parameters<EngineApi['previewRow']>[0];
@@ -22,17 +23,18 @@ function lengthsOf(rowCount: number, own: boolean): number[] {
 }
 
 export function inspect(request: InspectRequest, rowCount: number): DataInspection {
-  const { datasetId, evalDatasetId, evalShare, maxLength, leaveOut = [] } = request;
+  const { datasetId, evalDatasetId, evalShare, maxLength, leaveOut = [], splitLongText } = request;
   const own = !/^(medical|customer)/.test(datasetId);
   const held = evalDatasetId ? HELD_BACK : Math.round(evalShare * rowCount);
   const lengths = lengthsOf(evalDatasetId ? rowCount : rowCount - held, own);
+  const isSplit = splitLongText && datasetId.endsWith('.txt');
   const longest = Math.max(...lengths);
   const width = own ? 32 : 4;
   const bars = Array.from({ length: Math.ceil(longest / width) }, (_, i) => {
     const inside = lengths.filter((n) => n > i * width && n <= (i + 1) * width);
     return {
       ...{ from: i * width + 1, to: (i + 1) * width, rows: inside.length },
-      cutRows: inside.filter((n) => n > maxLength).length,
+      cutRows: isSplit ? 0 : inside.filter((n) => n > maxLength).length,
     };
   });
   const finding = (rows: DataInspection['findings'][LeaveOut]['rows']) => ({
@@ -42,13 +44,18 @@ export function inspect(request: InspectRequest, rowCount: number): DataInspecti
   const duplicates = own ? [7, 12, 31].map((index) => ({ index, like: index - 5 })) : [];
   const empty = own ? [{ index: 17 }] : [];
   const leaked = own && held > 0 ? [{ index: 3, like: 20 }] : [];
-  const cut = lengths.flatMap((tokens, index) => (tokens > maxLength ? [{ index, tokens }] : []));
+  const long = lengths.filter((tokens) => tokens > maxLength);
+  const parts = long.reduce((sum, tokens) => sum + countParts(tokens, maxLength), 0);
+  const cut = isSplit
+    ? []
+    : lengths.flatMap((tokens, index) => (tokens > maxLength ? [{ index, tokens }] : []));
   const gone = (what: LeaveOut, rows: readonly unknown[]) =>
     leaveOut.includes(what) ? rows.length : 0;
   return {
     rowCount,
     trainRows:
       lengths.length - gone('duplicates', duplicates) - gone('empty', empty) - gone('cut', cut),
+    splitTexts: isSplit ? { rows: long.length, parts } : { rows: 0, parts: 0 },
     evalRows: held - gone('leaked', leaked),
     maxLength,
     lengths: {
@@ -66,7 +73,8 @@ export function inspect(request: InspectRequest, rowCount: number): DataInspecti
 }
 
 /** A row in made-up tokens: two Chinese characters, a word, a sign. */
-export function preview({ datasetId, index, maxLength, trainOnPrompt }: PreviewInput): RowPreview {
+export function preview(input: PreviewInput): RowPreview {
+  const { datasetId, index, maxLength, trainOnPrompt, splitLongText } = input;
   const row = rowsOf(datasetId)[index % 5];
   const split = (text: string, hasLoss: boolean) =>
     (text.match(/[\p{Script=Han}]{1,2}|[\w]+|\s+|./gu) ?? []).map((text) => ({ text, hasLoss }));
@@ -74,10 +82,12 @@ export function preview({ datasetId, index, maxLength, trainOnPrompt }: PreviewI
     ...split(`### 指令:\n${row.instruction}\n\n### 输出:\n`, trainOnPrompt),
     ...split(row.output, true),
   ];
-  const truncated = tokens.length > maxLength;
+  const isSplit = splitLongText === true && datasetId.endsWith('.txt');
+  const truncated = !isSplit && tokens.length > maxLength;
   return {
     ...row,
     ...{ tokens: tokens.slice(0, maxLength), truncated, answerCut: truncated },
     fullLength: tokens.length,
+    parts: isSplit ? countParts(tokens.length, maxLength) : 1,
   };
 }

@@ -58,6 +58,7 @@ export class ScriptedTrainer {
       trainRows: 120,
       evalRows: 60,
       cutRows: 3,
+      splitTexts: { rows: 0, parts: 0 },
       gpuBytes: 52 * MB,
       startStep,
     });

@@ -7,7 +7,8 @@ import { FormatError } from '../errors';
 /** A JavaScript string holds at most 2^29 - 24 characters in V8; a larger file cannot become one. */
 export const MAX_DATASET_BYTES = 512_000_000;
 
-export const ALLOWED_FORMATS = 'a JSON array, JSONL (one JSON object a line) or CSV with a header';
+export const ALLOWED_FORMATS =
+  'a JSON array, JSONL (one JSON object a line) or CSV with a header, or plain text (.txt, .md),';
 
 const MAGIC: readonly (readonly [bytes: readonly number[], name: string])[] = [
   [[0x25, 0x50, 0x44, 0x46], 'a PDF document'],
@@ -40,6 +41,7 @@ export function decodeText(bytes: Uint8Array, fileName: string): DecodedText {
     throw new FormatError(
       'too-large',
       `${fileName} has ${bytes.byteLength} bytes; at most ${MAX_DATASET_BYTES} fit into one text. Split it.`,
+      { details: { fileName } },
     );
   }
   for (const [magic, name] of MAGIC) {
@@ -61,17 +63,20 @@ export function decodeText(bytes: Uint8Array, fileName: string): DecodedText {
   throw notADataset(fileName, 'a binary file, or text in an unknown encoding (save it as UTF-8)');
 }
 
-/** What a text that is none of the allowed formats seems to be. */
-export function describeText(text: string): string {
+/**
+ * What a text that is no JSON seems to be.
+ * @param isCalledText by its name: Markdown may begin with a tag or with its front matter
+ */
+export function describeText(text: string, { isCalledText = false } = {}): string {
   const start = text.slice(0, 2000).trimStart().toLowerCase();
   if (start.startsWith('<!doctype html') || /^<(html|head|body)\b/.test(start)) {
     return 'an HTML page (a download link often gives the page instead of the file)';
   }
-  if (start.startsWith('<?xml') || start.startsWith('<')) return 'an XML document';
+  if (start.startsWith(isCalledText ? '<?xml' : '<')) return 'an XML document';
   if (start.startsWith('version https://git-lfs')) {
     return 'a Git LFS pointer, not the file it stands for';
   }
-  if (/^---\s/.test(start)) return 'a YAML or Markdown document';
+  if (!isCalledText && /^---\s/.test(start)) return 'a YAML or Markdown document';
   return 'plain text';
 }
 

@@ -1,6 +1,7 @@
 export { readDataset } from './read-dataset';
 export { MAX_DATASET_BYTES } from './decode-text';
-export { MAX_COLUMNS, MAX_ROWS } from './read-records';
+export { MAX_COLUMNS } from './read-records';
+export { MAX_ROWS } from './record-collector';
 export { mappingOf } from './map-rows';
 export { MAX_TURNS } from './read-turns';
 export { applyMapping, suggestMapping } from './mapping';

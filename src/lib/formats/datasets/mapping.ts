@@ -49,6 +49,9 @@ const SYNONYMS: Partial<Record<Field, readonly string[]>> = {
   history: ['history', '历史', '历史对话'],
   messages: ['messages', 'dialogue', 'dialog', 'chat', '对话', '消息'],
   conversations: ['conversations', 'conversation', '会话'],
+  // Without the underscores, which do not count.
+  input_ids: ['inputids', 'tokenids', 'ids', '词元编号'],
+  labels: ['labels', 'labelids', 'targetids', '标签'],
   text: ['text', 'content', 'document', 'sentence', 'body', '文本', '内容', '正文', '句子'],
 };
 
@@ -81,7 +84,10 @@ export function suggestMapping(columns: readonly string[]): FieldMapping {
     const column = take(field);
     if (column !== undefined) return present({ [field]: column, system: take('system') });
   }
-  return present({ text: take('text') });
+  const text = take('text');
+  if (text !== undefined) return { text };
+  const input_ids = take('input_ids');
+  return input_ids === undefined ? {} : present({ input_ids, labels: take('labels') });
 }
 
 const present = (mapping: FieldMapping): FieldMapping =>

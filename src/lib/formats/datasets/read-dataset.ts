@@ -1,6 +1,7 @@
 /**
- * A dataset file to rows: finds its encoding, format and schema by content, never by its name. Throws
- * FormatError where the file is no dataset; wrong rows and unknown columns are part of the answer.
+ * A dataset file to rows: finds its encoding, format and schema by content; its name counts only where
+ * content leaves room for doubt, as between a table and prose. Throws FormatError where the file is no
+ * dataset; wrong rows and unknown columns are part of the answer.
  */
 import { decodeText, MAX_DATASET_BYTES } from './decode-text';
 import { detectSchema, listColumns, mapRows } from './map-rows';
@@ -29,5 +30,6 @@ function checkLength(text: string, fileName: string): string {
   throw new FormatError(
     'too-large',
     `${fileName} has ${text.length} characters; at most ${MAX_DATASET_BYTES} are allowed. Split it.`,
+    { details: { fileName } },
   );
 }

@@ -1,42 +1,58 @@
 /**
- * Text to records, whatever the format: a JSON array, one JSON object, JSON lines, or a table. Gives
- * fields no meaning. A broken line is a problem of that row; a broken array is an error of the file.
+ * Text to records, whatever the format: a JSON array, one JSON object, JSON lines, a table, or plain text. Gives
+ * fields no meaning. A broken line is a problem of that row; a broken array is an error of the file. The name
+ * decides only where the content leaves room for doubt: `file-name-kind.ts`.
  */
 import Papa from 'papaparse';
 import { isDeeperThan, skipJsonString } from '../../config/json-depth';
-import { describeType, describeValue } from '../describe';
+import { describeValue } from '../describe';
 import { FormatError } from '../errors';
 import { describeText, notADataset } from './decode-text';
-import type { DatasetFormat, DatasetRecord, RowProblem } from './types';
+import { kindOfName } from './file-name-kind';
+import { detectSchema } from './map-rows';
+import { readPlainText } from './read-plain-text';
+import { isRecord, MAX_ROWS, RecordCollector, type RawDataset } from './record-collector';
+import type { DatasetFormat, DatasetRecord } from './types';
 
-/** More rows than anyone tunes on in a browser; each costs some 200 bytes before its text. */
-export const MAX_ROWS = 1_000_000;
 /** Chat rows nest four deep. The bound keeps recursive JSON parsers from overflowing. */
 export const MAX_DEPTH = 64;
 /** A table wider than this is a matrix, not a dataset of texts. */
 export const MAX_COLUMNS = 1000;
 
-/** A column's name in a report; in a file that is no table it may be half the file. */
-const MAX_FIELD_CHARS = 100;
-
-export interface RawDataset {
-  readonly format: DatasetFormat;
-  readonly records: DatasetRecord[];
-  readonly problems: RowProblem[];
-}
-
 export function readRecords(text: string, fileName: string): RawDataset {
   const start = text.search(/\S/);
   if (start === -1) {
-    throw new FormatError('wrong-format', `${fileName} is empty; it holds no row.`);
+    throw new FormatError('wrong-format', `${fileName} is empty; it holds no row.`, {
+      details: { fileName },
+    });
   }
-  if (text[start] === '[') return readArray(text, start, fileName);
-  if (text[start] === '{') return readObjects(text, start, fileName);
-  return readTable(text, fileName);
+  const isCalledText = kindOfName(fileName) === 'text';
+  if (!isCalledText || STARTS_OBJECTS.test(text.slice(start, start + START_CHARS))) {
+    if (text[start] === '[') return readArray(text, start, fileName);
+    if (text[start] === '{') return readObjects(text, start, fileName);
+  }
+  return isCalledText ? readText(text, fileName) : readTable(text, fileName);
 }
 
+/** A prose text may begin with a bracket, as `[Verse 1]` or `[1] Smith`; rows of JSON are objects with names. */
+const STARTS_OBJECTS = /^(\[\s*)?\{\s*["}]/;
+const START_CHARS = 1000;
+
+/** A file that is called a text may hold a table all the same, where its first line names fields that are known. */
+function readText(text: string, fileName: string): RawDataset {
+  const seems = describeText(text, { isCalledText: true });
+  if (seems !== 'plain text') throw notADataset(fileName, seems);
+  const [header = []] = Papa.parse<string[]>(text.slice(0, HEADER_CHARS), { preview: 1 }).data;
+  const isKnown = detectSchema(header.map((name) => name.trim())) !== 'unknown';
+  const table = isKnown ? parseTable(text) : undefined;
+  return table ? readLines(table, fileName) : readPlainText(text, fileName);
+}
+
+/** Known names take no more. */
+const HEADER_CHARS = 10_000;
+
 function readArray(text: string, start: number, fileName: string): RawDataset {
-  const collected = new Collector(fileName);
+  const collected = new RecordCollector(fileName);
   let i = skipSpace(text, start + 1);
   let isClosed = text[i] === ']';
   while (!isClosed) {
@@ -62,7 +78,7 @@ function readObjects(text: string, start: number, fileName: string): RawDataset 
     checkDepth(text, start, end, fileName, 1);
     return readWrapper(parseValue(text, start, end, fileName, 1), fileName);
   }
-  const collected = new Collector(fileName);
+  const collected = new RecordCollector(fileName);
   for (let i = start; i < text.length;) {
     const end = lineEnd(text, i);
     const line = text.slice(i, end).trim();
@@ -88,6 +104,7 @@ function readObjects(text: string, start: number, fileName: string): RawDataset 
     throw new FormatError(
       'corrupt',
       `${fileName} looks like JSONL, but ${collected.problems.length} of its ${collected.count} lines are no JSON object; row ${collected.problems[0].row} is ${collected.problems[0].found}.`,
+      { details: { fileName } },
     );
   }
   return { format: 'jsonl', ...collected };
@@ -95,7 +112,7 @@ function readObjects(text: string, start: number, fileName: string): RawDataset 
 
 /** Pretty-printed objects one after another, as some tools write "JSONL". */
 function readConcatenated(text: string, start: number, fileName: string): RawDataset {
-  const collected = new Collector(fileName);
+  const collected = new RecordCollector(fileName);
   for (let i = start; i < text.length;) {
     const end = valueEnd(text, i);
     checkDepth(text, i, end, fileName, collected.count + 1);
@@ -107,7 +124,7 @@ function readConcatenated(text: string, start: number, fileName: string): RawDat
 }
 
 function readWrapper(value: unknown, fileName: string, format: DatasetFormat = 'json'): RawDataset {
-  const collected = new Collector(fileName);
+  const collected = new RecordCollector(fileName);
   const record = isRecord(value) ? value : {};
   const lists = Object.values(record).filter(
     (list) => Array.isArray(list) && list.length > 0 && list.every(isRecord),
@@ -126,22 +143,41 @@ function readWrapper(value: unknown, fileName: string, format: DatasetFormat = '
 function readTable(text: string, fileName: string): RawDataset {
   const seems = describeText(text);
   if (seems !== 'plain text') throw notADataset(fileName, seems);
+  const table = parseTable(text);
+  if (table) return readLines(table, fileName);
+  const kind = kindOfName(fileName);
+  if (kind !== undefined)
+    throw notADataset(fileName, kind === 'settings' ? 'a YAML document' : seems);
+  return readPlainText(text, fileName);
+}
+
+interface Table {
+  readonly columns: readonly string[];
+  readonly lines: readonly (readonly string[])[];
+}
+
+/** Undefined where the lines are no table's. */
+function parseTable(text: string): Table | undefined {
   const parsed = Papa.parse<string[]>(text.trimEnd(), { preview: MAX_ROWS + 2 });
   const [header = [], ...lines] = parsed.data;
   const columns = header.map((name, i) => name.trim() || `column_${i + 1}`);
   const isSingleText = columns.length === 1 && columns[0].toLowerCase() === 'text';
-  if (columns.length > MAX_COLUMNS || lines.length === 0) throw notADataset(fileName, seems);
-  if (columns.length === 1 && !isSingleText) throw notADataset(fileName, seems);
+  if (columns.length > MAX_COLUMNS || lines.length === 0) return undefined;
+  if (columns.length === 1 && !isSingleText) return undefined;
   const fitting = lines.filter((line) => line.length === columns.length).length;
-  if (fitting * 2 < lines.length) throw notADataset(fileName, seems);
+  return fitting * 2 < lines.length ? undefined : { columns, lines };
+}
+
+function readLines({ columns, lines }: Table, fileName: string): RawDataset {
   const twice = columns.find((name, i) => columns.indexOf(name) !== i);
   if (twice !== undefined) {
     throw new FormatError(
       'corrupt',
       `${fileName} has two columns named ${describeValue(twice)}; each name may occur once.`,
+      { details: { fileName } },
     );
   }
-  const collected = new Collector(fileName);
+  const collected = new RecordCollector(fileName);
   for (const line of lines) {
     if (line.every((cell) => cell.trim() === '')) collected.reject('empty-row', 'nothing');
     else if (line.length > columns.length) {
@@ -159,44 +195,6 @@ function readTable(text: string, fileName: string): RawDataset {
   }
   return { format: 'csv', ...collected };
 }
-
-class Collector {
-  readonly records: DatasetRecord[] = [];
-  readonly problems: RowProblem[] = [];
-  readonly #fileName: string;
-
-  constructor(fileName: string) {
-    this.#fileName = fileName;
-  }
-
-  /** Rows seen, the rejected ones included: a rejected row leaves an empty record in its place. */
-  get count(): number {
-    return this.records.length;
-  }
-
-  add(value: unknown): void {
-    if (isRecord(value)) this.push(value);
-    else this.reject('not-an-object', describeType(value));
-  }
-
-  reject(kind: RowProblem['kind'], found: string, field = ''): void {
-    this.push({});
-    this.problems.push({ row: this.count, field: field.slice(0, MAX_FIELD_CHARS), kind, found });
-  }
-
-  private push(record: DatasetRecord): void {
-    this.records.push(record);
-    if (this.count > MAX_ROWS) {
-      throw new FormatError(
-        'too-large',
-        `${this.#fileName} has more than ${MAX_ROWS} rows; split it and choose a part.`,
-      );
-    }
-  }
-}
-
-const isRecord = (value: unknown): value is DatasetRecord =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Index after the JSON value that starts at `i`; where it ends wrongly the parser will say so. */
 function valueEnd(text: string, i: number): number {
@@ -237,6 +235,7 @@ function checkDepth(text: string, from: number, to: number, fileName: string, ro
   throw new FormatError(
     'too-large',
     `row ${row} of ${fileName} nests brackets deeper than ${MAX_DEPTH}; chat rows need four.`,
+    { details: { fileName } },
   );
 }
 
@@ -246,7 +245,7 @@ function brokenJson(text: string, at: number, fileName: string, row: number, cau
   return new FormatError(
     'corrupt',
     `${fileName} is broken JSON at row ${row}, line ${line}: found ${found}. Correct that row or save the file again.`,
-    { details: { row, line }, cause },
+    { details: { fileName, row, line }, cause },
   );
 }
 

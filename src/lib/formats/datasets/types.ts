@@ -8,7 +8,7 @@ export type DatasetRecord = Readonly<Record<string, unknown>>;
 
 export type ChatRole = ChatMessage['role'];
 
-export type DatasetFormat = 'json' | 'jsonl' | 'csv';
+export type DatasetFormat = 'json' | 'jsonl' | 'csv' | 'text';
 
 export type DatasetSchema =
   'alpaca' | 'prompt-completion' | 'messages' | 'sharegpt' | 'text' | 'tokens' | 'unknown';

@@ -81,6 +81,10 @@ export const data: typeof zh = {
   tokensOf: (tokens, maxLength) => `${n(tokens)} tokens, only the first ${n(maxLength)} are used`,
   seeTokens: 'See its tokens',
   seeTokensOf: (row) => `See the tokens of row ${n(row)}`,
+  splitInstead: 'Learn them in parts',
+  splitInsteadHint: 'All of each text is learned, in some more steps.',
+  previewSplit: (full, parts) =>
+    `This text has ${n(full)} tokens and is learned in ${n(parts)} parts; this is the first.`,
   previousRow: 'Previous',
   nextRow: 'Next',
   goToRow: 'Row',

@@ -50,6 +50,7 @@ export const errors: Record<keyof typeof zh, ErrorSentence> = {
   corrupt: asWritten,
   'too-large': asWritten,
   'wrong-format': asWritten,
+  'too-many-files': asWritten,
   unsupported: asWritten,
   'invalid-value': asWritten,
   'not-found': asWritten,

@@ -89,7 +89,7 @@ export const home: typeof zh = {
   how: [
     {
       title: 'Bring examples',
-      body: 'JSON, JSONL or CSV. Where a row or a field is wrong, you are shown which.',
+      body: 'JSON, JSONL, CSV or plain text. Where a row or a field is wrong, you are shown which.',
     },
     {
       title: 'Watch it learn',

@@ -195,8 +195,15 @@ export const recipe: typeof zh = {
       'Least improvement',
       'An evaluation counts as better when its figure improves by more than this; 0.01 of accuracy is one point in a hundred.',
     ],
-    max_length: ['Maximum length', 'Tokens a row may have; the rest is cut off.'],
+    max_length: [
+      'Maximum length',
+      'Tokens a row may have; the rest is cut off. Plain text can be split instead.',
+    ],
     train_on_prompt: ['Learn the question too', 'By default only the answer counts.'],
+    split_long_text: [
+      'Split long texts',
+      'Plain text beyond the maximum length is learned to its end, in parts that follow each other. Rows with a question are never split.',
+    ],
   },
   choices: {
     linear: 'falls in a line',

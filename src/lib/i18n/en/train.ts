@@ -22,16 +22,27 @@ export const train: typeof zh = {
   runPart: 'Run',
   historyPart: 'Earlier runs',
 
-  dataLead: 'Each row is one example: a question and the answer you want.',
+  dataLead: 'Each row is one example: a question and the answer you want, or a text to learn.',
   choose: 'Choose data',
   sampleName: (sample) =>
     `${SUBJECTS[sample.subject] ?? sample.subject} (${sample.language === 'zh' ? 'Chinese' : 'English'})${sample.part === 'eval' ? ', held-back questions' : ''}`,
   bundled: 'sample',
   importedData: 'my data',
-  dropData: 'Drop a JSON, JSONL or CSV file here',
+  dropData: 'Drop JSON, JSONL, CSV or plain text files here',
   dropHint:
-    'Alpaca, prompt/completion, chat messages, ShareGPT, plain text and tokenised rows are understood.',
-  reading: (name) => `Reading ${name}…`,
+    'One or several. Alpaca, prompt/completion, chat messages, ShareGPT, plain text and tokenised rows are understood. Of a .txt or .md file each paragraph is a row; without blank lines, each line.',
+  reading: ({ name, place, count }) =>
+    count > 1 ? `Reading file ${n(place)} of ${n(count)}: ${name}…` : `Reading ${name}…`,
+  readingFiles: (count) => `Reading ${n(count)} files…`,
+  filesRead: ({ taken, asked, refused }) => {
+    const all = taken + asked + refused;
+    const parts = [
+      `${n(taken)} read`,
+      asked > 0 && `${n(asked)} ${asked === 1 ? 'needs its' : 'need their'} columns explained`,
+      refused > 0 && `${n(refused)} not read`,
+    ];
+    return `${n(all)} ${all === 1 ? 'file' : 'files'}: ${parts.filter(Boolean).join(', ')}.`;
+  },
   schema: {
     alpaca: 'Alpaca',
     'prompt-completion': 'prompt / completion',
@@ -76,11 +87,18 @@ export const train: typeof zh = {
   mappingBody: (columns, more) =>
     `The file has the columns ${named(columns, more)}, which fit none of the known forms. Say what a row is and which column holds what; your file is not changed.`,
   rowForm: 'What is a row?',
-  rowForms: { qa: 'A question and its answer', chat: 'A chat', text: 'Plain text' },
+  rowForms: {
+    qa: 'A question and its answer',
+    chat: 'A chat',
+    text: 'Plain text',
+    tokens: 'Token ids',
+  },
   rowFormHints: {
     qa: 'With a system text or earlier turns, where the file has them.',
     chat: 'A list of turns: role and content, or from and value.',
     text: 'All of it is learned; there is no question.',
+    tokens:
+      'Lists of whole numbers, by the tokenizer of the model to train. Without labels all of them are learned; with labels, all but -100.',
   },
   mappingRoles: {
     instruction: 'Question (instruction)',
@@ -90,6 +108,8 @@ export const train: typeof zh = {
     history: 'Earlier turns (history)',
     messages: 'Turns (messages)',
     text: 'Text (text)',
+    input_ids: 'Token ids (input_ids)',
+    labels: 'Labels (labels)',
   },
   mappingMissing: (fields) => `Still to choose: ${fields}`,
   mappingNone: 'None',
@@ -104,6 +124,7 @@ export const train: typeof zh = {
   instruction: 'Question',
   input: 'Further text',
   output: 'Answer',
+  wholeText: 'Text',
   previewTitle: 'What the model will see',
   previewLead:
     'Tokens on a tint count towards the loss: they are what it learns. The rest is the question.',
@@ -192,6 +213,8 @@ export const train: typeof zh = {
   rowsUsed: (train, held) => `${rows(train)} to learn from, ${n(held)} held back`,
   rowsCut: (count, maxLength) =>
     `${rows(count)} ${count === 1 ? 'has its answer' : 'have their answers'} cut off at the maximum length of ${n(maxLength)} tokens.`,
+  textsSplit: (texts, parts, maxLength) =>
+    `${n(texts)} long ${texts === 1 ? 'text is' : 'texts are'} learned in ${n(parts)} parts of at most ${n(maxLength)} tokens.`,
   lossCurve: 'Loss curve',
   lossCurveSummary: (first, last) => `The loss went from ${first} to ${last}.`,
   curveWaiting: 'The curve appears here with the first logged step.',

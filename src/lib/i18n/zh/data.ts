@@ -77,6 +77,10 @@ export const data = {
   tokensOf: (tokens: number, maxLength: number) => `${n(tokens)} 个词元，只用前 ${n(maxLength)} 个`,
   seeTokens: '查看词元',
   seeTokensOf: (row: number) => `查看第 ${n(row)} 条的词元`,
+  splitInstead: '切成几段来学',
+  splitInsteadHint: '从头到尾都会学到，步数会多一些。',
+  previewSplit: (full: number, parts: number) =>
+    `这段文本有 ${n(full)} 个词元，切成 ${n(parts)} 段来学；这里是第一段。`,
   previousRow: '上一条',
   nextRow: '下一条',
   goToRow: '第几条',

@@ -94,9 +94,14 @@ export const errors = {
 
   // files
   truncated: (d) => `${d.fileName ?? '文件'} 不完整，像是没有下载完；请重新取得完整的文件。`,
-  corrupt: (d) => `${d.fileName ?? '文件'} 的内容自相矛盾，已损坏；请重新取得原文件。`,
+  corrupt: (d) =>
+    d.line === undefined
+      ? `${d.fileName ?? '文件'} 的内容自相矛盾，已损坏；请重新取得原文件。`
+      : `${d.fileName} 的第 ${d.row} 条（文件第 ${d.line} 行）不是完整的 JSON；请改正后再放进来。`,
   'too-large': (d) => `${d.fileName ?? '文件'} 超过了允许的大小，请换一个更小的文件。`,
   'wrong-format': (d) => `${d.fileName ?? '文件'} 不是这里需要的格式，请检查选对了文件。`,
+  'too-many-files': (d) =>
+    `这里有 ${d.found} 个文件，每个都会成为一份数据；一次最多读入 ${d.allowed} 个。请少选几个，或把它们合成一个文件。`,
   unsupported: (d) => `${d.fileName ?? '文件'} 用了这里不支持的写法，请换一种格式保存后再试。`,
   'invalid-value': () => '有一个值不能这样写，请按提示改正后再试。',
   'not-found': (d) =>

@@ -76,7 +76,10 @@ export const home = {
   toModels: '合并并导出模型',
   howTitle: '三步，都在这一台设备上',
   how: [
-    { title: '放入例子', body: 'JSON、JSONL 或 CSV。哪一条、哪一栏有问题，会当场指给你看。' },
+    {
+      title: '放入例子',
+      body: 'JSON、JSONL、CSV 或纯文本。哪一条、哪一栏有问题，会当场指给你看。',
+    },
     { title: '看着它学', body: '损失一步步下降，同一道题的回答一点点变好；随时可以停。' },
     {
       title: '带走模型',

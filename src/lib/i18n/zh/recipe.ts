@@ -123,8 +123,12 @@ export const recipe = {
       '变好的幅度',
       '指标至少好转这么多才算变好；准确率的 0.01 是一个百分点。',
     ],
-    max_length: ['最大长度', '一条最多几个词元，超出的会被截掉。'],
+    max_length: ['最大长度', '一条最多几个词元，超出的会被截掉；纯文本可以切分。'],
     train_on_prompt: ['题面也计入损失', '默认只学回答。'],
+    split_long_text: [
+      '切分长文本',
+      '纯文本超过最大长度时，切成前后相接的几段，从头到尾都学到；有题面的数据不切。',
+    ],
   } as Record<RecipeField, readonly [label: string, hint: string]>,
   choices: {
     linear: '线性下降',
@@ -232,4 +236,5 @@ export type RecipeField =
   | 'early_stopping_patience'
   | 'early_stopping_threshold'
   | 'max_length'
-  | 'train_on_prompt';
+  | 'train_on_prompt'
+  | 'split_long_text';

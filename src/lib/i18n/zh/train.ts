@@ -20,15 +20,26 @@ export const train = {
   historyPart: '训练记录',
 
   // data
-  dataLead: '每一条是一个例子：一个问题和你想要的回答。',
+  dataLead: '每一条是一个例子：一个问题和你想要的回答，或一段要学的文字。',
   choose: '选择数据',
   sampleName: (sample: { subject: string; language: string; part: string }) =>
     `${SUBJECTS[sample.subject] ?? sample.subject}（${sample.language === 'zh' ? '中文' : '英文'}）${sample.part === 'eval' ? '· 评测题' : ''}`,
   bundled: '样例',
   importedData: '我的数据',
-  dropData: '把 JSON、JSONL 或 CSV 文件拖到这里',
-  dropHint: '支持 Alpaca、prompt/completion、对话 messages、ShareGPT、纯文本和已分词的数据。',
-  reading: (name: string) => `正在读取 ${name}…`,
+  dropData: '把 JSON、JSONL、CSV 或纯文本文件拖到这里',
+  dropHint:
+    '可以一次放多个。支持 Alpaca、prompt/completion、对话 messages、ShareGPT、纯文本和已分词的数据。.txt 和 .md 按空行分段，一段一条；没有空行的，一行一条。',
+  reading: ({ name, place, count }: { name: string; place: number; count: number }) =>
+    count > 1 ? `正在读取第 ${n(place)} 个文件，共 ${n(count)} 个：${name}…` : `正在读取 ${name}…`,
+  readingFiles: (count: number) => `正在读取 ${n(count)} 个文件…`,
+  filesRead: ({ taken, asked, refused }: { taken: number; asked: number; refused: number }) =>
+    `${n(taken + asked + refused)} 个文件：${[
+      `读入 ${n(taken)} 个`,
+      asked > 0 && `${n(asked)} 个要说明各栏是什么`,
+      refused > 0 && `${n(refused)} 个没能读入`,
+    ]
+      .filter(Boolean)
+      .join('，')}。`,
   schema: {
     alpaca: 'Alpaca',
     'prompt-completion': 'prompt / completion',
@@ -72,11 +83,12 @@ export const train = {
   mappingBody: (columns: readonly string[], more: number) =>
     `文件里的栏目是 ${named(columns, more)}，与已知的格式都对不上。请说明每一条是什么、各栏放的是什么；你的文件不会被改动。`,
   rowForm: '每一条是什么？',
-  rowForms: { qa: '一问一答', chat: '一段对话', text: '纯文本' },
+  rowForms: { qa: '一问一答', chat: '一段对话', text: '纯文本', tokens: '已分词的编号' },
   rowFormHints: {
     qa: '文件里若有系统提示或前面的对话，也可以带上。',
     chat: '由多轮发言组成的列表，每轮写明 role 和 content，或 from 和 value。',
     text: '整段都要学，没有题面。',
+    tokens: '要训练的模型自己的分词器给出的整数列表；不选标签就全都学，标签为 -100 的不学。',
   },
   mappingRoles: {
     instruction: '问题（instruction）',
@@ -86,6 +98,8 @@ export const train = {
     history: '前面的对话（history）',
     messages: '各轮发言（messages）',
     text: '文本（text）',
+    input_ids: '词元编号（input_ids）',
+    labels: '标签（labels）',
   },
   mappingMissing: (fields: string) => `还要选定：${fields}`,
   mappingNone: '没有',
@@ -99,6 +113,7 @@ export const train = {
   instruction: '问题',
   input: '补充',
   output: '回答',
+  wholeText: '文本',
   previewTitle: '模型会看到的样子',
   previewLead: '带底色的词元计入损失，模型要学的就是它们；其余只是题面。',
   previewRow: (index: number) => `第 ${n(index)} 条`,
@@ -184,6 +199,8 @@ export const train = {
   rowsUsed: (train: number, held: number) => `训练 ${n(train)} 条，留作评测 ${n(held)} 条`,
   rowsCut: (count: number, maxLength: number) =>
     `有 ${n(count)} 条的回答超过最大长度 ${n(maxLength)}，末尾会被截掉。`,
+  textsSplit: (texts: number, parts: number, maxLength: number) =>
+    `有 ${n(texts)} 条长文本切成 ${n(parts)} 段来学，每段不超过 ${n(maxLength)} 个词元。`,
   lossCurve: '损失曲线',
   lossCurveSummary: (first: string, last: string) => `损失从 ${first} 变为 ${last}。`,
   curveWaiting: '记录到第一步后，曲线会出现在这里。',
