@@ -45,6 +45,7 @@ import { describeGpu } from './run-provenance';
 import { SharedWork } from './shared-work';
 import { StorageCleaner } from './storage-cleaner';
 import { TimeMeter } from './time-meter';
+import { trainerStateOf } from './run-trainer-state';
 import { TrainingPredictor } from './training-predictor';
 import { TrainingService } from './training-service';
 
@@ -308,6 +309,7 @@ export function createEngine({
       await forget(checkpoints.map(({ adapterId }) => adapterId).filter((id) => id !== kept?.id));
     },
     renameRun: ({ runId, name }) => runs.rename(runId, name),
+    readTrainerState: ({ runId }) => trainerStateOf(runs, runId),
 
     listAdapters: () => adapters.list(),
     importAdapter: async ({ files: dropped, modelId, name }, { signal }) => {

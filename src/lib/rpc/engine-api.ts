@@ -717,6 +717,8 @@ export interface EngineApi {
   /** With its checkpoints; `keepAdapter` lets the newest adapter outlive it. */
   deleteRun: ApiMethod<{ runId: string; keepAdapter?: boolean }, void>;
   renameRun: ApiMethod<{ runId: string; name: string }, void>;
+  /** `trainer_state.json` of a run's newest checkpoint; of one that ended there, with the Trainer's last entry. */
+  readTrainerState: ApiMethod<{ runId: string }, string>;
 
   /** Newest first; of a run one for each of its checkpoints. `adapter-X` stands for the newest of `run-X`. */
   listAdapters: ApiMethod<void, AdapterSummary[]>;

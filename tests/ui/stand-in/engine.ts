@@ -364,6 +364,14 @@ export class StandIn implements EngineApi {
   async renameRun({ runId, name }: { runId: string; name: string }) {
     this.#runs = this.#runs.map((run) => (run.id === runId ? { ...run, name } : run));
   }
+  async readTrainerState({ runId }: { runId: string }): Promise<string> {
+    const { name, step, log } = this.#runs.find(({ id }) => id === runId)!;
+    if ((await this.#scenario) === 'low-space')
+      throw new InkstoneError('evicted', `${name} is no longer whole on this device.`, {
+        details: { name },
+      });
+    return JSON.stringify({ global_step: step, log_history: log });
+  }
 
   async listAdapters() {
     await this.#scenario;
