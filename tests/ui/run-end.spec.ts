@@ -3,7 +3,8 @@
  * best checkpoint asked for and patience: a pause leads to the newest checkpoint, as its link says; the list marks the
  * best; the early end and what the run ends with are told, in the outcome, the history and the comparison. A plain run
  * says none of it. A run's settings, data, device and figures in its details, and what an older version did not write
- * down left out. A base in four bits is told beside the method, turned off at a press and back, and is in the history.
+ * down left out. A base in four bits is told beside the method, turned off at a press and back, and is in the
+ * history and at the adapter.
  */
 import { expect, test, type Locator, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -224,5 +225,17 @@ for (const [locale, theme, width] of LOOKS) {
     await expect(
       page.locator('#history').getByRole('listitem').filter({ hasText: '门诊问答 ·' }),
     ).not.toContainText('QLoRA');
+    // So is the adapter called. The navigation keeps what the scripted engine knows.
+    await page
+      .getByRole('link', { name: say('模型', 'Models'), exact: true })
+      .first()
+      .click();
+    const adapters = page.locator('#adapters li').filter({ has: page.locator('h3') });
+    const own = adapters.filter({
+      hasText: say('医学问答（中文） ·', 'Medical questions (English) ·'),
+    });
+    await expect(own).toContainText(/ · QLoRA · r \d+ · alpha \d+ · /);
+    await expect(adapters.filter({ hasText: '门诊问答 ·' })).toContainText(' · LoRA · r 8');
+    await expectAccessible(page);
   });
 }

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { COMMON_RECIPE, DEFAULT_IA3_CONFIG, FULL_TUNING } from '../../src/lib/config';
 import { DICTIONARIES } from '../../src/lib/i18n';
 import type { RunSummary } from '../../src/lib/rpc/engine-api';
-import { runMethodLine, runMethodName } from '../../src/lib/state/method-line';
+import { adapterMethodLine, runMethodLine, runMethodName } from '../../src/lib/state/method-line';
 import { bestCheckpointOf, earlyEndOf } from '../../src/lib/state/run-end';
 import { changedSettings } from '../../src/lib/state/run-settings';
 import { lossAt, RUNS } from './stand-in/fixtures';
@@ -103,4 +103,9 @@ test('LoRA on a base in four bits is QLoRA, and any other method says that its b
     'DoRA · r 16 · alpha 32 · 4-bit base',
   );
   expect(runMethodName({ peft: DEFAULT_IA3_CONFIG, training: on }, names)).toBe('IA3 · 4-bit base');
+  // An adapter as its run is called; where nobody knows, as PEFT calls it.
+  const sizes = ' · r 16 · alpha 32';
+  expect(adapterMethodLine({ peft: lora, load_in_4bit: true }, names)).toBe(`QLoRA${sizes}`);
+  expect(adapterMethodLine({ peft: lora, load_in_4bit: false }, names)).toBe(`LoRA${sizes}`);
+  expect(adapterMethodLine({ peft: lora }, names)).toBe(`LoRA${sizes}`);
 });

@@ -205,6 +205,7 @@ function toAdapter(run: RunSummary, checkpoint: CheckpointSummary) {
     modelId: run.modelId,
     origin: 'trained',
     peft: keptConfig(run.peft),
+    load_in_4bit: run.training.load_in_4bit ?? false,
     sizeBytes: sizeBytes - resumeBytes,
     createdAt: savedAt,
     runId: run.id,

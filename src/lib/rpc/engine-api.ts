@@ -471,6 +471,11 @@ export interface AdapterSummary {
   origin: 'trained' | 'imported';
   /** As its files have it: what PiSSA and OLoRA taught is a plain LoRA. */
   peft: PeftConfig;
+  /**
+   * Its base was in 4 bits while it learned, which PEFT's files do not tell. Undefined where nobody here knows: it was
+   * imported, or an older version let it outlive its run.
+   */
+  load_in_4bit?: boolean;
   sizeBytes: number;
   createdAt: number;
   /** The run that made it, which may be deleted by now. */
