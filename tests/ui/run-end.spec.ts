@@ -98,6 +98,15 @@ for (const [locale, theme, width] of LOOKS) {
           : /^最终采用最佳检查点：第 40 步，评测损失 1\.02\d*。$/,
       ),
     ).toBeVisible();
+    // Said once, in one sentence, to whoever does not see it.
+    await expect(run.getByRole('status').first()).toHaveText(
+      locale === 'en'
+        ? /^Training ended early, at step 100 of 120, because 4 .* were no better; it took .*, best checkpoint at step 40, evaluation loss 1\.02\d*\.$/
+        : /^训练在第 100 步提前结束（原定 120 步），因为连续 4 次评测都没有变好，用时 .*，最佳检查点是第 40 步，评测损失 1\.02\d*。$/,
+    );
+    await expect(
+      run.getByText(say('完成 100 步（原定 120 步），用时', '100 of 120 steps in')),
+    ).toBeVisible();
     const onward = run.getByRole('link', { name: say('和它对话', 'Talk to it'), exact: true });
     await expect(onward).toHaveAttribute('href', /-step-40$/);
     await expect(best).toContainText(say('第 40 步', 'Step 40'));

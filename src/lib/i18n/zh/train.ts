@@ -224,7 +224,8 @@ export const train = {
   finishedTitle: '训练完成',
   stoppedTitle: '训练已停止',
   failedTitle: '训练没有完成',
-  finishedBody: (loss: string, time: string) => `最后的损失是 ${loss}，用时 ${time}。`,
+  finishedBody: (step: number, total: number, loss: string, time: string) =>
+    `${step === total ? `共 ${n(total)} 步` : `完成 ${n(step)} 步（原定 ${n(total)} 步）`}，用时 ${time}，最后的损失是 ${loss}。`,
   endedEarly: (step: number, total: number, evaluations: number) =>
     `在第 ${n(step)} 步提前结束（原定 ${n(total)} 步）：${evaluations === 1 ? '最后一次评测没有变好' : `连续 ${n(evaluations)} 次评测都没有变好`}。`,
   endsWithBest: (step: number, figure: string) =>
@@ -249,7 +250,23 @@ export const train = {
   announceProgress: (percent: string, loss: string) => `已完成 ${percent}，损失 ${loss}。`,
   announcePaused: '训练已暂停。',
   announceResumed: '训练继续。',
-  announceDone: '训练结束。',
+  /** One sentence, made of how it ended, the time and a figure. */
+  announceEnd: {
+    finished: (_step: number, total: number) => `训练完成，共 ${n(total)} 步`,
+    early: (step: number, total: number, evaluations: number) =>
+      `训练在第 ${n(step)} 步提前结束（原定 ${n(total)} 步），因为${evaluations === 1 ? '最后一次评测没有变好' : `连续 ${n(evaluations)} 次评测都没有变好`}`,
+    stopped: (step: number, total: number) =>
+      `训练在第 ${n(step)} 步停止（原定 ${n(total)} 步），已保留`,
+    discarded: (step: number, total: number) =>
+      `训练在第 ${n(step)} 步停止（原定 ${n(total)} 步），没有保留任何结果`,
+    failed: (step: number, total: number) => `训练在第 ${n(step)} 步中断（原定 ${n(total)} 步）`,
+    notStarted: '训练没有开始。',
+    lastLoss: (loss: string) => `最后的损失是 ${loss}`,
+    best: (step: number, figure: string) =>
+      `最佳检查点是第 ${n(step)} 步${figure && `，${figure}`}`,
+    whole: (head: string, time: string, figure: string) =>
+      `${[head, time && `用时 ${time}`, figure].filter(Boolean).join('，')}。`,
+  },
 
   // history
   historyEmpty: '还没有训练记录。',
