@@ -2,7 +2,7 @@
  * Plan: what the page says of a run's end and of its settings, over the scripted engine, in both languages. With the
  * best checkpoint asked for and patience: a pause leads to the newest checkpoint, as its link says; the list marks the
  * best; the early end and what the run ends with are told, in the outcome, the history and the comparison. A plain run
- * says none of it. A run's settings, data, device and figures in its details, and what an older version did not write
+ * says none of it. The best is named where space is told and where it is freed. A run's settings, data, device and figures in its details, and what an older version did not write
  * down left out. A base in four bits is told beside the method, turned off at a press and back, and is in the
  * history and at the adapter.
  */
@@ -57,7 +57,11 @@ for (const [locale, theme, width] of LOOKS) {
   test(`a run that ends early with its best checkpoint says so: ${locale}`, async ({ page }) => {
     await openPage(page, '/train', { locale, theme, width });
     await choose(page);
+    const space = page.getByText(say('最新的之外还留最佳的', 'the best beside the newest'));
+    await expect(page.getByText(say('约需', 'of graphics memory')).first()).toBeVisible();
+    await expect(space).toHaveCount(0);
     await askForBest(page);
+    await expect(space).toBeVisible();
     await start(page);
     const run = page.locator('#run');
     await expect(run.getByText(say('/ 120 步', 'of 120')).first()).toBeVisible();
@@ -159,6 +163,18 @@ for (const [locale, theme, width] of LOOKS) {
     await expect(own).toContainText(say('已完成', 'finished'));
     await expect(own).not.toContainText(say('最佳', 'best'));
     await expect(own).toContainText('LoRA');
+  });
+
+  test(`freeing space says that the best checkpoint stays too: ${locale}`, async ({ page }) => {
+    await openPage(page, '/settings', { locale, theme, width });
+    await expect(
+      page.getByText(
+        say(
+          '每次训练也留下最新的检查点，要求保留最佳的',
+          'its newest checkpoint and the best beside it',
+        ),
+      ),
+    ).toBeVisible();
   });
 
   test(`a run's details tell its settings, data, device and figures: ${locale}`, async ({

@@ -646,7 +646,7 @@ export interface EngineApi {
    * exports already taken, and what crashes left behind.
    */
   measureFreeable: ApiMethod<void, number>;
-  /** Returns the bytes freed. Models, data and the newest adapter of every run stay. */
+  /** Returns the bytes freed. Models and data stay, and of every run its newest checkpoint, its best and where it goes on. */
   freeStorage: ApiMethod<void, number>;
   /** Removes every file and row that Inkstone keeps on this device. */
   deleteEverything: ApiMethod<void, void>;

@@ -35,7 +35,7 @@ export const common: typeof zh = {
   atStep: (step, name) => `Step ${n(step)} · ${name}`,
   free: (size) => `Free ${size} of older checkpoints`,
   freeHint:
-    'Removes earlier checkpoints, what finished runs no longer need, and files already exported. The newest adapter of every run, models and data stay.',
+    'Removes earlier checkpoints, what finished runs no longer need, and files already exported. Models and data stay, and of every run its newest checkpoint and the best beside it, where it keeps its best.',
   freed: (size) => `${size} freed`,
   nothingToFree:
     'There are no older checkpoints to remove. Delete a model or a run that you no longer need:',

@@ -179,7 +179,10 @@ export const recipe: typeof zh = {
     ],
     save_strategy: ['Checkpoints', 'A run can be taken up again from a checkpoint.'],
     save_steps: ['Checkpoint every', 'Counts when checkpoints are saved by steps.'],
-    save_total_limit: ['Checkpoints to keep', 'The oldest go first; 0 keeps them all.'],
+    save_total_limit: [
+      'Checkpoints to keep',
+      'The oldest go first, but never the best where the run keeps it; 0 keeps them all.',
+    ],
     per_device_eval_batch_size: [
       'Rows per evaluation batch',
       'Rows looked at together when a run evaluates itself.',

@@ -131,8 +131,8 @@ export const train: typeof zh = {
   start: 'Start training',
   startMissingData: 'Choose data first',
   startMissingModel: 'Choose a model first',
-  predicted: (memory, steps, kept, peak) =>
-    `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${kept} of storage for checkpoints${peak === kept ? '' : `, ${peak} while one is being saved`}.`,
+  predicted: (memory, steps, kept, peak, keepsBest) =>
+    `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${kept} of storage for checkpoints${keepsBest ? ', the best beside the newest' : ''}${peak === kept ? '' : `, ${peak} while one is being saved`}.`,
   predictedTime: (time, step) => `About ${time} on this device, ${step} a step.`,
   predict: 'Tell what it will take',
   predictHint: 'Memory, time and space of this run. This opens the model.',

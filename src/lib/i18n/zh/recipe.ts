@@ -113,7 +113,10 @@ export const recipe = {
     ],
     save_strategy: ['何时存检查点', '存下来的检查点可以接着训练。'],
     save_steps: ['每几步存一次', '按步存检查点时才起作用。'],
-    save_total_limit: ['留几个检查点', '超出的从最早的删起；0 表示全部留下。'],
+    save_total_limit: [
+      '留几个检查点',
+      '超出的从最早的删起，但要求保留最佳时不删最佳的；0 表示全部留下。',
+    ],
     per_device_eval_batch_size: ['评测每批条数', '训练中评测时一次看几条。'],
     eval_steps: ['每几步评测', '按步评测时才起作用；填 0 则与记录同步。'],
     early_stopping_patience: ['提前停止', '连续这么多次评测没有变好就停；填 0 则不提前停。'],

@@ -124,8 +124,8 @@ export const train = {
   start: '开始训练',
   startMissingData: '先选一份数据',
   startMissingModel: '先选一个模型',
-  predicted: (memory: string, steps: number, kept: string, peak: string) =>
-    `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${kept} 空间${peak === kept ? '' : `，保存时最多 ${peak}`}。`,
+  predicted: (memory: string, steps: number, kept: string, peak: string, keepsBest: boolean) =>
+    `约需 ${memory} 显存，共 ${n(steps)} 步，检查点${keepsBest ? '（最新的之外还留最佳的）' : ''}约占 ${kept} 空间${peak === kept ? '' : `，保存时最多 ${peak}`}。`,
   predictedTime: (time: string, step: string) => `在这台设备上约需 ${time}，每步 ${step}。`,
   predict: '算一算要用多少',
   predictHint: '这次训练的显存、时间和存储空间。会先打开模型。',
