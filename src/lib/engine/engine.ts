@@ -18,6 +18,7 @@ import type {
   OpenModel,
   RecommendedRecipe,
   RowPreview,
+  WaitsFor,
 } from '../rpc/engine-api';
 import { estimateStorage, TABLE_NAMES, type FileStore, type Tables } from '../storage';
 import { cutsAnswer, measureRow, previewRow } from '../text';
@@ -35,7 +36,7 @@ import { ModelLibrary } from './model-library';
 import {
   chooseTalkBackend,
   LoadedModel,
-  type SpeakerUse,
+  type TalkUse,
   type SpeakerWork,
   type TalkOn,
 } from './open-model';
@@ -139,13 +140,14 @@ export function createEngine({
   async function speakAs<T>(
     adapterId: string | undefined,
     model: LoadedModel,
-    use: SpeakerUse,
+    { kind, ...use }: TalkUse,
     work: SpeakerWork<T>,
   ): Promise<T> {
     if (adapterId === undefined) return model.speak(use, work);
-    const { id } = await adapters.get(adapterId);
+    const { id, name } = await adapters.get(adapterId);
+    const as = { kind, adapterId: id, adapterName: name };
     const load = () => adapters.load(id, model.summary.id, model.folder.config);
-    return model.speakAs({ id, load }, use, work);
+    return model.speakAs({ id, load }, { ...use, as }, work);
   }
 
   async function forget(adapterIds: readonly string[]): Promise<void> {
@@ -180,8 +182,10 @@ export function createEngine({
     { signal, progress }: CallContext<ChatProgress>,
   ): Promise<ChatResult> {
     const model = await open(request.modelId, { signal });
+    const onWaiting = (waitsFor?: WaitsFor) => progress({ text: '', waitsFor });
+    const use = { kind: 'chat', signal, onWaiting } as const;
     const { text, promptTokens, newTokens, firstTokenMs, tokensPerSecond, stoppedBy } =
-      await speakAs(request.adapterId, model, { signal }, ({ session, adapter }) =>
+      await speakAs(request.adapterId, model, use, ({ session, adapter }) =>
         session.generate({
           messages: request.messages,
           generation: request.generation,

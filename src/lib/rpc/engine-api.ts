@@ -509,9 +509,20 @@ export interface ChatRequest {
   generation: GenerationOptions;
 }
 
+/**
+ * Who talks with a fully tuned model. There is memory for one at a time, so that whoever wants another waits until
+ * this is over.
+ */
+export type WaitsFor =
+  | { kind: 'chat' | 'evaluation'; adapterId: string; adapterName: string }
+  /** The questions that a run asks on the way. */
+  | { kind: 'sample' };
+
 export interface ChatProgress {
   /** Text since the last update; never half a character. */
   text: string;
+  /** Nothing comes before this is over; undefined once it is. */
+  waitsFor?: WaitsFor;
 }
 
 export interface ChatResult {
@@ -582,6 +593,8 @@ export interface EvaluationReport {
 export interface CountProgress {
   done: number;
   total: number;
+  /** Of an evaluation, as in ChatProgress. */
+  waitsFor?: WaitsFor;
 }
 
 // --- taking away ------------------------------------------------------------------------------

@@ -27,7 +27,9 @@ export type Scenario =
   /** A run's loss stops being a number at step 50, after its first checkpoint. */
   | 'diverges'
   /** A second round from the finished run was broken off before its first checkpoint. */
-  | 'broken-round';
+  | 'broken-round'
+  /** Adapters are fully tuned models: a chat waits for an evaluation, and an evaluation for a chat. */
+  | 'waits';
 
 export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {

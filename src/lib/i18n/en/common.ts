@@ -46,4 +46,12 @@ export const common: typeof zh = {
   next: 'Next',
   percentDone: (percent) => `${percent} done`,
   copied: 'Copied',
+  waitsFor: {
+    chat: (name) =>
+      `Waiting for the answer of “${name}” to end: there is memory for one fully tuned model at a time.`,
+    evaluation: (name) =>
+      `Waiting for the evaluation of “${name}” to end: there is memory for one fully tuned model at a time.`,
+    sample:
+      'Waiting for the run’s sample answers to end: there is memory for one fully tuned model at a time.',
+  },
 };

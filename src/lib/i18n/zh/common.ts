@@ -43,4 +43,11 @@ export const common = {
   next: '下一页',
   percentDone: (percent: string) => `已完成 ${percent}`,
   copied: '已复制',
+  /** A fully tuned model has to wait for another. */
+  waitsFor: {
+    chat: (name: string) => `正在等“${name}”答完：内存里一次只放得下一个全参数微调的模型。`,
+    evaluation: (name: string) =>
+      `正在等“${name}”的评测结束：内存里一次只放得下一个全参数微调的模型。`,
+    sample: '正在等训练中的试答结束：内存里一次只放得下一个全参数微调的模型。',
+  },
 };
