@@ -66,7 +66,7 @@ test('a discarded run asks first and leaves no adapter', async ({ page }) => {
   await page.getByRole('dialog').getByRole('button', { name: 'Stop and discard' }).click();
   await expect(page.getByText('No checkpoint was kept of this run.')).toBeVisible();
   await expect(page.locator('#run').getByRole('status').first()).toHaveText(
-    /^Training was stopped at step \d+ of 120, and nothing of it was kept/,
+    /^Training stopped at step \d+ of 120, and nothing of it was kept/,
   );
 });
 

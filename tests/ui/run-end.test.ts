@@ -92,7 +92,7 @@ test('the moment in which a run is over is one sentence: how, how far, how long,
   const ended = { ...plain, ...took };
   expect(say(ended)).toEqual([
     'Training is complete: 120 steps; it took 1 min 33 sec, last loss 0.5123.',
-    '训练完成，共 120 步，用时 1 分钟 33 秒，最后的损失是 0.5123。',
+    '训练已完成，共 120 步，用时 1 分钟 33 秒，最后的损失是 0.5123。',
   ]);
   const evaluation = { step: 80, epoch: 2, eval_loss: 0.4 };
   const early: RunSummary = {
@@ -108,7 +108,7 @@ test('the moment in which a run is over is one sentence: how, how far, how long,
   );
   const stopped: RunSummary = { ...ended, status: 'stopped', step: 57 };
   expect(say(stopped)).toEqual([
-    'Training was stopped at step 57 of 120 and kept; it took 1 min 33 sec, last loss 0.5123.',
+    'Training stopped at step 57 of 120 and was kept; it took 1 min 33 sec, last loss 0.5123.',
     '训练在第 57 步停止（原定 120 步），已保留，用时 1 分钟 33 秒，最后的损失是 0.5123。',
   ]);
   const [gone, goneZh] = say({ ...stopped, checkpoints: [] });

@@ -265,9 +265,9 @@ export const train: typeof zh = {
       `Training is complete: ${n(total)} ${total === 1 ? 'step' : 'steps'}`,
     early: (step, total, evaluations) =>
       `Training ended early, at step ${n(step)} of ${n(total)}, because ${evaluations === 1 ? 'the last evaluation was no better' : `${n(evaluations)} evaluations in a row were no better`}`,
-    stopped: (step, total) => `Training was stopped at step ${n(step)} of ${n(total)} and kept`,
+    stopped: (step, total) => `Training stopped at step ${n(step)} of ${n(total)} and was kept`,
     discarded: (step, total) =>
-      `Training was stopped at step ${n(step)} of ${n(total)}, and nothing of it was kept`,
+      `Training stopped at step ${n(step)} of ${n(total)}, and nothing of it was kept`,
     failed: (step, total) => `Training broke off at step ${n(step)} of ${n(total)}`,
     notStarted: 'Training did not start.',
     lastLoss: (loss) => `last loss ${loss}`,

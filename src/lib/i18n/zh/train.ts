@@ -252,7 +252,7 @@ export const train = {
   announceResumed: '训练继续。',
   /** One sentence, made of how it ended, the time and a figure. */
   announceEnd: {
-    finished: (_step: number, total: number) => `训练完成，共 ${n(total)} 步`,
+    finished: (_step: number, total: number) => `训练已完成，共 ${n(total)} 步`,
     early: (step: number, total: number, evaluations: number) =>
       `训练在第 ${n(step)} 步提前结束（原定 ${n(total)} 步），因为${evaluations === 1 ? '最后一次评测没有变好' : `连续 ${n(evaluations)} 次评测都没有变好`}`,
     stopped: (step: number, total: number) =>
