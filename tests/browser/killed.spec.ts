@@ -82,7 +82,7 @@ class Ordeal {
     const whole = await this.mortal.train(this.request);
     expect(whole).toMatchObject({ status: 'finished', step: STEPS });
     this.adapter = await this.takeAdapter(whole);
-    expect(this.adapter).toHaveLength(3);
+    expect(this.adapter).toHaveLength(4);
     this.runs.push(whole);
   }
 

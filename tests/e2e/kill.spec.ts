@@ -59,6 +59,7 @@ test('a run that was paused, talked to, crashed and closed ends in the bytes of 
     'README.md',
     'adapter_config.json',
     'adapter_model.safetensors',
+    'trainer_state.json',
   ]);
   await undisturbed.close();
 

@@ -43,7 +43,12 @@ test('tunes the bundled model without a server until it answers what it was not 
   await page.getByRole('button', { name: /保存适配器/ }).click();
   const file = await (await download).path();
   const names = readZip(new Uint8Array(readFileSync(file))).map(({ name }) => name);
-  expect(names.sort()).toEqual(['README.md', 'adapter_config.json', 'adapter_model.safetensors']);
+  expect(names.sort()).toEqual([
+    'README.md',
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'trainer_state.json',
+  ]);
 
   await page.getByRole('link', { name: '让两个模型并排作答' }).click();
   await expect(page.getByLabel('适配器')).toHaveValue(/adapter-/);

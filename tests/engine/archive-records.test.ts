@@ -62,6 +62,7 @@ const RECORDS: Omit<Whole, 'runs'> & { runs: Omit<Whole['runs'], 'adapterId'> } 
   },
   adapters: {
     ...{ id: 'adapter-2-step-4', name: 'a', modelId, origin: 'trained', peft, sizeBytes: 2 },
+    load_in_4bit: true,
     ...{ createdAt: 1, runId: 'run-2', step: 4, schemaVersion: 1 },
   },
   evaluations: {

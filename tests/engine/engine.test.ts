@@ -115,6 +115,7 @@ describe('the engine', () => {
       'README.md',
       'adapter_config.json',
       'adapter_model.safetensors',
+      'trainer_state.json',
     ]);
     const merged = await take('safetensors');
     const weights = merged.get('model.safetensors')!;

@@ -156,6 +156,6 @@ describe('cleared files', () => {
     reload();
     const taken = engine.exportModel({ modelId, adapterId, format: 'peft' }, silent());
     expect(await refusalOf(taken)).toMatchObject({ code: 'not-found' });
-    expect(await takeAdapter(disk, other)).toHaveLength(3);
+    expect(await takeAdapter(disk, other)).toHaveLength(4);
   });
 });

@@ -2,7 +2,8 @@
  * Which voices are held, and for how long. Plan:
  * - of ten adapters in turn two stay; two that answer in turn are made once each; a second large one does not stay
  * - one that somebody talks with stays, however many come meanwhile; several who want the same share it
- * - there is one fully tuned model at a time, beside a small adapter: who wants another waits, and may leave
+ * - there is one fully tuned model at a time, beside a small adapter: who wants another waits, is told for whom, one
+ *   after the other, and that it is over, also who comes later; who need not wait is told nothing; it may leave
  * - an evaluation holds one at a time, and leaves none, nor does a chat beside it; leaving it keeps nobody waiting
  * - one that is forgotten goes when the last has done with it, also while it is made, and is made anew after that
  * - a sample of a run is nobody else's, goes at its end and waits for none
@@ -13,6 +14,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { HeldSpeakers, type SpeakerUse, type Voice } from '$lib/engine/held-speakers';
 import { GpuError } from '$lib/gpu';
 import type { TextSession } from '$lib/inference';
+import type { WaitsFor } from '$lib/rpc/engine-api';
 
 const MB = 2 ** 20;
 const session = {} as TextSession;
@@ -171,6 +173,66 @@ describe('held speakers', () => {
       await endC();
       expect(living).toEqual(['small', 'whole c']);
       expect(peak).toBe(2);
+    });
+
+    it('who waits is told for whom, as often as that changes, and when it is over', async () => {
+      const told: [string, WaitsFor | undefined][] = [];
+      const as = (kind: 'chat' | 'evaluation', id: string): WaitsFor => ({
+        ...{ kind, adapterId: id, adapterName: id.toUpperCase() },
+      });
+      const hears = (name: string, kind: 'chat' | 'evaluation', id: string): SpeakerUse => ({
+        as: as(kind, id),
+        onWaiting: (waitsFor) => void told.push([name, waitsFor]),
+      });
+      const endA = talk('a', whole, { ...hears('A', 'evaluation', 'a'), alone: true });
+      await turn();
+      const endB = talk('b', whole, hears('B', 'chat', 'b'));
+      await turn();
+      const endC = talk('c', whole, hears('C', 'evaluation', 'c'));
+      await turn();
+      // Not for B, who waits too.
+      const forA = as('evaluation', 'a');
+      expect(told.splice(0)).toEqual([
+        ['B', forA],
+        ['C', forA],
+      ]);
+      // Who wants the same as B waits as B does; an adapter waits for nobody.
+      const endAgain = talk('b', whole, hears('again', 'chat', 'b'));
+      await use('small', {}, hears('small', 'chat', 'small'));
+      expect(told.splice(0)).toEqual([['again', forA]]);
+      await endA();
+      await turn();
+      expect(told.splice(0)).toEqual([
+        ['B', undefined],
+        ['again', undefined],
+        ['C', as('chat', 'b')],
+      ]);
+      await endB();
+      await turn();
+      expect(told.splice(0).map(([name]) => name)).toEqual(['C']);
+      await endAgain();
+      await endC();
+      expect(told).toEqual([['C', undefined]]);
+    });
+
+    it('for a sample of a run it is told that too, and nothing where nobody says who talks', async () => {
+      const told: unknown[] = [];
+      const { wait, open } = gate();
+      const sample = held.useOnce(voice('sample', whole), () => wait);
+      await turn();
+      const hears = { onWaiting: (waitsFor?: WaitsFor) => void told.push(waitsFor) };
+      const endA = talk('a', whole, hears);
+      await turn();
+      expect(told.splice(0)).toEqual([{ kind: 'sample' }]);
+      open();
+      await sample;
+      await turn();
+      expect(told.splice(0)).toEqual([undefined]);
+      const endB = talk('b', whole, hears);
+      await turn();
+      await endA();
+      await endB();
+      expect(told).toEqual([]);
     });
 
     it('who waits for one may leave, and another takes the turn', async () => {

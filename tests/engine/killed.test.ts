@@ -102,7 +102,7 @@ describe('a run that is killed', () => {
       expect(whole).toMatchObject({ status: 'finished', step: steps });
       expect(whole.log.some((entry) => 'eval_loss' in entry)).toBe(evalShare > 0);
       const expected = await takeAdapter(disk, whole);
-      expect(expected).toHaveLength(3);
+      expect(expected).toHaveLength(4);
       const answered = answeredBefore(whole);
       expect(answered).toHaveLength(asking ? 4 : 0);
 

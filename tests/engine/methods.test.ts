@@ -9,12 +9,13 @@ import type { Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DEFAULT_IA3_CONFIG, DEFAULT_LORA_CONFIG, FULL_TUNING, type PeftConfig } from '$lib/config';
 import { createEngine } from '$lib/engine';
-import type { EngineApi, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
+import type { EngineApi, RunSummary, TrainEvent, TrainRequest } from '$lib/rpc/engine-api';
 import { MemoryFiles, MemoryTables } from '$lib/storage';
 import { testEntry } from '../dawn';
 import { alpaca, baseUrlOf, requestOf, ROWS, serveBundled, silent, takePeft } from './harness';
 
 const gpu = testEntry();
+const CARD = 'README.md';
 
 const lora = { ...DEFAULT_LORA_CONFIG, r: 2, lora_alpha: 4 };
 const METHODS: Record<string, PeftConfig> = {
@@ -120,6 +121,23 @@ describe('the engine', () => {
 
     const plain = await engine.train(request, silent());
     expect(await weightsOf(plain.adapterId!)).not.toEqual(expected);
+
+    // The adapter knows it, and still does when its run is gone; PEFT's files do not.
+    const fourBitOf = async ({ adapterId }: RunSummary) =>
+      (await engine.listAdapters(undefined, silent())).find(({ id }) => id === adapterId)!
+        .load_in_4bit;
+    expect([await fourBitOf(whole), await fourBitOf(plain)]).toEqual([true, false]);
+    await engine.deleteRun({ runId: whole.id, keepAdapter: true }, silent());
+    expect(await fourBitOf(whole)).toBe(true);
+    const card = new TextDecoder().decode((await takePeft(engine, plain.adapterId!)).get(CARD));
+    expect(card).toContain('# A LoRA adapter');
+    const taken = await takePeft(engine, whole.adapterId!);
+    expect(new TextDecoder().decode(taken.get(CARD))).toContain('# A QLoRA adapter');
+    const files = [...taken].map(([name, bytes]) => new File([bytes as BlobPart], name));
+    const input = { files, modelId: 'nano-lm', name: 'brought back' };
+    const imported = await engine.importAdapter(input, silent());
+    expect(imported.load_in_4bit).toBeUndefined();
+
     const again = await engine.openModel({ modelId: 'nano-lm' }, silent());
     expect(again).toMatchObject({ fourBit: false, gpuBytes: opened.gpuBytes });
   });

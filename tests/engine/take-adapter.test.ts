@@ -2,7 +2,9 @@
  * Plan: an adapter of a model that the hub has is taken away under the hub's name and commit, whatever name an older
  * version has written into its checkpoint, and comes back in under either; one of an imported model has the model's
  * name and no commit; what another program wrote into an imported adapter stays byte for byte. Its model card has
- * PEFT's front matter, tells data by name and size and what was measured, and has nothing else of the person's in it.
+ * PEFT's front matter, tells data by name and size and what was measured, and has nothing else of the person's in it. Its
+ * trainer_state.json is that of its own checkpoint, byte for byte, as long as the adapter is here; the zip comes in again
+ * as it is, and what came in has none to take away.
  */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -21,6 +23,7 @@ const COMMIT = '7e27bd9f95328f0f3b08261d1252705110c806f8';
 
 const CONFIG = 'adapter_config.json';
 const CARD = 'README.md';
+const STATE = 'trainer_state.json';
 
 type Taken = ReadonlyMap<string, string>;
 
@@ -117,6 +120,34 @@ describe('an adapter that is taken away', () => {
     expect(card).toMatch(/^---\nlibrary_name: peft\npipeline_tag: text-generation\n/);
     expect(card).toMatch(/what it was trained on is not known/);
     expect(card).not.toMatch(/base_model:|Training|trained on was sent/);
+  });
+
+  it('has the trainer_state.json of its own checkpoint, and comes in again as the zip that it is', async () => {
+    const [first] = ofHub.checkpoints;
+    expect(first.step).toBeLessThan(ofHub.totalSteps);
+    for (const { adapterId, step } of [first, ofHub.checkpoints.at(-1)!]) {
+      const text = (await take(engine, HUB_ID, adapterId)).get(STATE)!;
+      const path = `runs/${ofHub.id}/checkpoint-${step}/${STATE}`;
+      expect(text).toBe(await (await disk.files.readFile(path)).text());
+      expect(JSON.parse(text)).toMatchObject({ global_step: step });
+      expect(text).not.toMatch(/Müller|my own words|runtime/);
+    }
+    const asked = { modelId: HUB_ID, adapterId: first.adapterId, format: 'peft' } as const;
+    const { file } = await engine.exportModel(asked, silent());
+    const input = { files: [file], modelId: HUB_ID, name: 'a zip' };
+    const { id } = await engine.importAdapter(input, silent());
+    const again = await take(engine, HUB_ID, id);
+    expect([...again.keys()].sort()).toEqual([CARD, CONFIG, 'adapter_model.safetensors']);
+  });
+
+  it('has it where it outlives its run, and goes without where the browser has cleared it', async () => {
+    const request = smallRun(HUB_ID, await importTokenRows(engine), { max_steps: 2 });
+    const run = await engine.train(request, silent());
+    const before = (await take(engine, HUB_ID, run.adapterId!)).get(STATE);
+    await engine.deleteRun({ runId: run.id, keepAdapter: true }, silent());
+    expect((await take(engine, HUB_ID, run.adapterId!)).get(STATE)).toBe(before);
+    await disk.files.remove(`runs/${run.id}/checkpoint-2/${STATE}`);
+    expect((await take(engine, HUB_ID, run.adapterId!)).has(STATE)).toBe(false);
   });
 
   it("has a card with PEFT's front matter and what is known of the training", async () => {

@@ -1,9 +1,11 @@
 /**
  * Plan: the page itself asks the browser to keep the data, because a worker cannot. A click asks, and what the
  * browser answers is told and shown, a refusal too; the first start of a run asks once, waits for no answer, and
- * asks again neither at the next start nor after a reload, nor where it was promised or asked before.
+ * asks again neither at the next start nor after a reload, nor where it was promised or asked before. The page says what
+ * asking means, in both languages; what can be done with the space is one column of buttons, and fits on a phone.
  */
 import { expect, test, type Page } from '@playwright/test';
+import { expectAccessible } from './expect-accessible';
 import { openPage } from './open-page';
 
 type Answer = 'yes' | 'the browser’s own' | 'not yet';
@@ -86,3 +88,29 @@ test('a start asks nothing that was promised before', async ({ page }) => {
   await startRun(page);
   expect(await timesAsked(page)).toBe(0);
 });
+
+for (const [locale, theme, width] of [
+  ['en', 'night', 1280],
+  ['zh-CN', 'light', 390],
+] as const)
+  test(`what asking means stands beside it, and all of it fits: ${locale}, ${width} px`, async ({
+    page,
+  }) => {
+    await openPage(page, '/settings', { locale, theme, width });
+    const storage = page.locator('#storage');
+    await expect(
+      storage.getByText(locale === 'en' ? /^If it agrees, only you/ : /^答应之后，只有你自己/),
+    ).toBeVisible();
+    const buttons = storage.getByRole('button');
+    await expect(buttons).toHaveCount(3);
+    const boxes = await buttons.evaluateAll((all) =>
+      all.map((button) => button.getBoundingClientRect().toJSON() as DOMRect),
+    );
+    expect(new Set(boxes.map(({ x }) => x)).size).toBe(1);
+    if (width > 720) expect(new Set(boxes.map((box) => box.width)).size).toBe(1);
+    for (const { right } of boxes) expect(right).toBeLessThanOrEqual(width);
+    expect(
+      await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+    ).toBeLessThanOrEqual(0);
+    await expectAccessible(page);
+  });

@@ -65,6 +65,9 @@ test('a discarded run asks first and leaves no adapter', async ({ page }) => {
   await page.getByRole('button', { name: 'Stop and discard' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Stop and discard' }).click();
   await expect(page.getByText('No checkpoint was kept of this run.')).toBeVisible();
+  await expect(page.locator('#run').getByRole('status').first()).toHaveText(
+    /^Training stopped at step \d+ of 120, and nothing of it was kept/,
+  );
 });
 
 test('any checkpoint of a run can be talked to and evaluated', async ({ page }) => {

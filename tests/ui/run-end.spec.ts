@@ -2,8 +2,9 @@
  * Plan: what the page says of a run's end and of its settings, over the scripted engine, in both languages. With the
  * best checkpoint asked for and patience: a pause leads to the newest checkpoint, as its link says; the list marks the
  * best; the early end and what the run ends with are told, in the outcome, the history and the comparison. A plain run
- * says none of it. A run's settings, data, device and figures in its details, and what an older version did not write
- * down left out. A base in four bits is told beside the method, turned off at a press and back, and is in the history.
+ * says none of it. The best is named where space is told and where it is freed. A run's settings, data, device and figures in its details, and what an older version did not write
+ * down left out. A base in four bits is told beside the method, turned off at a press and back, and is in the
+ * history and at the adapter.
  */
 import { expect, test, type Locator, type Page } from '@playwright/test';
 import { expectAccessible } from './expect-accessible';
@@ -56,7 +57,11 @@ for (const [locale, theme, width] of LOOKS) {
   test(`a run that ends early with its best checkpoint says so: ${locale}`, async ({ page }) => {
     await openPage(page, '/train', { locale, theme, width });
     await choose(page);
+    const space = page.getByText(say('最新的之外还留最佳的', 'the best beside the newest'));
+    await expect(page.getByText(say('约需', 'of graphics memory')).first()).toBeVisible();
+    await expect(space).toHaveCount(0);
     await askForBest(page);
+    await expect(space).toBeVisible();
     await start(page);
     const run = page.locator('#run');
     await expect(run.getByText(say('/ 120 步', 'of 120')).first()).toBeVisible();
@@ -96,6 +101,15 @@ for (const [locale, theme, width] of LOOKS) {
           ? /^It ends with its best checkpoint: step 40, evaluation loss 1\.02\d*\.$/
           : /^最终采用最佳检查点：第 40 步，评测损失 1\.02\d*。$/,
       ),
+    ).toBeVisible();
+    // Said once, in one sentence, to whoever does not see it.
+    await expect(run.getByRole('status').first()).toHaveText(
+      locale === 'en'
+        ? /^Training ended early, at step 100 of 120, because 4 .* were no better; it took .*, best checkpoint at step 40, evaluation loss 1\.02\d*\.$/
+        : /^训练在第 100 步提前结束（原定 120 步），因为连续 4 次评测都没有变好，用时 .*，最佳检查点是第 40 步，评测损失 1\.02\d*。$/,
+    );
+    await expect(
+      run.getByText(say('完成 100 步（原定 120 步），用时', '100 of 120 steps in')),
     ).toBeVisible();
     const onward = run.getByRole('link', { name: say('和它对话', 'Talk to it'), exact: true });
     await expect(onward).toHaveAttribute('href', /-step-40$/);
@@ -149,6 +163,18 @@ for (const [locale, theme, width] of LOOKS) {
     await expect(own).toContainText(say('已完成', 'finished'));
     await expect(own).not.toContainText(say('最佳', 'best'));
     await expect(own).toContainText('LoRA');
+  });
+
+  test(`freeing space says that the best checkpoint stays too: ${locale}`, async ({ page }) => {
+    await openPage(page, '/settings', { locale, theme, width });
+    await expect(
+      page.getByText(
+        say(
+          '每次训练也留下最新的检查点，要求保留最佳的',
+          'its newest checkpoint and the best beside it',
+        ),
+      ),
+    ).toBeVisible();
   });
 
   test(`a run's details tell its settings, data, device and figures: ${locale}`, async ({
@@ -224,5 +250,17 @@ for (const [locale, theme, width] of LOOKS) {
     await expect(
       page.locator('#history').getByRole('listitem').filter({ hasText: '门诊问答 ·' }),
     ).not.toContainText('QLoRA');
+    // So is the adapter called. The navigation keeps what the scripted engine knows.
+    await page
+      .getByRole('link', { name: say('模型', 'Models'), exact: true })
+      .first()
+      .click();
+    const adapters = page.locator('#adapters li').filter({ has: page.locator('h3') });
+    const own = adapters.filter({
+      hasText: say('医学问答（中文） ·', 'Medical questions (English) ·'),
+    });
+    await expect(own).toContainText(/ · QLoRA · r \d+ · alpha \d+ · /);
+    await expect(adapters.filter({ hasText: '门诊问答 ·' })).toContainText(' · LoRA · r 8');
+    await expectAccessible(page);
   });
 }

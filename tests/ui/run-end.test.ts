@@ -1,15 +1,16 @@
 /**
  * Plan: what a record says of a run's end and of its settings. The best checkpoint with the figure that made it so, by
  * either metric, and none once it is deleted; an early end, and no other end that looks like one; both as sentences in
- * both languages; the settings that are not the form's own, by name, and none for a run that changed nothing; a base in
+ * both languages; one sentence for the moment in which it is over, whichever way; the settings that are not the form's own, by name, and none for a run that changed nothing; a base in
  * four bits in the method's name.
  */
 import { expect, test } from 'vitest';
 import { COMMON_RECIPE, DEFAULT_IA3_CONFIG, FULL_TUNING } from '../../src/lib/config';
-import { DICTIONARIES } from '../../src/lib/i18n';
+import { createFormat, DICTIONARIES } from '../../src/lib/i18n';
 import type { RunSummary } from '../../src/lib/rpc/engine-api';
-import { runMethodLine, runMethodName } from '../../src/lib/state/method-line';
+import { adapterMethodLine, runMethodLine, runMethodName } from '../../src/lib/state/method-line';
 import { bestCheckpointOf, earlyEndOf } from '../../src/lib/state/run-end';
+import { endSentence } from '../../src/lib/ui/train/end-sentence';
 import { changedSettings } from '../../src/lib/state/run-settings';
 import { lossAt, RUNS } from './stand-in/fixtures';
 
@@ -82,6 +83,43 @@ test('settings that are not the form’s own are named as outside, and those tol
   ]);
 });
 
+test('the moment in which a run is over is one sentence: how, how far, how long, and its figure', () => {
+  const say = (run: RunSummary) =>
+    (['en', 'zh-CN'] as const).map((locale) =>
+      endSentence(run, DICTIONARIES[locale].train, createFormat(locale)),
+    );
+  const took = { elapsedMs: 93_000, log: [{ ...plain.log[0], step: 120, loss: 0.5123 } as const] };
+  const ended = { ...plain, ...took };
+  expect(say(ended)).toEqual([
+    'Training is complete: 120 steps; it took 1 min 33 sec, last loss 0.5123.',
+    '训练已完成，共 120 步，用时 1 分钟 33 秒，最后的损失是 0.5123。',
+  ]);
+  const evaluation = { step: 80, epoch: 2, eval_loss: 0.4 };
+  const early: RunSummary = {
+    ...{ ...ended, step: 100, bestStep: 80, log: [...took.log, evaluation] },
+    training: { ...training, early_stopping_patience: 4 },
+  };
+  expect(say(early)).toEqual([
+    'Training ended early, at step 100 of 120, because 4 evaluations in a row were no better; it took 1 min 33 sec, best checkpoint at step 80, evaluation loss 0.4000.',
+    '训练在第 100 步提前结束（原定 120 步），因为连续 4 次评测都没有变好，用时 1 分钟 33 秒，最佳检查点是第 80 步，评测损失 0.4000。',
+  ]);
+  expect(say({ ...early, training: { ...early.training, early_stopping_patience: 1 } })[0]).toMatch(
+    /because the last evaluation was no better;/,
+  );
+  const stopped: RunSummary = { ...ended, status: 'stopped', step: 57 };
+  expect(say(stopped)).toEqual([
+    'Training stopped at step 57 of 120 and was kept; it took 1 min 33 sec, last loss 0.5123.',
+    '训练在第 57 步停止（原定 120 步），已保留，用时 1 分钟 33 秒，最后的损失是 0.5123。',
+  ]);
+  const [gone, goneZh] = say({ ...stopped, checkpoints: [] });
+  expect(gone).toMatch(/stopped at step 57 of 120, and nothing of it was kept; it took/);
+  expect(goneZh).toMatch(/没有保留任何结果/);
+  expect(say({ ...stopped, status: 'failed', elapsedMs: 0, log: [] })).toEqual([
+    'Training broke off at step 57 of 120.',
+    '训练在第 57 步中断（原定 120 步）。',
+  ]);
+});
+
 test('a run that changed nothing has no changed settings, whatever its method', () => {
   const usual: RunSummary['training'] = { ...training, eval_strategy: 'epoch' };
   for (const peft of [lora, DEFAULT_IA3_CONFIG, FULL_TUNING])
@@ -103,4 +141,9 @@ test('LoRA on a base in four bits is QLoRA, and any other method says that its b
     'DoRA · r 16 · alpha 32 · 4-bit base',
   );
   expect(runMethodName({ peft: DEFAULT_IA3_CONFIG, training: on }, names)).toBe('IA3 · 4-bit base');
+  // An adapter as its run is called; where nobody knows, as PEFT calls it.
+  const sizes = ' · r 16 · alpha 32';
+  expect(adapterMethodLine({ peft: lora, load_in_4bit: true }, names)).toBe(`QLoRA${sizes}`);
+  expect(adapterMethodLine({ peft: lora, load_in_4bit: false }, names)).toBe(`LoRA${sizes}`);
+  expect(adapterMethodLine({ peft: lora }, names)).toBe(`LoRA${sizes}`);
 });

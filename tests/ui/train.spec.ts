@@ -234,4 +234,42 @@ for (const [locale, theme, width] of [
       data: { sha256: 'a'.repeat(64) },
       device: { adapterName: 'Apple M2' },
     });
+    const savedState = page.waitForEvent('download');
+    await history.getByRole('button', { name: /trainer_state\.json/ }).click();
+    expect((await savedState).suggestedFilename()).toBe('trainer_state.json');
+    const state = JSON.parse(await readFile(await (await savedState).path(), 'utf8'));
+    expect(state.global_step).toBe(120);
+    expect(state.log_history.at(-1)).toMatchObject({ step: 120 });
+    await expect(
+      history.getByText(
+        zh ? /到最新的检查点（第 120 步）为止/ : /the newest checkpoint \(step 120\)/,
+      ),
+    ).toBeVisible();
   });
+
+test('a run without a checkpoint has no trainer_state.json, one with a pause has', async ({
+  page,
+}) => {
+  await openPage(page, '/train', { scenario: 'broken-round' });
+  const history = page.locator('#history');
+  const saving = async (name: string) => {
+    const run = history
+      .locator('li')
+      .filter({ has: page.getByRole('checkbox') })
+      .filter({ hasText: name });
+    await run.getByRole('button', { name: /^Show: / }).click();
+    return run.getByRole('button', { name: /trainer_state\.json/ });
+  };
+  await expect(await saving('门诊问答')).toBeVisible();
+  await expect(await saving('第二轮')).toHaveCount(0);
+});
+
+test('a trainer_state.json that the browser has cleared is told of', async ({ page }) => {
+  await openPage(page, '/train', { scenario: 'low-space' });
+  await page
+    .locator('#history')
+    .getByRole('button', { name: /^Show: 医学/ })
+    .click();
+  await page.getByRole('button', { name: /trainer_state\.json/ }).click();
+  await expect(page.getByText(/no longer whole on this device/)).toBeVisible();
+});

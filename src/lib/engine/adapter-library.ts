@@ -75,6 +75,12 @@ export class AdapterLibrary {
     return this.read(await this.get(id));
   }
 
+  /** What the Trainer had written down when it saved this; undefined for one that no run here made. */
+  async trainerState({ runId, step }: AdapterSummary): Promise<string | undefined> {
+    if (runId === undefined || step === undefined) return undefined;
+    return this.runs.checkpoints.readState(runId, step);
+  }
+
   /** @throws EngineError `bad-files`; PeftError; ConfigError; FormatError */
   async import(
     files: readonly File[],
@@ -199,6 +205,7 @@ function toAdapter(run: RunSummary, checkpoint: CheckpointSummary) {
     modelId: run.modelId,
     origin: 'trained',
     peft: keptConfig(run.peft),
+    load_in_4bit: run.training.load_in_4bit ?? false,
     sizeBytes: sizeBytes - resumeBytes,
     createdAt: savedAt,
     runId: run.id,

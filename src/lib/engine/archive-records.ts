@@ -254,6 +254,9 @@ function readAdapterRecord(fields: Fields, id: string): RecordOf['adapters'] {
     modelId: name(fields, 'modelId'),
     origin: fields.oneOf('origin', ['trained', 'imported'] as const, undefined),
     peft: readPeftConfig(nested(fields, 'peft').object, `${fields.fileName} (peft)`),
+    ...(fields.has('load_in_4bit') && {
+      load_in_4bit: fields.boolean('load_in_4bit', false),
+    }),
     sizeBytes: fields.integer('sizeBytes', undefined, COUNT),
     createdAt: fields.number('createdAt', undefined, COUNT),
     ...point,

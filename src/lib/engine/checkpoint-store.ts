@@ -14,6 +14,7 @@ import {
   readCheckpoint,
   readCheckpointValues,
   surplusCheckpoints,
+  TRAINER_STATE_FILE,
   type Checkpoint,
   type CheckpointFiles,
 } from '../training';
@@ -104,6 +105,12 @@ export class CheckpointStore {
     if (!(await this.has(runId, step))) return undefined;
     const files = await this.read(runId, step, [ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE]);
     return readCheckpointValues(files, peft, adaptedModel(config));
+  }
+
+  /** What the Trainer had written down by then, as it lies there; undefined where the browser has cleared it. */
+  async readState(runId: string, step: number): Promise<string | undefined> {
+    const path = `${checkpointFolder(runId, step)}/${TRAINER_STATE_FILE}`;
+    return (await this.files.exists(path)) ? (await this.files.readFile(path)).text() : undefined;
   }
 
   /**

@@ -18,6 +18,7 @@ import type {
   OpenModel,
   RecommendedRecipe,
   RowPreview,
+  WaitsFor,
 } from '../rpc/engine-api';
 import { estimateStorage, TABLE_NAMES, type FileStore, type Tables } from '../storage';
 import { countParts, cutsAnswer, measureRow, previewRow } from '../text';
@@ -39,13 +40,14 @@ import {
 } from './known-model';
 import { MemoryExperience } from './memory-experience';
 import { ModelLibrary } from './model-library';
-import { LoadedModel, type SpeakerUse, type SpeakerWork } from './open-model';
+import { LoadedModel, type SpeakerWork, type TalkUse } from './open-model';
 import { QuestionRows } from './question-rows';
 import { RunLibrary } from './run-library';
 import { describeGpu } from './run-provenance';
 import { SharedWork } from './shared-work';
 import { StorageCleaner } from './storage-cleaner';
 import { TimeMeter } from './time-meter';
+import { trainerStateOf } from './run-trainer-state';
 import { TrainingPredictor } from './training-predictor';
 import { TrainingService } from './training-service';
 
@@ -154,13 +156,14 @@ export function createEngine({
   async function speakAs<T>(
     adapterId: string | undefined,
     model: LoadedModel,
-    use: SpeakerUse,
+    { kind, ...use }: TalkUse,
     work: SpeakerWork<T>,
   ): Promise<T> {
     if (adapterId === undefined) return model.speak(use, work);
-    const { id } = await adapters.get(adapterId);
+    const { id, name } = await adapters.get(adapterId);
+    const as = { kind, adapterId: id, adapterName: name };
     const load = () => adapters.load(id, model.summary.id, model.folder.config);
-    return model.speakAs({ id, load }, use, work);
+    return model.speakAs({ id, load }, { ...use, as }, work);
   }
 
   async function forget(adapterIds: readonly string[]): Promise<void> {
@@ -195,8 +198,10 @@ export function createEngine({
     { signal, progress }: CallContext<ChatProgress>,
   ): Promise<ChatResult> {
     const model = await open(request.modelId, { signal });
+    const onWaiting = (waitsFor?: WaitsFor) => progress({ text: '', waitsFor });
+    const use = { kind: 'chat', signal, onWaiting } as const;
     const { text, promptTokens, newTokens, firstTokenMs, tokensPerSecond, stoppedBy } =
-      await speakAs(request.adapterId, model, { signal }, ({ session, adapter }) =>
+      await speakAs(request.adapterId, model, use, ({ session, adapter }) =>
         session.generate({
           messages: request.messages,
           generation: request.generation,
@@ -327,6 +332,7 @@ export function createEngine({
       await forget(checkpoints.map(({ adapterId }) => adapterId).filter((id) => id !== kept?.id));
     },
     renameRun: ({ runId, name }) => runs.rename(runId, name),
+    readTrainerState: ({ runId }) => trainerStateOf(runs, runId),
 
     listAdapters: () => adapters.list(),
     importAdapter: async ({ files: dropped, modelId, name }, { signal }) => {

@@ -7,6 +7,7 @@ import type {
   EvaluationReport,
   EvaluationRow,
   EvaluationScore,
+  WaitsFor,
 } from '../rpc/engine-api';
 import type { DatasetRow } from '../formats';
 import { encodePrompt, toMessages, type Tokenizer } from '../text';
@@ -15,7 +16,7 @@ import { newId, type EngineContext } from './context';
 import { viewRow } from './dataset-library';
 import { EngineError, notFound } from './errors';
 import { GREEDY } from './greedy';
-import type { LoadedModel, SpeakerUse, SpeakerWork } from './open-model';
+import type { LoadedModel, SpeakerWork, TalkUse } from './open-model';
 import type { QuestionRows } from './question-rows';
 
 interface EvaluationRecord extends EvaluationReport {
@@ -30,7 +31,7 @@ export interface EvaluationParts {
   readonly speakAs: <T>(
     adapterId: string | undefined,
     model: LoadedModel,
-    use: SpeakerUse,
+    use: TalkUse,
     work: SpeakerWork<T>,
   ) => Promise<T>;
 }
@@ -67,7 +68,8 @@ export class EvaluationService {
       const learnedRows = await questions.countLearned(summary?.id, rows);
       const speed = { tokens: 0, ms: 0 };
       // However many are compared, one at a time takes memory.
-      const use = { signal, alone: true };
+      const onWaiting = (waitsFor?: WaitsFor) => context.progress({ done, total, waitsFor });
+      const use = { kind: 'evaluation', signal, alone: true, onWaiting } as const;
       const gpuBytes = await speakAs(summary?.id, model, use, async ({ session, adapter }) => {
         for (const [index, row] of rows.entries()) {
           signal.throwIfAborted();

@@ -5,6 +5,7 @@ import { exportFolder } from '../onnx-export';
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, withBaseModel } from '../peft';
 import type { CallContext } from '../rpc/protocol';
 import type { CountProgress, ExportedFile, ExportRequest, ModelSummary } from '../rpc/engine-api';
+import { TRAINER_STATE_FILE } from '../training';
 import { whileArriving } from './arrivals';
 import type { AdapterLibrary } from './adapter-library';
 import { baseForAdapter } from './base-model';
@@ -111,6 +112,9 @@ export class ExportService {
     const config = base ? withBaseModel(configJson, base) : configJson;
     yield { name: ADAPTER_CONFIG_FILE, data: encode(config) };
     yield { name: ADAPTER_WEIGHTS_FILE, data: weights };
+    // As the Trainer's checkpoint folder has it.
+    const state = await adapters.trainerState(adapter);
+    if (state !== undefined) yield { name: TRAINER_STATE_FILE, data: encode(state) };
     const card = writeModelCard({ adapter, run, model: summary, configJson: config });
     yield { name: MODEL_CARD_FILE, data: encode(card) };
   }

@@ -4,6 +4,7 @@
  */
 import { GpuError } from '../gpu';
 import { InferenceError, type AdapterInputs, type TextSession } from '../inference';
+import type { WaitsFor } from '../rpc/engine-api';
 import { SharedWork } from './shared-work';
 
 /** Beside those that somebody talks with, so many stay at most, all together ... */
@@ -37,19 +38,31 @@ export interface SpeakerUse {
   readonly signal?: AbortSignal;
   /** What nobody talks with is not held meanwhile, nor afterwards. */
   readonly alone?: boolean;
+  /** What those are told who wait until this is over; a whole one that says nothing is waited for without a word. */
+  readonly as?: WaitsFor;
+  /** Told whom it waits for, of several one after the other, and with undefined that it waits no more. */
+  readonly onWaiting?: (waitsFor: WaitsFor | undefined) => void;
 }
+
+/** Of a person's own question, or of all the questions of an evaluation. */
+export type TalkUse = Omit<SpeakerUse, 'as'> & { readonly kind: 'chat' | 'evaluation' };
+
+/** What a run asks on the way. */
+const SAMPLE: SpeakerUse = { as: { kind: 'sample' } };
 
 export type SpeakerWork<T> = (speaker: Speaker) => Promise<T>;
 
 interface Entry {
   readonly id: string;
-  readonly held: SharedWork<HeldSpeaker, never>;
+  readonly held: SharedWork<HeldSpeaker, WaitsFor | undefined>;
   voice: Voice | undefined;
   /** It has its memory, or is about to. */
   holds: boolean;
   /** Whole ones wait for those of lower numbers. */
   turn: number;
-  users: number;
+  readonly users: Set<SpeakerUse>;
+  /** Whom it waits for, where it does and they say who they are. */
+  waitsFor: WaitsFor | undefined;
   /** Nobody finds it any more, and it goes when the last has done with it. */
   forgotten: boolean;
   gone: Promise<void> | undefined;
@@ -72,20 +85,20 @@ export class HeldSpeakers {
   async use<T>(
     id: string,
     find: () => Promise<Voice>,
-    { signal, alone = false }: SpeakerUse,
+    { alone = false, ...use }: SpeakerUse,
     work: SpeakerWork<T>,
   ): Promise<T> {
-    signal?.throwIfAborted();
-    if (alone) return this.keepingNone(() => this.use(id, find, { signal }, work), id);
+    use.signal?.throwIfAborted();
+    if (alone) return this.keepingNone(() => this.use(id, find, use, work), id);
     const known = [...this.entries].find(
       (entry) => entry.id === id && !entry.forgotten && !entry.held.abandoned,
     );
-    return this.lend(known ?? this.begin(id, find), signal, work);
+    return this.lend(known ?? this.begin(id, find), use, work);
   }
 
   /** The same with a voice that nobody else is to hear: it is given back at the end, and a whole one waits for none. */
   async useOnce<T>(find: () => Promise<Voice>, work: SpeakerWork<T>): Promise<T> {
-    return this.lend(this.begin('', find, true), undefined, work);
+    return this.lend(this.begin('', find, true), { ...SAMPLE }, work);
   }
 
   /** While `work` goes on, what nobody talks with is given back, and at its end. */
@@ -127,17 +140,16 @@ export class HeldSpeakers {
     await Promise.all([...this.entries].map((entry) => this.drop(entry)));
   }
 
-  private async lend<T>(
-    entry: Entry,
-    signal = new AbortController().signal,
-    work: SpeakerWork<T>,
-  ): Promise<T> {
-    entry.users++;
+  private async lend<T>(entry: Entry, use: SpeakerUse, work: SpeakerWork<T>): Promise<T> {
+    const { signal = new AbortController().signal, onWaiting } = use;
+    entry.users.add(use);
     try {
-      const { speaker } = await entry.held.wait(signal);
+      // Who comes later was not there to hear it.
+      if (entry.waitsFor) onWaiting?.(entry.waitsFor);
+      const { speaker } = await entry.held.wait(signal, onWaiting);
       return await work(speaker);
     } finally {
-      entry.users--;
+      entry.users.delete(use);
       if (this.entries.delete(entry)) this.entries.add(entry);
       this.tellWaiting();
       if (entry.forgotten && isIdle(entry)) await this.drop(entry);
@@ -153,18 +165,19 @@ export class HeldSpeakers {
         voice: undefined,
         holds: false,
         turn: 0,
-        users: 0,
+        users: new Set<SpeakerUse>(),
+        waitsFor: undefined,
         forgotten: once,
         gone: undefined,
       },
-      held: new SharedWork<HeldSpeaker, never>(async (stop) => {
+      held: new SharedWork<HeldSpeaker, WaitsFor | undefined>(async (stop, tell) => {
         try {
           const voice = await find();
           stop.throwIfAborted();
           this.refuseClosed();
           entry.voice = voice;
           entry.turn = this.turns++;
-          if (voice.isWhole) await this.waitForWholes(entry, once, stop);
+          if (voice.isWhole) await this.waitForWholes(entry, once, stop, tell);
           entry.holds = true;
           await this.trim();
           return await this.hold(entry, voice, stop);
@@ -192,7 +205,18 @@ export class HeldSpeakers {
     return held;
   }
 
-  private async waitForWholes(entry: Entry, once: boolean, stop: AbortSignal): Promise<void> {
+  private async waitForWholes(
+    entry: Entry,
+    once: boolean,
+    stop: AbortSignal,
+    tell: (waitsFor: WaitsFor | undefined) => void,
+  ): Promise<void> {
+    const sayWaitsFor = (other: Entry | undefined) => {
+      const waitsFor = other && [...other.users].find(({ as }) => as)?.as;
+      if (waitsFor === entry.waitsFor) return;
+      entry.waitsFor = waitsFor;
+      tell(waitsFor);
+    };
     const isBefore = (other: Entry) => other.voice?.isWhole && other.turn < entry.turn;
     for (;;) {
       stop.throwIfAborted();
@@ -202,7 +226,9 @@ export class HeldSpeakers {
       await Promise.all(idle.map((other) => this.drop(other)));
       // Others may have ended meanwhile.
       if (idle.length > 0) continue;
-      if (once || before.length === 0) return;
+      if (once || before.length === 0) return sayWaitsFor(undefined);
+      // Whoever waits too is not what it waits for.
+      sayWaitsFor(before.find(({ holds }) => holds) ?? before[0]);
       await new Promise<void>((resolve) => {
         this.waiting.add(resolve);
         stop.addEventListener('abort', () => resolve(), { once: true });
@@ -252,4 +278,4 @@ export class HeldSpeakers {
 }
 
 /** What was abandoned while it is made gives itself back as soon as it is. */
-const isIdle = ({ users, held }: Entry): boolean => users === 0 && !held.abandoned;
+const isIdle = ({ users, held }: Entry): boolean => users.size === 0 && !held.abandoned;

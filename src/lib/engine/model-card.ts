@@ -31,7 +31,7 @@ export function writeModelCard(taken: TakenAdapter): string {
   const base = onHub ? `[${onHub}](https://huggingface.co/${onHub})` : textOf(model.name);
   const isTrained = adapter.origin === 'trained';
   const { peft_type } = adapter.peft;
-  const method = nameOf(isTrained && run ? run.peft : adapter.peft);
+  const method = nameOf(isTrained && run ? run.peft : adapter.peft, adapter.load_in_4bit);
   return [
     ...frontMatter(peft_type, onHub),
     `# ${method} for ${textOf(model.name)}`,
@@ -68,10 +68,12 @@ function frontMatter(type: PeftConfig['peft_type'], repo: string | undefined): s
   ];
 }
 
-function nameOf(peft: PeftConfig): string {
+function nameOf(peft: PeftConfig, fourBit = false): string {
   switch (peft.peft_type) {
     case 'LORA':
-      return `A ${peft.use_dora ? 'DoRA' : peft.use_rslora ? 'rank-stabilised LoRA' : 'LoRA'} adapter`;
+      if (peft.use_dora) return 'A DoRA adapter';
+      if (peft.use_rslora) return 'A rank-stabilised LoRA adapter';
+      return `A ${fourBit ? 'QLoRA' : 'LoRA'} adapter`;
     case 'IA3':
       return 'An IA3 adapter';
     case 'PREFIX_TUNING':

@@ -48,7 +48,7 @@ export interface OpenOptions {
   progress: (update: LoadProgress) => void;
 }
 
-export type { Speaker, SpeakerUse, SpeakerWork } from './held-speakers';
+export type { Speaker, SpeakerUse, SpeakerWork, TalkUse } from './held-speakers';
 
 /** An adapter to talk with. */
 export interface AdapterVoice {

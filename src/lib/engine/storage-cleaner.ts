@@ -1,5 +1,5 @@
 /**
- * Finds and removes what can go without losing a model, data, or the newest adapter of any run: older
+ * Finds and removes what can go without losing a model, data, or of any run the newest or the best checkpoint: other
  * checkpoints, what finished runs would need to go on, exports already taken, and what crashes left. A download
  * that broke off stays: it goes on where it was.
  */

@@ -488,6 +488,11 @@ export interface AdapterSummary {
   origin: 'trained' | 'imported';
   /** As its files have it: what PiSSA and OLoRA taught is a plain LoRA. */
   peft: PeftConfig;
+  /**
+   * Its base was in 4 bits while it learned, which PEFT's files do not tell. Undefined where nobody here knows: it was
+   * imported, or an older version let it outlive its run.
+   */
+  load_in_4bit?: boolean;
   sizeBytes: number;
   createdAt: number;
   /** The run that made it, which may be deleted by now. */
@@ -521,9 +526,20 @@ export interface ChatRequest {
   generation: GenerationOptions;
 }
 
+/**
+ * Who talks with a fully tuned model. There is memory for one at a time, so that whoever wants another waits until
+ * this is over.
+ */
+export type WaitsFor =
+  | { kind: 'chat' | 'evaluation'; adapterId: string; adapterName: string }
+  /** The questions that a run asks on the way. */
+  | { kind: 'sample' };
+
 export interface ChatProgress {
   /** Text since the last update; never half a character. */
   text: string;
+  /** Nothing comes before this is over; undefined once it is. */
+  waitsFor?: WaitsFor;
 }
 
 export interface ChatResult {
@@ -594,6 +610,8 @@ export interface EvaluationReport {
 export interface CountProgress {
   done: number;
   total: number;
+  /** Of an evaluation, as in ChatProgress. */
+  waitsFor?: WaitsFor;
 }
 
 // --- taking away ------------------------------------------------------------------------------
@@ -658,7 +676,7 @@ export interface EngineApi {
    * exports already taken, and what crashes left behind.
    */
   measureFreeable: ApiMethod<void, number>;
-  /** Returns the bytes freed. Models, data and the newest adapter of every run stay. */
+  /** Returns the bytes freed. Models and data stay, and of every run its newest checkpoint, its best and where it goes on. */
   freeStorage: ApiMethod<void, number>;
   /** Removes every file and row that Inkstone keeps on this device. */
   deleteEverything: ApiMethod<void, void>;
@@ -735,6 +753,8 @@ export interface EngineApi {
   /** With its checkpoints; `keepAdapter` lets the newest adapter outlive it. */
   deleteRun: ApiMethod<{ runId: string; keepAdapter?: boolean }, void>;
   renameRun: ApiMethod<{ runId: string; name: string }, void>;
+  /** `trainer_state.json` of a run's newest checkpoint; of one that ended there, with the Trainer's last entry. */
+  readTrainerState: ApiMethod<{ runId: string }, string>;
 
   /** Newest first; of a run one for each of its checkpoints. `adapter-X` stands for the newest of `run-X`. */
   listAdapters: ApiMethod<void, AdapterSummary[]>;

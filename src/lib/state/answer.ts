@@ -1,5 +1,5 @@
 /** One streamed answer. Stopping keeps the text so far instead of throwing it away. */
-import type { ChatRequest, ChatResult } from '../rpc/engine-api';
+import type { ChatRequest, ChatResult, WaitsFor } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
 
 export interface Answered {
@@ -13,6 +13,7 @@ export async function streamAnswer(
   request: ChatRequest,
   onText: (whole: string) => void,
   signal: AbortSignal,
+  onWaiting: (waitsFor: WaitsFor | undefined) => void = () => undefined,
 ): Promise<Answered> {
   let text = '';
   try {
@@ -20,6 +21,7 @@ export async function streamAnswer(
       api.chat(request, {
         signal,
         onProgress: (update) => {
+          onWaiting(update.waitsFor);
           text += update.text;
           onText(text);
         },

@@ -140,6 +140,7 @@ class Chat {
         },
         (whole) => (answer.text = whole),
         signal,
+        (waitsFor) => (answer.waitsFor = waitsFor),
       );
       answer.text = text;
       answer.result = result;
@@ -148,6 +149,8 @@ class Chat {
     } catch (error) {
       answer.error = error;
       answer.state = 'failed';
+    } finally {
+      answer.waitsFor = undefined;
     }
   }
 

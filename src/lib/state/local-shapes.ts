@@ -3,7 +3,7 @@
  * default or is left out, and never reaches a page. Pure; nothing here throws.
  */
 import type { LocaleChoice } from '../i18n';
-import type { ChatResult, GenerationOptions, TrainRequest } from '../rpc/engine-api';
+import type { ChatResult, GenerationOptions, TrainRequest, WaitsFor } from '../rpc/engine-api';
 
 export const THEMES = ['system', 'light', 'night'] as const;
 export type Theme = (typeof THEMES)[number];
@@ -36,6 +36,8 @@ export interface Answer {
   result?: ChatResult;
   /** Who answered, as it was called then. */
   adapterId?: string;
+  /** While it runs: what has to be over first. */
+  waitsFor?: WaitsFor;
   error?: unknown;
 }
 

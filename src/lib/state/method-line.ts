@@ -1,6 +1,6 @@
 /** A tuning method in a few words, the same in every language but for two names. */
 import type { PeftConfig } from '../config/peft-config';
-import type { RunSummary } from '../rpc/engine-api';
+import type { AdapterSummary, RunSummary } from '../rpc/engine-api';
 
 export interface MethodNames {
   readonly full: string;
@@ -25,7 +25,13 @@ export function runMethodLine({ peft, training }: MethodOfRun, names: RunMethodN
   return [name, ...sizesOf(peft), ...rest].join(' · ');
 }
 
-/** The same without its sizes. */
+/** Of an adapter as the run that made it is called; one that came from elsewhere tells PEFT's method alone. */
+export const adapterMethodLine = (
+  { peft, load_in_4bit = false }: Pick<AdapterSummary, 'peft' | 'load_in_4bit'>,
+  names: RunMethodNames,
+): string => runMethodLine({ peft, training: { load_in_4bit } }, names);
+
+/** A run's without its sizes. */
 export const runMethodName = (run: MethodOfRun, names: RunMethodNames): string =>
   runMethodNames(run, names).join(' · ');
 

@@ -1,6 +1,7 @@
 /** What a run ends with: its best checkpoint where it was asked for that, and an end for want of a better one. Pure. */
 import { bestMetricOf } from '../config';
 import type { RunSummary } from '../rpc/engine-api';
+import { pointsOf } from './run-points';
 
 export interface BestCheckpoint {
   step: number;
@@ -43,4 +44,42 @@ export function earlyEndOf({
   return status === 'finished' && step < totalSteps && patience
     ? { step, totalSteps, patience }
     : undefined;
+}
+
+export type Ended = Pick<
+  RunSummary,
+  'status' | 'step' | 'totalSteps' | 'training' | 'checkpoints' | 'bestStep' | 'log' | 'elapsedMs'
+>;
+
+export interface Ending {
+  how: 'finished' | 'early' | 'stopped' | 'discarded' | 'failed';
+  step: number;
+  totalSteps: number;
+  /** Of an early end, as EarlyEnd has it. */
+  patience?: number;
+  /** Where the run goes by one: what it ends with. */
+  best?: BestCheckpoint;
+  /** Of the last step on record. */
+  lastLoss?: number;
+}
+
+/** What is worth a word in the moment in which a run is over. */
+export function endingOf(run: Ended): Ending {
+  const { status, step, totalSteps, checkpoints, log } = run;
+  const early = earlyEndOf(run);
+  const wasDiscarded = status === 'stopped' && checkpoints.length === 0;
+  const how = early
+    ? 'early'
+    : status === 'finished'
+      ? 'finished'
+      : status === 'stopped'
+        ? wasDiscarded
+          ? 'discarded'
+          : 'stopped'
+        : 'failed';
+  return {
+    ...{ how, step, totalSteps, patience: early?.patience },
+    best: bestCheckpointOf(run),
+    lastLoss: pointsOf(log).at(-1)?.loss,
+  };
 }

@@ -53,6 +53,12 @@ class Runs extends Collection<RunSummary> {
     saveText(JSON.stringify(card, null, 2), cardFileName(run), 'application/json');
   }
 
+  /** What Hugging Face's Trainer would have left in the run's folder, under its name. */
+  async saveTrainerState(run: RunSummary): Promise<void> {
+    const text = await engine.call((api) => api.readTrainerState({ runId: run.id }));
+    saveText(text, 'trainer_state.json', 'application/json');
+  }
+
   /** Whether an unfinished run would have to start again without this checkpoint. */
   needs({ runId, step }: Pick<AdapterSummary, 'runId' | 'step'>): boolean {
     const run = this.byId(runId);

@@ -48,12 +48,15 @@ export {
   writeCheckpoint,
   type CheckpointFiles,
 } from './checkpoint-files';
+export { summarize } from './train-summary';
 export {
+  parseTrainerState,
   TRAINER_STATE_FILE,
   writeTrainerState,
   type EvalLogEntry,
   type EvalMetrics,
   type LogEntry,
   type StepLogEntry,
+  type SummaryLogEntry,
   type TrainerState,
 } from './trainer-state';

@@ -29,7 +29,19 @@ export interface EvalLogEntry {
   step: number;
 }
 
-export type LogEntry = StepLogEntry | EvalLogEntry;
+/** The last word of the Trainer's `train()`, in the state of a whole run; a checkpoint's own has none. */
+export interface SummaryLogEntry {
+  epoch: number;
+  step: number;
+  total_flos: number;
+  /** Mean over all steps. */
+  train_loss: number;
+  /** Seconds. */
+  train_runtime: number;
+  train_steps_per_second: number;
+}
+
+export type LogEntry = StepLogEntry | EvalLogEntry | SummaryLogEntry;
 
 export interface TrainerState {
   best_global_step: number | null;
@@ -124,6 +136,12 @@ function readLogEntry(entry: unknown, i: number): LogEntry {
     const accuracy = 'eval_mean_token_accuracy';
     const more = fields.has(accuracy) && { [accuracy]: number(accuracy) };
     return { ...place, eval_loss: number('eval_loss'), ...more };
+  }
+  if (fields.has('train_loss')) {
+    const [total_flos, train_loss] = [number('total_flos'), number('train_loss')];
+    const train_runtime = number('train_runtime');
+    const train_steps_per_second = number('train_steps_per_second');
+    return { ...place, total_flos, train_loss, train_runtime, train_steps_per_second };
   }
   return {
     ...place,

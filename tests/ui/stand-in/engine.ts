@@ -31,6 +31,7 @@ import type {
   TrainingPrediction,
   TrainRequest,
   TrainSettings,
+  WaitsFor,
 } from '../../../src/lib/rpc/engine-api';
 import type { CallContext } from '../../../src/lib/rpc/protocol';
 import {
@@ -378,6 +379,14 @@ export class StandIn implements EngineApi {
   async renameRun({ runId, name }: { runId: string; name: string }) {
     this.#runs = this.#runs.map((run) => (run.id === runId ? { ...run, name } : run));
   }
+  async readTrainerState({ runId }: { runId: string }): Promise<string> {
+    const { name, step, log } = this.#runs.find(({ id }) => id === runId)!;
+    if ((await this.#scenario) === 'low-space')
+      throw new InkstoneError('evicted', `${name} is no longer whole on this device.`, {
+        details: { name },
+      });
+    return JSON.stringify({ global_step: step, log_history: log });
+  }
 
   async listAdapters() {
     await this.#scenario;
@@ -411,6 +420,8 @@ export class StandIn implements EngineApi {
     { signal, progress }: CallContext<ChatProgress>,
   ): Promise<ChatResult> {
     const question = request.messages.at(-1)!.content;
+    if (request.adapterId)
+      await this.#waitFor('evaluation', signal, (waitsFor) => progress({ text: '', waitsFor }));
     const chinese = /\p{Script=Han}/u.test(question);
     const text = request.adapterId
       ? (answerOf(question) ?? (chinese ? '多休息，多喝温水。' : 'Rest and drink warm water.'))
@@ -432,6 +443,18 @@ export class StandIn implements EngineApi {
     };
   }
 
+  async #waitFor(
+    kind: 'chat' | 'evaluation',
+    signal: AbortSignal,
+    tell: (waitsFor?: WaitsFor) => void,
+  ): Promise<void> {
+    if ((await this.#scenario) !== 'waits') return;
+    const { id: adapterId, name: adapterName } = this.#adapters.at(-1)!;
+    tell({ kind, adapterId, adapterName });
+    await wait(4000, signal);
+    tell();
+  }
+
   /** An adapter has learned from all of its run's own data, and from nothing else. */
   async inspectQuestions({
     adapterIds,
@@ -451,6 +474,7 @@ export class StandIn implements EngineApi {
 
   async evaluate(request: EvaluateRequest, { signal, progress }: CallContext<CountProgress>) {
     const total = (request.maxRows || 60) * request.adapterIds.length;
+    await this.#waitFor('chat', signal, (waitsFor) => progress({ done: 0, total, waitsFor }));
     for (let done = 0; done <= total; done += 4) {
       await wait(25, signal);
       progress({ done, total });

@@ -178,6 +178,7 @@ export const adaptersOf = (run: RunSummary): AdapterSummary[] =>
       modelId: run.modelId,
       origin: 'trained' as const,
       peft: run.peft,
+      load_in_4bit: run.training.load_in_4bit,
       sizeBytes: 398_000,
       createdAt: checkpoint.savedAt,
       runId: run.id,

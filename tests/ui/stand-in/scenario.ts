@@ -29,7 +29,9 @@ export type Scenario =
   /** Runs and adapters were brought from another device; their model is not on this one. */
   | 'from-elsewhere'
   /** A second round from the finished run was broken off before its first checkpoint. */
-  | 'broken-round';
+  | 'broken-round'
+  /** Adapters are fully tuned models: a chat waits for an evaluation, and an evaluation for a chat. */
+  | 'waits';
 
 export const wait = (ms: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -35,7 +35,7 @@ export const common: typeof zh = {
   atStep: (step, name) => `Step ${n(step)} · ${name}`,
   free: (size) => `Free ${size} of older checkpoints`,
   freeHint:
-    'Removes earlier checkpoints, what finished runs no longer need, and files already exported. The newest adapter of every run, models and data stay.',
+    'Removes earlier checkpoints, what finished runs no longer need, and files already exported. Models and data stay, and of every run its newest checkpoint and the best beside it, where it keeps its best.',
   freed: (size) => `${size} freed`,
   nothingToFree:
     'There are no older checkpoints to remove. Delete a model or a run that you no longer need:',
@@ -46,4 +46,12 @@ export const common: typeof zh = {
   next: 'Next',
   percentDone: (percent) => `${percent} done`,
   copied: 'Copied',
+  waitsFor: {
+    chat: (name) =>
+      `Waiting for the answer of “${name}” to end: there is memory for one fully tuned model at a time.`,
+    evaluation: (name) =>
+      `Waiting for the evaluation of “${name}” to end: there is memory for one fully tuned model at a time.`,
+    sample:
+      'Waiting for the run’s sample answers to end: there is memory for one fully tuned model at a time.',
+  },
 };

@@ -49,4 +49,7 @@ export const curves: typeof zh = {
   saveCard: 'Save the run’s card (JSON)',
   saveCardHint:
     'Holds the model, the data’s fingerprint, every argument, the device and the log, to keep or to repeat the run.',
+  saveState: 'Save trainer_state.json',
+  saveStateHint: (step) =>
+    `The record as Hugging Face’s Trainer writes it, up to the newest checkpoint (step ${n(step)}): losses averaged as logging_steps says, and the evaluations.`,
 };

@@ -74,7 +74,10 @@ export const models: typeof zh = {
   takeAdapter: 'Adapter',
   takeFormat: 'Format',
   formats: {
-    peft: { name: 'PEFT adapter', body: 'A few hundred kilobytes. Python’s PEFT loads it.' },
+    peft: {
+      name: 'PEFT adapter',
+      body: 'A few hundred kilobytes. Python’s PEFT loads it. With it go its description and, of a run, trainer_state.json.',
+    },
     safetensors: {
       name: 'safetensors model',
       body: 'The whole merged model folder. transformers loads it.',

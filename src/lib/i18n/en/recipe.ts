@@ -137,7 +137,10 @@ export const recipe: typeof zh = {
       'Which way is better',
       'Lower for a loss, higher for an accuracy; only experiments want the opposite.',
     ],
-    logging_strategy: ['Log', 'When the trainer averages and logs; the curve has every step.'],
+    logging_strategy: [
+      'Log',
+      'When trainer_state.json gets an entry; the curves here have every step.',
+    ],
     logging_first_step: ['Log the first step', 'Also where the next log is far away.'],
     warmup_steps: ['Warm-up steps', 'Steps over which the learning rate rises at the start.'],
     warmup_ratio: ['Warm-up share', 'Share of all steps; counts when the warm-up steps are 0.'],
@@ -174,11 +177,14 @@ export const recipe: typeof zh = {
     shuffle: ['Shuffle', 'A new order of rows in every epoch.'],
     logging_steps: [
       'Log every',
-      'Counts when logs are made by steps, and for evaluations without a number.',
+      'One entry of trainer_state.json is the mean loss of so many steps; the curves here show each. Counts when logs are made by steps, and for evaluations without a number.',
     ],
     save_strategy: ['Checkpoints', 'A run can be taken up again from a checkpoint.'],
     save_steps: ['Checkpoint every', 'Counts when checkpoints are saved by steps.'],
-    save_total_limit: ['Checkpoints to keep', 'The oldest go first; 0 keeps them all.'],
+    save_total_limit: [
+      'Checkpoints to keep',
+      'The oldest go first, but never the best where the run keeps it; 0 keeps them all.',
+    ],
     per_device_eval_batch_size: [
       'Rows per evaluation batch',
       'Rows looked at together when a run evaluates itself.',

@@ -15,6 +15,8 @@ export const settings: typeof zh = {
   persisted: 'The browser has promised to keep this data.',
   notPersisted: 'When space runs short, the browser may clear this data.',
   persist: 'Ask the browser to keep it',
+  persistHint:
+    'If it agrees, only you can clear the data, here or in the browser’s settings. Some browsers ask you, others decide by themselves; nothing is sent anywhere.',
   persistRefused:
     'The browser did not agree this time. Install Inkstone as an app, or use it for a while, then ask again.',
   persistGranted: 'The browser agreed to keep it.',

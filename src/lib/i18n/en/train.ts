@@ -152,8 +152,8 @@ export const train: typeof zh = {
   start: 'Start training',
   startMissingData: 'Choose data first',
   startMissingModel: 'Choose a model first',
-  predicted: (memory, steps, kept, peak) =>
-    `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${kept} of storage for checkpoints${peak === kept ? '' : `, ${peak} while one is being saved`}.`,
+  predicted: (memory, steps, kept, peak, keepsBest) =>
+    `About ${memory} of graphics memory, ${n(steps)} ${steps === 1 ? 'step' : 'steps'}, about ${kept} of storage for checkpoints${keepsBest ? ', the best beside the newest' : ''}${peak === kept ? '' : `, ${peak} while one is being saved`}.`,
   predictedTime: (time, step) => `About ${time} on this device, ${step} a step.`,
   predict: 'Tell what it will take',
   predictHint: 'Memory, time and space of this run.',
@@ -259,7 +259,8 @@ export const train: typeof zh = {
   finishedTitle: 'Training is finished',
   stoppedTitle: 'Training was stopped',
   failedTitle: 'Training did not finish',
-  finishedBody: (loss, time) => `The last loss is ${loss}; it took ${time}.`,
+  finishedBody: (step, total, loss, time) =>
+    `${step === total ? `${n(total)} ${total === 1 ? 'step' : 'steps'}` : `${n(step)} of ${n(total)} steps`} in ${time}; the last loss is ${loss}.`,
   endedEarly: (step, total, evaluations) =>
     `It ended early, at step ${n(step)} of ${n(total)}: ${evaluations === 1 ? 'the last evaluation was no better' : `no better for ${n(evaluations)} evaluations in a row`}.`,
   endsWithBest: (step, figure) =>
@@ -284,7 +285,21 @@ export const train: typeof zh = {
   announceProgress: (percent, loss) => `${percent} done, loss ${loss}.`,
   announcePaused: 'Training is paused.',
   announceResumed: 'Training goes on.',
-  announceDone: 'Training has ended.',
+  announceEnd: {
+    finished: (_step, total) =>
+      `Training is complete: ${n(total)} ${total === 1 ? 'step' : 'steps'}`,
+    early: (step, total, evaluations) =>
+      `Training ended early, at step ${n(step)} of ${n(total)}, because ${evaluations === 1 ? 'the last evaluation was no better' : `${n(evaluations)} evaluations in a row were no better`}`,
+    stopped: (step, total) => `Training stopped at step ${n(step)} of ${n(total)} and was kept`,
+    discarded: (step, total) =>
+      `Training stopped at step ${n(step)} of ${n(total)}, and nothing of it was kept`,
+    failed: (step, total) => `Training broke off at step ${n(step)} of ${n(total)}`,
+    notStarted: 'Training did not start.',
+    lastLoss: (loss) => `last loss ${loss}`,
+    best: (step, figure) => `best checkpoint at step ${n(step)}${figure && `, ${figure}`}`,
+    whole: (head, time, figure) =>
+      `${[head, [time && `it took ${time}`, figure].filter(Boolean).join(', ')].filter(Boolean).join('; ')}.`,
+  },
 
   historyEmpty: 'There are no runs yet.',
   historyResume: 'Go on training',

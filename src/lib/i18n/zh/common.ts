@@ -33,7 +33,7 @@ export const common = {
   atStep: (step: number, name: string) => `第 ${n(step)} 步 · ${name}`,
   free: (size: string) => `清理旧检查点等，可腾出 ${size}`,
   freeHint:
-    '只清理较早的检查点、完成的训练不再需要的内容和已导出的文件；每次训练最新的适配器、模型和数据都会留下。',
+    '只清理较早的检查点、完成的训练不再需要的内容和已导出的文件；模型和数据都会留下，每次训练也留下最新的检查点，要求保留最佳的还留下最佳的那个。',
   freed: (size: string) => `已腾出 ${size}`,
   nothingToFree: '没有可以清理的旧检查点。可以删除不用的模型或训练记录：',
   steps: (count: number) => `${n(count)} 步`,
@@ -43,4 +43,11 @@ export const common = {
   next: '下一页',
   percentDone: (percent: string) => `已完成 ${percent}`,
   copied: '已复制',
+  /** A fully tuned model has to wait for another. */
+  waitsFor: {
+    chat: (name: string) => `正在等“${name}”答完：内存里一次只放得下一个全参数微调的模型。`,
+    evaluation: (name: string) =>
+      `正在等“${name}”的评测结束：内存里一次只放得下一个全参数微调的模型。`,
+    sample: '正在等训练中的试答结束：内存里一次只放得下一个全参数微调的模型。',
+  },
 };

@@ -47,4 +47,7 @@ export const curves = {
 
   saveCard: '保存训练卡片（JSON）',
   saveCardHint: '模型、数据指纹、全部参数、设备和记录都在里面，便于留存和复现。',
+  saveState: '保存 trainer_state.json',
+  saveStateHint: (step: number) =>
+    `Hugging Face Trainer 的训练记录，到最新的检查点（第 ${step} 步）为止：按 logging_steps 取平均的损失，以及各次评测。`,
 };

@@ -63,7 +63,10 @@ export const models = {
   takeAdapter: '适配器',
   takeFormat: '格式',
   formats: {
-    peft: { name: 'PEFT 适配器', body: '几百 KB。Python 的 PEFT 可直接载入。' },
+    peft: {
+      name: 'PEFT 适配器',
+      body: '几百 KB。Python 的 PEFT 可直接载入；另附说明，训练所得的还有 trainer_state.json。',
+    },
     safetensors: {
       name: 'safetensors 模型',
       body: '合并后的完整模型文件夹，transformers 可直接载入。',

@@ -13,6 +13,8 @@ export const settings = {
   persisted: '浏览器已承诺长久保留这些数据。',
   notPersisted: '空间紧张时，浏览器可能清理这些数据。',
   persist: '请浏览器长久保留',
+  persistHint:
+    '答应之后，只有你自己能清理，在这里或浏览器的设置里。有的浏览器会问你，有的自己决定；不会发送任何内容。',
   persistRefused: '浏览器这次没有答应。把砚安装成应用，或常来用用，之后再试。',
   persistGranted: '浏览器答应长久保留了。',
   notDurable: '这个窗口不保留数据（可能是隐私窗口），关掉标签页就没有了。',

@@ -139,8 +139,8 @@ export const train = {
   start: '开始训练',
   startMissingData: '先选一份数据',
   startMissingModel: '先选一个模型',
-  predicted: (memory: string, steps: number, kept: string, peak: string) =>
-    `约需 ${memory} 显存，共 ${n(steps)} 步，检查点约占 ${kept} 空间${peak === kept ? '' : `，保存时最多 ${peak}`}。`,
+  predicted: (memory: string, steps: number, kept: string, peak: string, keepsBest: boolean) =>
+    `约需 ${memory} 显存，共 ${n(steps)} 步，检查点${keepsBest ? '（最新的之外还留最佳的）' : ''}约占 ${kept} 空间${peak === kept ? '' : `，保存时最多 ${peak}`}。`,
   predictedTime: (time: string, step: string) => `在这台设备上约需 ${time}，每步 ${step}。`,
   predict: '算一算要用多少',
   predictHint: '这次训练的显存、时间和存储空间。',
@@ -243,7 +243,8 @@ export const train = {
   finishedTitle: '训练完成',
   stoppedTitle: '训练已停止',
   failedTitle: '训练没有完成',
-  finishedBody: (loss: string, time: string) => `最后的损失是 ${loss}，用时 ${time}。`,
+  finishedBody: (step: number, total: number, loss: string, time: string) =>
+    `${step === total ? `共 ${n(total)} 步` : `完成 ${n(step)} 步（原定 ${n(total)} 步）`}，用时 ${time}，最后的损失是 ${loss}。`,
   endedEarly: (step: number, total: number, evaluations: number) =>
     `在第 ${n(step)} 步提前结束（原定 ${n(total)} 步）：${evaluations === 1 ? '最后一次评测没有变好' : `连续 ${n(evaluations)} 次评测都没有变好`}。`,
   endsWithBest: (step: number, figure: string) =>
@@ -268,7 +269,23 @@ export const train = {
   announceProgress: (percent: string, loss: string) => `已完成 ${percent}，损失 ${loss}。`,
   announcePaused: '训练已暂停。',
   announceResumed: '训练继续。',
-  announceDone: '训练结束。',
+  /** One sentence, made of how it ended, the time and a figure. */
+  announceEnd: {
+    finished: (_step: number, total: number) => `训练已完成，共 ${n(total)} 步`,
+    early: (step: number, total: number, evaluations: number) =>
+      `训练在第 ${n(step)} 步提前结束（原定 ${n(total)} 步），因为${evaluations === 1 ? '最后一次评测没有变好' : `连续 ${n(evaluations)} 次评测都没有变好`}`,
+    stopped: (step: number, total: number) =>
+      `训练在第 ${n(step)} 步停止（原定 ${n(total)} 步），已保留`,
+    discarded: (step: number, total: number) =>
+      `训练在第 ${n(step)} 步停止（原定 ${n(total)} 步），没有保留任何结果`,
+    failed: (step: number, total: number) => `训练在第 ${n(step)} 步中断（原定 ${n(total)} 步）`,
+    notStarted: '训练没有开始。',
+    lastLoss: (loss: string) => `最后的损失是 ${loss}`,
+    best: (step: number, figure: string) =>
+      `最佳检查点是第 ${n(step)} 步${figure && `，${figure}`}`,
+    whole: (head: string, time: string, figure: string) =>
+      `${[head, time && `用时 ${time}`, figure].filter(Boolean).join('，')}。`,
+  },
 
   // history
   historyEmpty: '还没有训练记录。',
