@@ -12,7 +12,9 @@ import { openSourceLoader } from './source-loader.mjs';
 
 endWithParent();
 const bench = join(root, 'tests', 'bench');
-const { values } = parseArgs({ options: { log: { type: 'string' }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { log: { type: 'string' }, only: { type: 'string' }, check: { type: 'boolean' } },
+});
 
 /** Dawn's devices die with this object: the global keeps it. */
 const gpu = create([]);
@@ -46,6 +48,7 @@ try {
       smollm2: join(bench, 'shapes', 'smollm2-135m.json'),
     },
     only: values.only,
+    check: values.check,
     resultsFile: join(bench, 'results.json'),
     log: values.log === undefined ? undefined : { file: join(bench, 'LOG.md'), remark: values.log },
   });

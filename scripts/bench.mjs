@@ -1,6 +1,7 @@
 // `npm run bench`: installs the peers into their own folder, then measures ours against them on one
 // adapter. Prints a table, writes tests/bench/results.json; `-- --log "remark"` appends to LOG.md,
-// `-- --only matmul` measures what begins so, and writes nothing.
+// `-- --only matmul` measures what begins so, and writes nothing; `-- --check` fails where a row falls short of
+// its target (tests/bench/targets.ts).
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runWithDawn } from './dawn-process.mjs';

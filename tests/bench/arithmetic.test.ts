@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { attentionOperations, refuseDifferentResults, worstError } from './attention-problem';
 import { coveredMs, encoderSpans } from './gpu-watch';
-import { recordsOf } from './report';
+import { recordsOf, type BenchRecord } from './report';
+import { checkTargets, describeTargets } from './targets';
 
 const where = { adapter: 'none', date: '2026-11-24' };
 const figures = new Map([
@@ -99,5 +100,57 @@ describe('attention', () => {
   it('finds no error where nothing differs, and none that is a number where a length does', () => {
     expect(worstError(Float32Array.of(1, -2), Float32Array.of(1, -2))).toBe(0);
     expect(worstError(Float32Array.of(1), Float32Array.of(1, 2))).toBeNaN();
+  });
+});
+
+describe('targets', () => {
+  const row = (name: string, metric: string, peer: string, ratio: number): BenchRecord => ({
+    ...{ name, metric, peer, ratio, ours: 1, theirs: 1 },
+    ...where,
+  });
+  const short = (...of: [string, string, string, number][]) =>
+    checkTargets(of.map((one) => row(...one))).short.map(({ record }) => record.ratio);
+
+  it('three times the WebGPU peers, ahead of wasm, by the clock', () => {
+    expect(
+      short(
+        ['lora-step/nano-lm', 'tokens/s', 'jax-js', 3],
+        ['lora-step/nano-lm', 'tokens/s', 'tfjs-backend-webgpu', 2.99],
+        ['lora-step/nano-lm', 'tokens/s', 'jax-js wasm', 0.99],
+        ['lora-step/nano-lm', 'tokens/s of processor time', 'jax-js', 1],
+        ['lora-step/nano-lm', 'compile s', 'jax-js', 0.1],
+      ),
+    ).toEqual([2.99, 0.99]);
+  });
+
+  it('a share of the peak for products of 512^3 and up', () => {
+    expect(
+      short(
+        ['matmul/512x512x512/a-b/f16', 'GFLOP/s', 'peak', 0.34],
+        ['matmul/1024x576x576', 'GFLOP/s', 'peak', 0.35],
+        ['matmul/1024x576x8/a-bt/f32', 'GFLOP/s', 'peak', 0.1],
+        ['matmul/512x512x512', 'GFLOP/s', 'jax-js', 0.3],
+      ),
+    ).toEqual([0.34]);
+  });
+
+  it('memory within a tenth of what was told, and under its limit', () => {
+    expect(
+      short(
+        ['memory/x/f32', 'MB at the peak', 'predicted', 0.89],
+        ['memory/x/f32', 'MB at the peak', 'predicted', 1.11],
+        ['memory/x/f32', 'MB at the peak', 'predicted', NaN],
+        ['memory/x/f32', 'MB at the peak', 'predicted', 1],
+        ['memory/x/f32', 'MB at the peak', 'limit', 0.99],
+      ),
+    ).toEqual([0.89, 1.11, NaN, 0.99]);
+  });
+
+  it('says how many rows have one, and which miss it', () => {
+    const found = checkTargets([
+      row('matmul/512x512x512', 'GFLOP/s', 'peak', 0.2),
+      row('attention/x', 'GFLOP/s', 'jax-js', 9),
+    ]);
+    expect(describeTargets(found)).toMatch(/^Short .*peak: 0.2, where 0.35 or more.*\n.*: 0 of 1 /);
   });
 });

@@ -18,6 +18,7 @@ import {
   benchTime,
   type BenchedModel,
 } from './rows';
+import { checkTargets, describeTargets } from './targets';
 
 export interface BenchOptions {
   /** Dawn's entry, which the peers find as `navigator.gpu`. */
@@ -29,6 +30,8 @@ export interface BenchOptions {
   resultsFile: string;
   /** Measures only what has a name that begins so, and writes nothing. */
   only?: string;
+  /** Fails where a row falls short of its target, or none has one. */
+  check?: boolean;
   /** Appends the table to this file under this remark. */
   log?: { file: string; remark: string };
 }
@@ -93,7 +96,10 @@ export async function main(options: BenchOptions): Promise<number> {
   const { records } = bench;
   const table = formatTable(records);
   say(`\n${table}`);
-  const exitCode = missing === 0 ? 0 : 1;
+  const targets = checkTargets(records);
+  say(describeTargets(targets));
+  const isShort = targets.short.length > 0 || targets.checked === 0;
+  const exitCode = missing > 0 || (options.check && isShort) ? 1 : 0;
   if (options.only !== undefined) return exitCode;
   writeFileSync(options.resultsFile, `${JSON.stringify(records, undefined, 2)}\n`);
   if (options.log) {
