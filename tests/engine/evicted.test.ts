@@ -89,6 +89,19 @@ describe('cleared files', () => {
     expect(stages).toEqual(['read']);
   });
 
+  it('of a catalogue model that is only looked at: it is one to download again, and nothing is fetched', async () => {
+    const [model] = (await engine.listModels(undefined, silent())).filter(
+      ({ origin }) => origin === 'catalogue',
+    );
+    await disk.tables.put('models', { ...model, present: true, schemaVersion: 1 } as never);
+    await disk.tables.put('settings', { id: 'seal', schemaVersion: 1, closed: true } as never);
+    const { peft, training } = request;
+    const looked = engine.compileAhead({ modelId: model.id, peft, training }, silent());
+    expect(await refusalOf(looked)).toMatchObject({ code: 'evicted' });
+    const after = await engine.listModels(undefined, silent());
+    expect(after.find(({ id }) => id === model.id)).toMatchObject({ present: false });
+  });
+
   it('of a data set: imported again it takes its old place, and its run goes on', async () => {
     const expected = await takeAdapter(disk, await engine.train(request, silent()));
     const run = await interruptedRun();

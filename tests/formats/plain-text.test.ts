@@ -100,6 +100,29 @@ describe('what a text file may hold all the same', () => {
     expectFormatError(() => read('[{"instruction": tru}]'), 'corrupt', /broken JSON at row 1/);
   });
 
+  it('JSON that somebody wrote by hand, refused by its row', () => {
+    for (const text of [
+      "[{'instruction': 'a', 'output': 'b'}]",
+      '[ // my rows\n {"instruction": "a", "output": "b"}]',
+      '[{instruction: "a"}]',
+    ])
+      expectFormatError(() => read(text), 'corrupt', /broken JSON at row 1/);
+    expect(read('[["q", "a"]]')).toMatchObject({ format: 'json', rows: [] });
+  });
+
+  it('a table of other names, as spreadsheets save one: its columns are asked for', () => {
+    const wide = Uint8Array.from(
+      Array.from('\uFEFF问题\t答案\r\n你好\t您好\r\n再见\t慢走\r\n', (c) =>
+        c.charCodeAt(0),
+      ).flatMap((u) => [u & 255, u >> 8]),
+    );
+    for (const source of [wide, 'a\tb\n1\t2\n3\t4', 'question,answer\nWho?,Ann\nWhat?,Bob'])
+      expect(read(source)).toMatchObject({ format: 'csv', schema: 'unknown', rows: [] });
+    // Tabs in a few lines, and a question among commas, are prose all the same.
+    expect(textsOf('a\tb\nno tab\nnone\neither')).toHaveLength(4);
+    expect(textsOf('Any question, friend?\nNo, none.\nGood, then.')).toHaveLength(3);
+  });
+
   it('known names over lines that are no table are prose', () => {
     expect(textsOf('prompt,completion\nA sentence.\nAnother one.\nA third.')).toHaveLength(4);
   });

@@ -21,6 +21,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   const rows = await readRows(options.dataset, options.model, {
     maxLength: config.maxPositionEmbeddings,
     trainOnPrompt: false,
+    splitLongText: true,
   });
   const gpu = await requestNodeGpu();
   try {

@@ -82,7 +82,11 @@ export class DatasetInspector {
       rowCount,
       trainRows: train.length - (request.leaveOut?.includes('cut') ? cut.length : 0),
       evalRows,
-      splitTexts: { rows: split.length, parts: split.reduce((sum, parts) => sum + parts, 0) },
+      splitTexts: {
+        rows: split.length,
+        parts: split.reduce((sum, parts) => sum + parts, 0),
+        maxLength,
+      },
       maxLength,
       lengths: { ...lengths, bars: bins },
       uncutLength: uncut <= allowed ? uncut : undefined,

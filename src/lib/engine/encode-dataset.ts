@@ -39,7 +39,7 @@ export async function encodeDataset(
   const { maxLength, trainOnPrompt, splitLongText = false, leaveOutCut = false } = options;
   const encoding = { template: 'auto', maxLength, trainOnPrompt } as const;
   const all: EncodedRow[] = [];
-  const splitTexts = { rows: 0, parts: 0 };
+  const splitTexts = { rows: 0, parts: 0, maxLength };
   const stretch = new Stretch();
   for (const [index, row] of rows.entries()) {
     const parts = splitLongText

@@ -108,6 +108,7 @@ export function createEngine({
         'A training run is using the open model. Stop it before another model is opened.',
       );
     const before = opened;
+    unopened.forget();
     openedId = modelId;
     openedInFourBits = fourBit ?? false;
     const opening = new SharedWork<LoadedModel, LoadProgress>(async (stop, tell) => {
@@ -270,6 +271,7 @@ export function createEngine({
       await refuseWhileArchiving();
       await close(opened);
       opened = openedId = undefined;
+      unopened.forget();
       for (const { id } of await tables.list('datasets')) await tables.removeRows(id);
       for (const table of TABLE_NAMES) await tables.clear(table);
       await files.remove('');
@@ -297,6 +299,7 @@ export function createEngine({
         await close(opened);
         opened = openedId = undefined;
       }
+      unopened.forget();
       await models.delete(modelId);
     },
 

@@ -53,6 +53,11 @@ export class UnopenedModels {
 
   constructor(private readonly models: ModelLibrary) {}
 
+  /** The model is opened, or gone: its folder is read anew where it is asked for again. */
+  forget(): void {
+    this.last = undefined;
+  }
+
   /** @throws EngineError `evicted`; FormatError and others naming the file */
   folder(model: ModelSummary): Promise<ModelFolder> {
     const key = JSON.stringify(model);

@@ -111,7 +111,10 @@ export class ModelLibrary {
       return { summary: { ...model, weightsHash }, folder };
     } catch (error) {
       const isGone = error instanceof InkstoneError && MISSING.has(error.code);
-      throw isGone && model.origin !== 'bundled' ? evicted(model.name) : error;
+      if (!isGone || model.origin === 'bundled') throw error;
+      // It can be downloaded again, and the list says so.
+      if (findInCatalogue(model.id)?.repo) await this.add({ ...model, present: false });
+      throw evicted(model.name);
     }
   }
 
@@ -246,8 +249,12 @@ export class ModelLibrary {
 
 export const folderOf = (modelId: string) => `models/${modelId}`;
 
-const nameIn = ({ _name_or_path: name }: JsonObject): string =>
-  typeof name === 'string' ? name : '';
+/** The hub's id as it is; of the path of somebody's folder its last part. */
+function nameIn({ _name_or_path: name }: JsonObject): string {
+  if (typeof name !== 'string') return '';
+  const parts = name.split(/[\\/]/).filter((part) => part !== '' && part !== '.');
+  return /^[\w.-]+\/[\w.-]+$/.test(name) ? name : (parts.at(-1) ?? '');
+}
 
 /** As published models are called: `Llama-135M`. */
 const plainName = ({ config, parameterCount }: ModelFolder): string =>

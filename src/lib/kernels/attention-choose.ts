@@ -1,5 +1,6 @@
 /** Measures the attention kernels on a graphics card, so that plans recorded after it use the fastest. */
-import { Arena, type Gpu } from '../gpu';
+import { Xoshiro128 } from '../config/random';
+import { Arena, type Gpu, type Tensor } from '../gpu';
 import { attentionBackward, attentionForward } from './attention';
 import {
   attentionVariantOf,
@@ -12,6 +13,10 @@ import { timePlan } from './time-plan';
 
 /** As a small model has it, at a length at which attention counts. */
 const SHAPE = { B: 1, T: 512, heads: 8, kvHeads: 4, headDim: 64, scale: 1 / 8 };
+
+const SEED = 1;
+/** A start that takes another way than the last one for a gain within the noise helps nobody. */
+const WORTH_IT = 0.95;
 
 const running = new WeakMap<Gpu['device'], Promise<AttentionVariant>>();
 
@@ -37,30 +42,59 @@ async function measure(gpu: Gpu): Promise<AttentionVariant> {
   return attentionVariantOf(gpu);
 }
 
+/**
+ * The first candidate, unless another gives the very same bits in clearly less time. That lanes lie in the order of threads,
+ * and that a compiler rounds two texts alike, is true of every driver known, and here of the one at hand.
+ */
 async function fastestOf(
   gpu: Gpu,
   candidates: readonly AttentionVariant[],
 ): Promise<AttentionVariant> {
   const { B, T, heads, kvHeads, headDim } = SHAPE;
   const arena = new Arena(gpu, 'attention choice');
-  const tensorOf = (name: string, rows: number) =>
-    gpu.createTensor(`attention choice/${name}`, [B * T, rows * headDim]);
+  const random = new Xoshiro128(SEED);
+  const tensorOf = (name: string, rows: number) => {
+    const values = Float32Array.from({ length: B * T * rows * headDim }, () => random.nextNormal());
+    return gpu.createTensor(`attention choice/${name}`, [B * T, rows * headDim], 'f32', values);
+  };
   const inputs = { q: tensorOf('q', heads), k: tensorOf('k', kvHeads), v: tensorOf('v', kvHeads) };
   const dOut = tensorOf('dOut', heads);
   try {
-    let best = candidates[0];
-    let bestMs = Infinity;
-    for (const variant of candidates) {
-      const ms = await timePlan(gpu, arena, `attention choice/${variant}`, (builder) => {
-        const options = { label: '/choice', ...inputs, ...SHAPE, variant };
-        const forward = attentionForward(builder, options);
-        attentionBackward(builder, { ...options, ...forward, dOut });
-      });
-      if (ms < bestMs) [best, bestMs] = [variant, ms];
+    const [first, ...others] = candidates;
+    const trial = await tryVariant(gpu, arena, first, { ...inputs, dOut });
+    let best = { variant: first, ms: WORTH_IT * trial.ms };
+    for (const variant of others) {
+      // What a driver cannot compile is not taken.
+      const { ms, results } = await tryVariant(gpu, arena, variant, { ...inputs, dOut }).catch(
+        () => ({ ms: Infinity, results: [] }),
+      );
+      if (ms < best.ms && isSame(results, trial.results)) best = { variant, ms };
     }
-    return best;
+    return best.variant;
   } finally {
     arena.dispose();
     for (const tensor of [...Object.values(inputs), dOut]) gpu.destroyTensor(tensor);
   }
 }
+
+/** @returns the time of a forward and backward pass, and out, dQ, dK and dV */
+async function tryVariant(
+  gpu: Gpu,
+  arena: Arena,
+  variant: AttentionVariant,
+  { dOut, ...inputs }: Readonly<Record<'q' | 'k' | 'v' | 'dOut', Tensor>>,
+): Promise<{ ms: number; results: Float32Array[] }> {
+  const kept: Tensor[] = [];
+  const ms = await timePlan(gpu, arena, `attention choice/${variant}`, (builder) => {
+    const options = { label: '/choice', ...inputs, ...SHAPE, variant };
+    const forward = attentionForward(builder, options);
+    const { dQ, dK, dV } = attentionBackward(builder, { ...options, ...forward, dOut });
+    kept.push(forward.out, dQ, dK, dV);
+    for (const tensor of kept) builder.keep(tensor);
+  });
+  return { ms, results: await Promise.all(kept.map((tensor) => gpu.readFloats(tensor))) };
+}
+
+const isSame = (found: readonly Float32Array[], expected: readonly Float32Array[]): boolean =>
+  found.length === expected.length &&
+  found.every((values, i) => values.every((value, j) => value === expected[i][j]));

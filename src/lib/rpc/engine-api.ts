@@ -181,6 +181,8 @@ export interface SplitTexts {
   readonly rows: number;
   /** What these become. */
   readonly parts: number;
+  /** Tokens that a part may have: `max_length`, or what the model can take where that is less. */
+  readonly maxLength: number;
 }
 
 /** What is worth knowing of data before a run on it. */

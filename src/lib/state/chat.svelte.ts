@@ -140,7 +140,11 @@ class Chat {
         },
         (whole) => (answer.text = whole),
         signal,
-        (waitsFor) => (answer.waitsFor = waitsFor),
+        (waitsFor) => {
+          answer.waitsFor = waitsFor;
+          // What was read out before is not read again when the wait is over.
+          if (waitsFor) this.completed = undefined;
+        },
       );
       answer.text = text;
       answer.result = result;

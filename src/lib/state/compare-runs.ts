@@ -1,4 +1,5 @@
 /** Two to four runs side by side: their curves, which of their settings differ, and what came of each. Pure. */
+import { DEFAULT_TRAINING_ARGUMENTS } from '../config';
 import type { RunSummary } from '../rpc/engine-api';
 import { smooth, smoothSpan, type Series, type XY } from './curves';
 import { evalPointsOf, pointsOf } from './run-points';
@@ -27,6 +28,8 @@ const settingsOf = (run: RunSummary): Map<string, string> =>
     initAdapter: run.startedFrom?.name,
     leaveOut: run.leaveOut?.length ? run.leaveOut : undefined,
     ...run.peft,
+    // What an older run says nothing of was as it is by default.
+    ...DEFAULT_TRAINING_ARGUMENTS,
     ...run.training,
   });
 

@@ -1,6 +1,7 @@
 /** What the chosen data holds, looked at anew a moment after the form was changed. */
 import type { CountProgress, DataInspection, InspectRequest } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
+import { models } from './models.svelte';
 
 /** Typing a number changes the form with every key. */
 const PAUSE_MS = 300;
@@ -49,6 +50,7 @@ class Inspection {
       if (signal.aborted) return;
       this.value = this.of = undefined;
       this.error = error;
+      models.follow(error);
     }
     this.looking = false;
     this.progress = undefined;

@@ -1,5 +1,6 @@
 /** The models of this device and the catalogue, and which one is open. */
 import type { LoadProgress, ModelSummary, OpenModel } from '../rpc/engine-api';
+import { InkstoneError } from '../config';
 import { Collection } from './collection.svelte';
 import { engine, type Activity } from './engine.svelte';
 import { serviceWorker } from './service-worker.svelte';
@@ -47,6 +48,11 @@ class Models extends Collection<ModelSummary> {
         this.progress = undefined;
       }
     }
+  }
+
+  /** A model whose files the browser has cleared is one to download, or gone: the list is read again. */
+  follow(error: unknown): void {
+    if (error instanceof InkstoneError && error.code === 'evicted') void this.refresh();
   }
 
   cancel(): void {

@@ -6,6 +6,7 @@ import type {
   TrainSettings,
 } from '../rpc/engine-api';
 import { engine } from './engine.svelte';
+import { models } from './models.svelte';
 
 /** Typing a number changes the form with every key. */
 const PAUSE_MS = 400;
@@ -64,6 +65,7 @@ class Prediction {
       if (signal.aborted) return;
       this.value = this.fp16 = undefined;
       this.error = error;
+      models.follow(error);
     }
   }
 

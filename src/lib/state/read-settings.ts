@@ -184,8 +184,9 @@ export function settingsOfRun(run: RunSummary, remembered: RememberedRequest | u
   const model = provenance?.model;
   const settings = {
     peft: run.peft,
-    training: run.training,
-    splitIsOwn: saysSplit(run.training),
+    // Of a run it is known, if it was before there was the choice.
+    training: { ...run.training, split_long_text: run.training.split_long_text ?? false },
+    splitIsOwn: true,
     unused: [],
     run: {
       model: named(run.modelId, model && { name: model.name, hash: model.weightsHash }),
@@ -227,8 +228,7 @@ function readCard(card: JsonObject, fileName: string): ReadSettings {
         : SAMPLE_TOKENS.default,
       startedFrom: readStart(card.startedFrom),
     };
-  const splitIsOwn = saysSplit(card.training);
-  return requireUsable({ peft, training: args, splitIsOwn, unused, run }, fileName);
+  return requireUsable({ peft, training: args, splitIsOwn: true, unused, run }, fileName);
 }
 
 function readThing(value: unknown): NamedThing | undefined {

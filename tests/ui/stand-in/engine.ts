@@ -301,6 +301,7 @@ export class StandIn implements EngineApi {
       splitTexts: {
         rows: training.split_long_text ? 3 : 0,
         parts: training.split_long_text ? 8 : 0,
+        maxLength: max_length,
       },
       longestRow: Math.min(61, max_length),
     };

@@ -55,7 +55,7 @@ export function inspect(request: InspectRequest, rowCount: number): DataInspecti
     rowCount,
     trainRows:
       lengths.length - gone('duplicates', duplicates) - gone('empty', empty) - gone('cut', cut),
-    splitTexts: isSplit ? { rows: long.length, parts } : { rows: 0, parts: 0 },
+    splitTexts: { rows: isSplit ? long.length : 0, parts: isSplit ? parts : 0, maxLength },
     evalRows: held - gone('leaked', leaked),
     maxLength,
     lengths: {

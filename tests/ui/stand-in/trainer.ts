@@ -58,7 +58,7 @@ export class ScriptedTrainer {
       trainRows: 120,
       evalRows: 60,
       cutRows: 3,
-      splitTexts: { rows: 0, parts: 0 },
+      splitTexts: { rows: 0, parts: 0, maxLength: request.training.max_length },
       gpuBytes: 52 * MB,
       startStep,
     });

@@ -10,6 +10,7 @@ import { FormatError } from '../errors';
 import { describeText, notADataset } from './decode-text';
 import { kindOfName } from './file-name-kind';
 import { detectSchema } from './map-rows';
+import { suggestMapping } from './mapping';
 import { readPlainText } from './read-plain-text';
 import { isRecord, MAX_ROWS, RecordCollector, type RawDataset } from './record-collector';
 import type { DatasetFormat, DatasetRecord } from './types';
@@ -27,29 +28,39 @@ export function readRecords(text: string, fileName: string): RawDataset {
     });
   }
   const isCalledText = kindOfName(fileName) === 'text';
-  if (!isCalledText || STARTS_OBJECTS.test(text.slice(start, start + START_CHARS))) {
+  if (!isCalledText || STARTS_JSON.test(text.slice(start, start + START_CHARS))) {
     if (text[start] === '[') return readArray(text, start, fileName);
     if (text[start] === '{') return readObjects(text, start, fileName);
   }
   return isCalledText ? readText(text, fileName) : readTable(text, fileName);
 }
 
-/** A prose text may begin with a bracket, as `[Verse 1]` or `[1] Smith`; rows of JSON are objects with names. */
-const STARTS_OBJECTS = /^(\[\s*)?\{\s*["}]/;
+/**
+ * A prose text may begin with a bracket, as `[Verse 1]`, `[1] Smith` or `[[wiki link]]`; rows of JSON begin with an object, a
+ * list of texts or, where somebody wrote them by hand, a comment. What is broken behind that is refused by row and line.
+ */
+const STARTS_JSON = /^(\{\s*["'}]|\[\s*(\{|\[\s*["']|\/[/*]))/;
 const START_CHARS = 1000;
 
-/** A file that is called a text may hold a table all the same, where its first line names fields that are known. */
+/** A file that is called a text may hold a table all the same, as spreadsheets save one with tabs. */
 function readText(text: string, fileName: string): RawDataset {
   const seems = describeText(text, { isCalledText: true });
   if (seems !== 'plain text') throw notADataset(fileName, seems);
-  const [header = []] = Papa.parse<string[]>(text.slice(0, HEADER_CHARS), { preview: 1 }).data;
-  const isKnown = detectSchema(header.map((name) => name.trim())) !== 'unknown';
-  const table = isKnown ? parseTable(text) : undefined;
-  return table ? readLines(table, fileName) : readPlainText(text, fileName);
+  const table = parseTable(text);
+  return table && isMeantAsTable(table)
+    ? readLines(table, fileName)
+    : readPlainText(text, fileName);
 }
 
-/** Known names take no more. */
-const HEADER_CHARS = 10_000;
+/** Prose may have commas in its lines: only its first line's names, or tabs in nearly all of them, make it a table. */
+function isMeantAsTable({ columns, lines, fitting, delimiter }: Table): boolean {
+  if (detectSchema(columns) !== 'unknown') return true;
+  if (columns.length < 2 || fitting < NEARLY_ALL * lines.length) return false;
+  const { instruction, output } = suggestMapping(columns);
+  return delimiter === '\t' || (instruction !== undefined && output !== undefined);
+}
+
+const NEARLY_ALL = 0.9;
 
 function readArray(text: string, start: number, fileName: string): RawDataset {
   const collected = new RecordCollector(fileName);
@@ -154,6 +165,9 @@ function readTable(text: string, fileName: string): RawDataset {
 interface Table {
   readonly columns: readonly string[];
   readonly lines: readonly (readonly string[])[];
+  /** Lines that have a cell for each column. */
+  readonly fitting: number;
+  readonly delimiter: string;
 }
 
 /** Undefined where the lines are no table's. */
@@ -165,7 +179,8 @@ function parseTable(text: string): Table | undefined {
   if (columns.length > MAX_COLUMNS || lines.length === 0) return undefined;
   if (columns.length === 1 && !isSingleText) return undefined;
   const fitting = lines.filter((line) => line.length === columns.length).length;
-  return fitting * 2 < lines.length ? undefined : { columns, lines };
+  if (fitting * 2 < lines.length) return undefined;
+  return { columns, lines, fitting, delimiter: parsed.meta.delimiter };
 }
 
 function readLines({ columns, lines }: Table, fileName: string): RawDataset {
