@@ -115,7 +115,7 @@ function readObjects(text: string, start: number, fileName: string): RawDataset 
     throw new FormatError(
       'corrupt',
       `${fileName} looks like JSONL, but ${collected.problems.length} of its ${collected.count} lines are no JSON object; row ${collected.problems[0].row} is ${collected.problems[0].found}.`,
-      { details: { fileName } },
+      { details: { fileName, row: collected.problems[0].row } },
     );
   }
   return { format: 'jsonl', ...collected };
@@ -189,7 +189,7 @@ function readLines({ columns, lines }: Table, fileName: string): RawDataset {
     throw new FormatError(
       'corrupt',
       `${fileName} has two columns named ${describeValue(twice)}; each name may occur once.`,
-      { details: { fileName } },
+      { details: { fileName, column: twice.slice(0, 100) } },
     );
   }
   const collected = new RecordCollector(fileName);

@@ -94,10 +94,14 @@ export const errors = {
 
   // files
   truncated: (d) => `${d.fileName ?? '文件'} 不完整，像是没有下载完；请重新取得完整的文件。`,
-  corrupt: (d) =>
-    d.line === undefined
-      ? `${d.fileName ?? '文件'} 的内容自相矛盾，已损坏；请重新取得原文件。`
-      : `${d.fileName} 的第 ${d.row} 条（文件第 ${d.line} 行）不是完整的 JSON；请改正后再放进来。`,
+  corrupt: (d) => {
+    if (d.column !== undefined)
+      return `${d.fileName} 有两列都叫“${d.column}”；每个列名只能出现一次，请改名后再放进来。`;
+    if (d.row === undefined)
+      return `${d.fileName ?? '文件'} 的内容自相矛盾，已损坏；请重新取得原文件。`;
+    const place = d.line === undefined ? '' : `（文件第 ${d.line} 行）`;
+    return `${d.fileName} 的第 ${d.row} 条${place}不是完整的 JSON；请改正后再放进来。`;
+  },
   'too-large': (d) => `${d.fileName ?? '文件'} 超过了允许的大小，请换一个更小的文件。`,
   'wrong-format': (d) => `${d.fileName ?? '文件'} 不是这里需要的格式，请检查选对了文件。`,
   'too-many-files': (d) =>
