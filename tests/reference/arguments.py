@@ -1,6 +1,7 @@
 """Goldens for what TrainingArguments can ask for beyond a plain run: label smoothing, evaluation with the best
-checkpoint kept, early stopping, and a second round of training; each a run of the Trainer over LoRA on q and v in the
-form of training.py's cases. What one forward and backward pass can show is in single_pass.py.
+checkpoint kept, by the loss or by token accuracy, early stopping, a second round of training, and what is logged when;
+each a run of the Trainer over LoRA, on q and v but in the last, in the form of training.py's cases. What one forward
+and backward pass can show is in single_pass.py.
 """
 
 import copy
@@ -22,6 +23,7 @@ CALLBACK_NAMES = ("early_stopping_patience", "early_stopping_threshold")
 STEPS = dict(eval_strategy="steps", save_strategy="steps")
 EPOCHS = dict(eval_strategy="epoch", save_strategy="epoch")
 BEST = dict(load_best_model_at_end=True, metric_for_best_model="eval_loss", **STEPS)
+ACCURACY = dict(metric_for_best_model="eval_mean_token_accuracy", greater_is_better=True)
 CLOCKS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "eval_model_preparation_time",
           "train_runtime", "train_samples_per_second", "train_steps_per_second")  # fmt: skip
 
@@ -140,6 +142,15 @@ CASES = {
              logging_first_step=True, eval_strategy="steps", eval_steps=2, save_strategy="epoch",
              per_device_eval_batch_size=3),
     ),
+    # The accuracy of step 10 is met again in steps 12 and 16, and not surpassed; the loss falls until the end.
+    "best-accuracy": (
+        "qwen2",
+        8,
+        8,
+        dict(**LORA | dict(target_modules="all-linear"), **BEST | ACCURACY, learning_rate=2e-2,
+             lr_scheduler_type="constant", max_steps=16, eval_steps=2, save_steps=2, save_total_limit=2,
+             per_device_eval_batch_size=3),
+    ),
 }  # fmt: skip
 
 # Cases whose `expected.json` has the whole run's log_history, the entry that ends train() too.
@@ -166,9 +177,8 @@ class EvaluatingTrainer(RecordingTrainer):
         rows = sum(batch["num_rows"] for batch in self.batches)
         mean = sum(batch["loss"] * batch["num_rows"] for batch in self.batches) / rows
         assert abs(metrics["eval_loss"] - mean) < 1e-6, (metrics, mean)
-        self.evaluations.append(
-            {"step": self.state.global_step, "eval_loss": metrics["eval_loss"], "batches": self.batches}
-        )
+        found = {key: metrics[key] for key in ("eval_loss", "eval_mean_token_accuracy") if key in metrics}
+        self.evaluations.append({"step": self.state.global_step, **found, "batches": self.batches})
         return metrics
 
     def _save_checkpoint(self, *args, **kwargs):
@@ -183,6 +193,25 @@ class EvaluatingTrainer(RecordingTrainer):
                 "best_model_checkpoint": best and Path(best).name,
             }
         )
+
+
+class TokenAccuracy:
+    """Share of the targets whose logit is the largest; no other is so near that another order of sums changes it."""
+
+    def __init__(self):
+        self.narrowest = float("inf")
+
+    def predictions(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        kept = labels[:, 1:] != IGNORE
+        shown, targets = logits[:, :-1][kept], labels[:, 1:][kept].unsqueeze(1)
+        others = shown.scatter(1, targets, float("-inf")).amax(1)
+        self.narrowest = min(self.narrowest, (shown.gather(1, targets).squeeze(1) - others).abs().min().item())
+        return logits.argmax(-1)
+
+    def metrics(self, found) -> dict[str, float]:
+        targets = found.label_ids[:, 1:]
+        right = (found.predictions[:, :-1] == targets)[targets != IGNORE]
+        return {"mean_token_accuracy": int(right.sum()) / right.size}
 
 
 def checkpoint_steps(output: Path) -> list[int]:
@@ -244,6 +273,9 @@ def make_case(name: str, seed: int) -> None:
         more["eval_dataset"] = write_dataset(folder / "eval.jsonl", evaluated, base.config.vocab_size, generator)
     if "early_stopping_patience" in options:
         more["callbacks"] = [EarlyStoppingCallback(**{key: options[key] for key in CALLBACK_NAMES})]
+    accuracy = TokenAccuracy()
+    if options.get("metric_for_best_model") == ACCURACY["metric_for_best_model"]:
+        more |= dict(compute_metrics=accuracy.metrics, preprocess_logits_for_metrics=accuracy.predictions)
     model = start(base, name, options)
     save_adapter(model, folder / "init-adapter", model_name)
     exact = copy.deepcopy(model).double()
@@ -253,6 +285,7 @@ def make_case(name: str, seed: int) -> None:
         state = save_state(Path(temporary), folder)
     save_adapter(model, folder / "final-adapter", model_name)
     records = trainer.records
+    assert accuracy.narrowest > 1e-2
     if name in LOGGED:
         check_windows(trainer.state.log_history, records)
     else:

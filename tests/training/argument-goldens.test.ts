@@ -38,9 +38,13 @@ describe('arguments against the Trainer', () => {
     });
     const references = expected.evaluations ?? [];
     expect(evaluations.map(({ step }) => step)).toEqual(references.map(({ step }) => step));
-    references.forEach(({ step, eval_loss }, index) =>
-      expectClose(evaluations[index].eval_loss, eval_loss, `evaluation ${step}`),
-    );
+    references.forEach(({ step, eval_loss, eval_mean_token_accuracy }, index) => {
+      const where = `evaluation ${step}`;
+      expectClose(evaluations[index].eval_loss, eval_loss, where);
+      // A count by a count: the same number.
+      if (eval_mean_token_accuracy !== undefined)
+        expect(evaluations[index], where).toMatchObject({ eval_mean_token_accuracy });
+    });
     for (const { key, offset, count } of run.parameters) {
       const slice = (values: Float32Array) => values.subarray(offset, offset + count);
       expect(relativeL2(slice(run.final), slice(run.expectedFinal)), key).toBeLessThan(limit);
@@ -61,7 +65,8 @@ describe('arguments against the Trainer', () => {
         ]),
       ),
       // TRL's, which the Trainer alone does not log: token-accuracy.test.ts.
-      ...('eval_loss' in entry && { eval_mean_token_accuracy: number }),
+      ...('eval_loss' in entry &&
+        !('eval_mean_token_accuracy' in entry) && { eval_mean_token_accuracy: number }),
     }));
     expect(found).toEqual(history);
     reference.forEach((entry, index) => {
@@ -108,29 +113,40 @@ describe('arguments against the Trainer', () => {
     expect(() => expectRun(run, FINAL_8BIT)).toThrow(where);
   });
 
-  it.each(['eval-best', 'eval-epoch', 'early-stopping', 'early-stopping-threshold', 'save-best'])(
-    '%s',
-    async (name) => {
-      const folder = `arguments/${name}`;
-      const run = await goldenRun(gpu, folder);
-      expectRun(run);
-      const { saves: references = [], stopped_at_step } = run.expected;
-      expect(run.steps.at(-1)!.step).toBe(stopped_at_step);
-      const saves = [...run.saves];
-      // The Trainer leaves nothing at the end of a run that saves the best alone; ours always does.
-      if (name === 'save-best') expect(saves.pop()!.state.global_step).toBe(stopped_at_step);
-      expectState(saves.at(-1)!.state, folder);
-      expect(saves.map(({ checkpoints }) => checkpoints)).toEqual(
-        references.map(({ checkpoints }) => checkpoints),
-      );
-      references.forEach((reference, index) => {
-        const { step, best_metric, best_global_step, best_model_checkpoint } = reference;
-        const { state } = saves[index];
-        expect(state).toMatchObject({ global_step: step, best_global_step, best_model_checkpoint });
-        expectClose(state.best_metric!, best_metric, `best metric at ${step}`);
-      });
-    },
-  );
+  const keepsTheBest = [
+    ...['eval-best', 'eval-epoch', 'early-stopping', 'early-stopping-threshold', 'save-best'],
+    'best-accuracy',
+  ];
+  it.each(keepsTheBest)('%s', async (name) => {
+    const folder = `arguments/${name}`;
+    const run = await goldenRun(gpu, folder);
+    expectRun(run);
+    const { saves: references = [], stopped_at_step } = run.expected;
+    expect(run.steps.at(-1)!.step).toBe(stopped_at_step);
+    const saves = [...run.saves];
+    // The Trainer leaves nothing at the end of a run that saves the best alone; ours always does.
+    if (name === 'save-best') expect(saves.pop()!.state.global_step).toBe(stopped_at_step);
+    expectState(saves.at(-1)!.state, folder);
+    expect(saves.map(({ checkpoints }) => checkpoints)).toEqual(
+      references.map(({ checkpoints }) => checkpoints),
+    );
+    references.forEach((reference, index) => {
+      const { step, best_metric, best_global_step, best_model_checkpoint } = reference;
+      const { state } = saves[index];
+      expect(state).toMatchObject({ global_step: step, best_global_step, best_model_checkpoint });
+      expectClose(state.best_metric!, best_metric, `best metric at ${step}`);
+    });
+  });
+
+  it('best-accuracy by the loss, or by the smaller, is another run', async () => {
+    const folder = 'arguments/best-accuracy';
+    const best = readJson<TrainerState>(`${folder}/trainer_state.json`).best_global_step!;
+    for (const changes of [{ metric_for_best_model: 'eval_loss' }, { greater_is_better: false }]) {
+      const run = await goldenRun(gpu, folder, { greater_is_better: null, ...changes });
+      expect(run.state.best_global_step).not.toBe(best);
+      expect(() => expectRun(run)).toThrow(/lora/);
+    }
+  });
 
   /** The Trainer's clocks, and operations that nobody here counts, are no part of the goldens or of this. */
   const expectEnd = ({ state, steps, expected }: GoldenRun) => {

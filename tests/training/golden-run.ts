@@ -26,7 +26,7 @@ export interface Expected {
     learning_rate: number;
     num_target_tokens: number;
   }[];
-  evaluations?: { step: number; eval_loss: number }[];
+  evaluations?: { step: number; eval_loss: number; eval_mean_token_accuracy?: number }[];
   saves?: {
     step: number;
     /** Left after it, the oldest first. */
