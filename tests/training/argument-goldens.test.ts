@@ -1,11 +1,11 @@
 /**
  * Runs of transformers' Trainer with arguments beyond the plain ones: smoothed labels, evaluation, the best
- * checkpoint, early stopping, a second round. Step by step, evaluation by evaluation, file by file.
+ * checkpoint, early stopping, a second round, what is logged when. Step by step, evaluation by evaluation, file by file.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '$lib/config';
 import type { Gpu } from '$lib/gpu';
-import type { TrainerState } from '$lib/training';
+import { summarize, type LogEntry, type TrainerState } from '$lib/training';
 import { requestTestGpu } from '../dawn';
 import { readJson, relativeL2 } from '../goldens';
 import { goldenRun, type GoldenRun } from './golden-run';
@@ -38,31 +38,48 @@ describe('arguments against the Trainer', () => {
     });
     const references = expected.evaluations ?? [];
     expect(evaluations.map(({ step }) => step)).toEqual(references.map(({ step }) => step));
-    references.forEach(({ step, eval_loss }, index) =>
-      expectClose(evaluations[index].eval_loss, eval_loss, `evaluation ${step}`),
-    );
+    references.forEach(({ step, eval_loss, eval_mean_token_accuracy }, index) => {
+      const where = `evaluation ${step}`;
+      expectClose(evaluations[index].eval_loss, eval_loss, where);
+      // A count by a count: the same number.
+      if (eval_mean_token_accuracy !== undefined)
+        expect(evaluations[index], where).toMatchObject({ eval_mean_token_accuracy });
+    });
     for (const { key, offset, count } of run.parameters) {
       const slice = (values: Float32Array) => values.subarray(offset, offset + count);
       expect(relativeL2(slice(run.final), slice(run.expectedFinal)), key).toBeLessThan(limit);
     }
   };
 
-  /** Every field of the file, numbers that are measured within the tolerance. */
-  const expectState = (found: TrainerState, folder: string) => {
-    const reference = readJson<TrainerState>(`${folder}/trainer_state.json`);
-    const near = (value: number) => expect.closeTo(value, 2);
-    const measured = ['loss', 'grad_norm', 'eval_loss', 'learning_rate', 'epoch'];
-    const history = reference.log_history.map((entry) => ({
+  /** Entry by entry in their order: measured numbers within the tolerance, the others as they are printed. */
+  const expectHistory = (found: readonly LogEntry[], reference: readonly LogEntry[]) => {
+    const measured = ['loss', 'grad_norm', 'eval_loss', 'train_loss'];
+    const number = expect.any(Number) as number;
+    const like = (key: string, value: number) =>
+      key === 'learning_rate' ? (expect.closeTo(value, 12) as number) : value;
+    const history = reference.map((entry) => ({
       ...Object.fromEntries(
-        Object.entries(entry).map(([key, value]) => [
+        Object.entries(entry as unknown as Record<string, number>).map(([key, value]) => [
           key,
-          measured.includes(key) ? near(value as number) : (value as number),
+          measured.includes(key) ? number : like(key, value),
         ]),
       ),
       // TRL's, which the Trainer alone does not log: token-accuracy.test.ts.
-      ...('eval_loss' in entry && { eval_mean_token_accuracy: expect.any(Number) as number }),
+      ...('eval_loss' in entry &&
+        !('eval_mean_token_accuracy' in entry) && { eval_mean_token_accuracy: number }),
     }));
-    expect(found.log_history).toEqual(history);
+    expect(found).toEqual(history);
+    reference.forEach((entry, index) => {
+      const values = found[index] as unknown as Record<string, number>;
+      for (const [key, value] of Object.entries(entry as unknown as Record<string, number>))
+        if (measured.includes(key)) expectClose(values[key], value, `${key} of ${entry.step}`);
+    });
+  };
+
+  /** Every field of the file. */
+  const expectState = (found: TrainerState, folder: string) => {
+    const reference = readJson<TrainerState>(`${folder}/trainer_state.json`);
+    expectHistory(found.log_history, reference.log_history);
     expect(found.best_metric === null).toBe(reference.best_metric === null);
     const { best_global_step, best_model_checkpoint, eval_steps, stateful_callbacks } = reference;
     const { epoch, global_step, max_steps, num_train_epochs, train_batch_size } = reference;
@@ -96,29 +113,74 @@ describe('arguments against the Trainer', () => {
     expect(() => expectRun(run, FINAL_8BIT)).toThrow(where);
   });
 
-  it.each(['eval-best', 'eval-epoch', 'early-stopping', 'early-stopping-threshold', 'save-best'])(
-    '%s',
-    async (name) => {
-      const folder = `arguments/${name}`;
-      const run = await goldenRun(gpu, folder);
-      expectRun(run);
-      const { saves: references = [], stopped_at_step } = run.expected;
-      expect(run.steps.at(-1)!.step).toBe(stopped_at_step);
-      const saves = [...run.saves];
-      // The Trainer leaves nothing at the end of a run that saves the best alone; ours always does.
-      if (name === 'save-best') expect(saves.pop()!.state.global_step).toBe(stopped_at_step);
-      expectState(saves.at(-1)!.state, folder);
-      expect(saves.map(({ checkpoints }) => checkpoints)).toEqual(
-        references.map(({ checkpoints }) => checkpoints),
-      );
-      references.forEach((reference, index) => {
-        const { step, best_metric, best_global_step, best_model_checkpoint } = reference;
-        const { state } = saves[index];
-        expect(state).toMatchObject({ global_step: step, best_global_step, best_model_checkpoint });
-        expectClose(state.best_metric!, best_metric, `best metric at ${step}`);
-      });
-    },
-  );
+  const keepsTheBest = [
+    ...['eval-best', 'eval-epoch', 'early-stopping', 'early-stopping-threshold', 'save-best'],
+    'best-accuracy',
+  ];
+  it.each(keepsTheBest)('%s', async (name) => {
+    const folder = `arguments/${name}`;
+    const run = await goldenRun(gpu, folder);
+    expectRun(run);
+    const { saves: references = [], stopped_at_step } = run.expected;
+    expect(run.steps.at(-1)!.step).toBe(stopped_at_step);
+    const saves = [...run.saves];
+    // The Trainer leaves nothing at the end of a run that saves the best alone; ours always does.
+    if (name === 'save-best') expect(saves.pop()!.state.global_step).toBe(stopped_at_step);
+    expectState(saves.at(-1)!.state, folder);
+    expect(saves.map(({ checkpoints }) => checkpoints)).toEqual(
+      references.map(({ checkpoints }) => checkpoints),
+    );
+    references.forEach((reference, index) => {
+      const { step, best_metric, best_global_step, best_model_checkpoint } = reference;
+      const { state } = saves[index];
+      expect(state).toMatchObject({ global_step: step, best_global_step, best_model_checkpoint });
+      expectClose(state.best_metric!, best_metric, `best metric at ${step}`);
+    });
+  });
+
+  it('best-accuracy by the loss, or by the smaller, is another run', async () => {
+    const folder = 'arguments/best-accuracy';
+    const best = readJson<TrainerState>(`${folder}/trainer_state.json`).best_global_step!;
+    for (const changes of [{ metric_for_best_model: 'eval_loss' }, { greater_is_better: false }]) {
+      const run = await goldenRun(gpu, folder, { greater_is_better: null, ...changes });
+      expect(run.state.best_global_step).not.toBe(best);
+      expect(() => expectRun(run)).toThrow(/lora/);
+    }
+  });
+
+  /** The Trainer's clocks, and operations that nobody here counts, are no part of the goldens or of this. */
+  const expectEnd = ({ state, steps, expected }: GoldenRun) => {
+    const losses = steps.map(({ loss }) => loss);
+    const { log_history } = summarize(state, { losses, elapsedMs: 1 });
+    const uncounted = ['total_flos', 'train_runtime', 'train_steps_per_second'];
+    const counted = (entry: LogEntry) =>
+      Object.fromEntries(Object.entries(entry).filter(([key]) => !uncounted.includes(key)));
+    expectHistory(
+      log_history.map((entry) => counted(entry) as unknown as LogEntry),
+      expected.log_history!.map((entry) => counted(entry) as unknown as LogEntry),
+    );
+  };
+
+  it.each(['logging-steps', 'logging-epoch', 'logging-epoch-eval-steps'])('%s', async (name) => {
+    const folder = `arguments/${name}`;
+    const run = await goldenRun(gpu, folder);
+    expectRun(run);
+    expectEnd(run);
+    const { state } = run.saves.at(-1)!;
+    expectState(state, folder);
+  });
+
+  /** Controls: what is logged at other steps, or over other windows, is not taken for the golden's. */
+  it.each<[string, JsonObject]>([
+    ['logging-steps', { logging_first_step: false }],
+    ['logging-steps', { eval_on_start: false }],
+    ['logging-steps', { logging_steps: 1 }],
+    ['logging-epoch', { logging_strategy: 'steps', logging_steps: 4 }],
+    ['logging-epoch-eval-steps', { logging_strategy: 'steps', logging_steps: 4 }],
+  ])('%s with %j logs something else', async (name, changes) => {
+    const run = await goldenRun(gpu, `arguments/${name}`, changes);
+    expect(() => expectEnd(run)).toThrow();
+  });
 
   it('a second round starts from the adapter of the first alone', async () => {
     const first = await goldenRun(gpu, 'arguments/second-round/first');

@@ -120,6 +120,15 @@ describe('evaluation in a run', () => {
       { eval_on_start: true, logging_strategy: 'no', logging_first_step: true },
       ['eval 0', 'loss 1'],
     ],
+    // What is due by epochs comes after all that is due by steps.
+    [
+      'by steps before an epoch logs, but for the first step',
+      {
+        ...{ eval_strategy: 'steps', eval_steps: 1, max_steps: 4 },
+        ...{ logging_strategy: 'epoch', logging_first_step: true },
+      },
+      ['loss 1', 'eval 1', 'eval 2', 'eval 3', 'loss 3', 'eval 4', 'loss 4'],
+    ],
     ['never', { logging_strategy: 'no' }, []],
   ])('happens %s', async (_title, changes, expected) => {
     const { state } = await train(changes);
@@ -145,10 +154,14 @@ describe('evaluation in a run', () => {
     expect(onlyLosses).toEqual(without.state.log_history);
   });
 
-  it('is taken up by a resumed run where a stop cut it short', async () => {
-    const input = inputOf({ eval_strategy: 'steps', eval_steps: 2, per_device_eval_batch_size: 1 });
+  it.each<[string, Partial<TrainingArguments>, number[]]>([
+    ['it short', { eval_steps: 2 }, [2, 4, 9]],
+    // The log of the epoch is still to be written, from the losses that the checkpoint has kept.
+    ['it and a log short', { eval_steps: 3, logging_strategy: 'epoch' }, [3, 6, 9]],
+  ])('is taken up by a resumed run where a stop cut %s', async (_title, changes, steps) => {
+    const input = inputOf({ eval_strategy: 'steps', per_device_eval_batch_size: 1, ...changes });
     const whole = await storedRun(input);
-    for (const at of [2, 4, 9])
+    for (const at of steps)
       expect(
         (await storedRun(input, { at, how: 'stopped in evaluation' })).files,
         `stopped in the evaluation of step ${at}`,

@@ -10,6 +10,7 @@ import {
   Trainer,
   type Checkpoint,
   type EvalReport,
+  type LogEntry,
   type StepReport,
   type TokenRow,
   type TrainerState,
@@ -25,7 +26,7 @@ export interface Expected {
     learning_rate: number;
     num_target_tokens: number;
   }[];
-  evaluations?: { step: number; eval_loss: number }[];
+  evaluations?: { step: number; eval_loss: number; eval_mean_token_accuracy?: number }[];
   saves?: {
     step: number;
     /** Left after it, the oldest first. */
@@ -35,6 +36,8 @@ export interface Expected {
     best_model_checkpoint: string;
   }[];
   stopped_at_step?: number;
+  /** Of the whole run, with the entry that ends it. */
+  log_history?: LogEntry[];
 }
 
 export interface GoldenRun {
@@ -43,6 +46,8 @@ export interface GoldenRun {
   evaluations: EvalReport[];
   /** The state of each checkpoint, and what is left of them all after it. */
   saves: { state: TrainerState; checkpoints: string[] }[];
+  /** As the run ends. */
+  state: TrainerState;
   final: Float32Array;
   expectedFinal: Float32Array;
   parameters: Trainer['layout']['parameters'];
@@ -100,6 +105,7 @@ export async function goldenRun(
   });
   const final = await trainer.adapter.readParameters();
   const { parameters } = trainer.layout;
+  const state = trainer.trainerState;
   trainer.dispose();
   weights.dispose();
   return {
@@ -107,6 +113,7 @@ export async function goldenRun(
     steps,
     evaluations,
     saves,
+    state,
     final,
     expectedFinal: (await openAdapterFolder(`${path}/final-adapter`, config)).values,
     parameters,

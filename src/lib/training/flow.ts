@@ -2,7 +2,7 @@
 import { evalStepsOf, type EvalStrategy, type EvaluationArguments } from '../config';
 import type { RunShape } from './progress';
 
-/** What is to be done after a step, in this order. */
+/** What is to be done after a step, in this order, but for `logsLate`. */
 export interface Due {
   readonly log: boolean;
   readonly evaluate: boolean;
@@ -11,6 +11,18 @@ export interface Due {
 }
 
 export const NOTHING_DUE: Due = { log: false, evaluate: false, save: false };
+
+/**
+ * Whether the log of a step follows its evaluation: the Trainer does what is due by epochs after all that is due by
+ * steps. Its checkpoints do not wait either: one due by steps at the end of an epoch knows nothing of what the epoch
+ * logs and evaluates, which is lost to whoever resumes there. Ours are written last.
+ */
+export function logsLate(step: number, args: EvaluationArguments): boolean {
+  const { logging_strategy, eval_strategy, logging_first_step } = args;
+  return (
+    logging_strategy === 'epoch' && eval_strategy === 'steps' && !(logging_first_step && step === 1)
+  );
+}
 
 /** A number of steps, or below 1 a share of all of them. */
 export function stepsOf(value: number, totalSteps: number): number {

@@ -5,7 +5,7 @@
 import type { TrainingArguments } from '../config';
 import { isOutOfPatience, withEvaluation, withSavedCheckpoint } from './best-model';
 import { TrainingError } from './errors';
-import { dueAfter, NOTHING_DUE, type Due } from './flow';
+import { dueAfter, logsLate, NOTHING_DUE, type Due } from './flow';
 import { epochAfter, type RunShape } from './progress';
 import {
   control,
@@ -93,7 +93,7 @@ export class RunState {
       num_input_tokens_seen: this.state.num_input_tokens_seen + tokenCount,
     };
     this.setDue(this.dueNow());
-    if (this.due.log) this.log();
+    if (this.due.log && !(this.due.evaluate && logsLate(step, this.args))) this.log();
     return { epoch, grad_norm: gradNorm, learning_rate: learningRate, loss, step };
   }
 
@@ -126,10 +126,11 @@ export class RunState {
   private judge(found: EvalMetrics): void {
     const { state, isBest } = withEvaluation(this.state, found, this.args);
     this.state = state;
-    const { save } = this.dueNow();
+    const { log, save } = this.dueNow();
     const byBest = this.args.save_strategy === 'best' && isBest;
     this.setDue({ log: false, evaluate: false, save: save || byBest || this.ended });
-    if (isOutOfPatience(state) && this.args.logging_strategy === 'epoch') this.log();
+    // What is logged already leaves nothing to log. To stop ends the epoch.
+    if (log && this.args.logging_strategy === 'epoch') this.log();
   }
 
   private dueNow(): Due {
