@@ -29,6 +29,7 @@ const READ: Readonly<Record<string, readonly string[]>> = {
   'kernels/adamw-8bit.test.ts': ['arguments/adamw-8bit'],
   'peft/drawn-starts.test.ts': ['drawn-starts'],
   'peft/lora-targets.test.ts': ['targets'],
+  'text/trl-labels.test.ts': ['labels'],
   'training/argument-goldens.test.ts': [
     ...['adamw-8bit-run', 'cosine-with-restarts', 'early-stopping', 'early-stopping-threshold'],
     ...['eval-best', 'eval-epoch', 'group-by-length', 'label-smoothing', 'neftune-run'],
