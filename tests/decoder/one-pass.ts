@@ -1,7 +1,7 @@
 /** One micro-batch forward and backward through the decoder, outside of any trainer. */
-import type { ModelConfig } from '$lib/config';
+import { linearSites, type ModelConfig } from '$lib/config';
 import { ropeTables } from '$lib/config/rope';
-import { Decoder, type BatchTensors, type ModelWeights } from '$lib/decoder';
+import { Decoder, prepareAdapter, type BatchTensors, type ModelWeights } from '$lib/decoder';
 import { Arena, PlanBuilder, type Gpu } from '$lib/gpu';
 import { sumLoss } from '$lib/kernels/cross-entropy';
 import { createStepState, uploadStepState } from '$lib/kernels/step-state';
@@ -15,7 +15,7 @@ export interface PassOptions {
   labelSmoothing?: number;
 }
 
-/** @returns mean loss over the targets, logits (B, T, V), the adapter's flat gradients, and T */
+/** @returns mean loss over the targets, logits (B, T, V) with what training drops or adds, the adapter's flat gradients, and T */
 export async function onePass(
   gpu: Gpu,
   model: { config: ModelConfig; weights: ModelWeights; adapter: AdapterState },
@@ -56,13 +56,14 @@ export async function onePass(
     embeddingNoise && gpu.createTensor('noise', [B * T, config.hiddenSize], 'f32', embeddingNoise);
   const input = { ...model, ...options, rotary, batch, step, embeddingNoise: noise };
   const plan = new PlanBuilder(gpu, 'train');
+  prepareAdapter(plan, linearSites(config), model.weights, adapter);
   const loss = plan.tensor('loss', [B * T]);
   const total = gpu.createTensor('total', [1]);
   new Decoder(plan, input, true).train(loss);
   sumLoss(plan, { label: '/total', loss, total });
   await (await plan.build(new Arena(gpu, 'train'))).run();
   const reading = new PlanBuilder(gpu, 'logits');
-  const logits = reading.keep(new Decoder(reading, input, false).logits());
+  const logits = reading.keep(new Decoder(reading, input, true).logits());
   await (await reading.build(new Arena(gpu, 'logits'))).run();
   return {
     loss: (await gpu.readFloats(total))[0] / micro.targetCount,

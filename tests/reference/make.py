@@ -6,6 +6,7 @@ from arguments import make_arguments
 from bitsandbytes_check import make_bitsandbytes
 from drawn_starts import make_drawn_starts
 from dynamic_map import make_dynamic_map
+from labels import make_labels
 from lora_fields import make_lora_fields
 from methods import make_methods
 from models import make_models
@@ -27,6 +28,7 @@ make_starts()
 make_drawn_starts()
 make_targets()
 make_lora_fields()
+make_labels()
 make_arguments()
 make_single_pass()
 make_adamw8bit()

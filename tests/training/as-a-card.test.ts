@@ -1,7 +1,8 @@
 /**
  * Runs of transformers' Trainer on what graphics cards run: their attention, their cross-entropy, their splits of
  * products. Plan: with each variant of products and of attention that is measured on a card the same bits, within the tolerances of
- * goldens.test.ts; other shapes of models and arguments with the first of them.
+ * goldens.test.ts; with the last of them other shapes of models, other arguments, and the methods that have kernels of their
+ * own or other rows for them: DoRA, IA3, a prefix under a sliding window, weights of 4 bits.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu } from '$lib/gpu';
@@ -13,6 +14,8 @@ import { goldenRun, type GoldenRun } from './golden-run';
 
 const STEP = 2e-4;
 const FINAL = 3e-4;
+/** A driver that has compiled none of it before takes a minute and a half of one core. */
+const WITHOUT_CACHE_MS = 400_000;
 
 describe('training as a graphics card', () => {
   let gpu: Gpu;
@@ -35,29 +38,33 @@ describe('training as a graphics card', () => {
     }
   };
 
-  it('gives the same bits with every variant of products and attention, and those of the Trainer', async () => {
-    const finals: Float32Array[] = [];
-    const tried = new Set<string>();
-    const attention = candidateAttentionVariants(gpu);
-    for (const [index, variant] of candidateMatmulVariants(gpu).entries()) {
-      setMatmulVariant(gpu, variant);
-      const attending = attention[index % attention.length];
-      setAttentionVariant(gpu, attending);
-      tried.add(attending);
-      const run = await goldenRun(gpu, 'training/constant-alllinear-rslora');
-      expectRun(run);
-      finals.push(run.final);
-    }
-    expect(finals.length).toBeGreaterThan(1);
-    expect([...tried]).toEqual(attention);
-    for (const final of finals) expect(final).toEqual(finals[0]);
-  });
-
-  it.each(['training/qwen2-linear-bias', 'arguments/label-smoothing', 'arguments/packing'])(
-    '%s',
-    async (folder) => {
-      expect(gpu.isSoftware).toBe(false);
-      expectRun(await goldenRun(gpu, folder));
+  it(
+    'gives the same bits with every variant of products and attention, and those of the Trainer',
+    async () => {
+      const finals: Float32Array[] = [];
+      const tried = new Set<string>();
+      const attention = candidateAttentionVariants(gpu);
+      for (const [index, variant] of candidateMatmulVariants(gpu).entries()) {
+        setMatmulVariant(gpu, variant);
+        const attending = attention[index % attention.length];
+        setAttentionVariant(gpu, attending);
+        tried.add(attending);
+        const run = await goldenRun(gpu, 'training/constant-alllinear-rslora');
+        expectRun(run);
+        finals.push(run.final);
+      }
+      expect(finals.length).toBeGreaterThan(1);
+      expect([...tried]).toEqual(attention);
+      for (const final of finals) expect(final).toEqual(finals[0]);
     },
+    WITHOUT_CACHE_MS,
   );
+
+  it.each([
+    ...['training/qwen2-linear-bias', 'arguments/label-smoothing', 'arguments/packing'],
+    ...['methods/dora', 'methods/ia3-llama', 'methods/prefix-mistral-sliding', 'methods/qlora'],
+  ])('%s', async (folder) => {
+    expect(gpu.isSoftware).toBe(false);
+    expectRun(await goldenRun(gpu, folder));
+  });
 });

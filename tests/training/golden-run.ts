@@ -72,7 +72,8 @@ export async function goldenRun(
   const settings = { ...readJson<JsonObject>(`${folder}/config.json`), ...changes };
   const { config } = golden;
   const args = readTrainingArguments(settings, 'config.json');
-  const weights = await ModelWeights.upload(gpu, config, golden.checkpoint.source);
+  const storage = settings.load_in_4bit ? 'nf4' : 'f32';
+  const weights = await ModelWeights.upload(gpu, config, golden.checkpoint.source, { storage });
   const initial = await openAdapterFolder(`${path}/init-adapter`, config);
   const evalFile = `${path}/eval.jsonl`;
   const trainer = await Trainer.create({
