@@ -6,6 +6,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  COMMON_RECIPE,
   DEFAULT_TRAINING_ARGUMENTS,
   readLoraConfig,
   readPeftConfig,
@@ -16,6 +17,7 @@ import { adaptedModel, ModelWeights, type WeightStorage } from '$lib/decoder';
 import { NO_LIMITS, type Gpu } from '$lib/gpu';
 import {
   findFit,
+  fitWithin,
   predictMemory,
   predictStorage,
   rowsShape,
@@ -276,6 +278,38 @@ describe('the memory of a run', () => {
     expect(await findFit(full, inFourBits)).toBeUndefined();
   });
 
+  it('LoRA is offered at the very last where full tuning cannot fit, fits then, and not to an adapter', async () => {
+    const { config, settings } = await sizes(16, 2);
+    const wide = { ...config, hiddenSize: 256, intermediateSize: 704, headCount: 16 };
+    const full = { ...settings, peft: readPeftConfig({ peft_type: 'FULL' }, 'test') };
+    const totalOf = async (candidate: FitSettings) =>
+      (await predictMemory({ config: wide, ...candidate })).total;
+    const instead: FitChange = { peft_type: 'LORA' };
+    const withLora = await totalOf(withChange(full, instead));
+    const smallestFull = await totalOf(
+      withChange(full, {
+        ...{ per_device_train_batch_size: 1, gradient_checkpointing: true },
+        optim: 'adamw_8bit',
+      }),
+    );
+    expect(withLora).toBeLessThan(0.6 * smallestFull);
+    const found = await fitWithin(withLora, { config: wide, ...full });
+    expect(found).toEqual({ change: instead, totalBytes: withLora });
+    expect(writeFitChange(instead)).toBe('peft_type=LORA');
+    expect(withChange(full, instead).peft).toEqual(COMMON_RECIPE.lora);
+    // Less still: what leaves LoRA's result as it is comes with it.
+    const less = await fitWithin(withLora - 1, { config: wide, ...full });
+    expect(less?.change).toMatchObject({ peft_type: 'LORA', per_device_train_batch_size: 1 });
+    expect(less!.totalBytes).toBeLessThan(withLora);
+    // The controls: what keeps the method comes first; an adapter keeps its own; LoRA itself is no way out of LoRA.
+    const enough = await fitWithin(smallestFull, { config: wide, ...full });
+    expect(enough?.change).not.toHaveProperty('peft_type');
+    const goesOn = { config: wide, ...full, hasGivenAdapter: true };
+    expect(await fitWithin(withLora, goesOn)).toBeUndefined();
+    const fromLora = await fitWithin(0.9 * withLora, { config: wide, ...settings });
+    expect(fromLora?.change ?? {}).not.toHaveProperty('peft_type');
+  });
+
   it('a rank that alone is too large is halved, its scale kept; where nothing fits, nothing is said', async () => {
     const { settings } = await sizes(64, 8);
     const isSmall = async ({ peft }: FitSettings) => peft.peft_type === 'LORA' && peft.r <= 2;
@@ -287,7 +321,7 @@ describe('the memory of a run', () => {
     expect(await startingAs('orthogonal')).toBeUndefined();
     expect(await startingAs('gaussian')).toMatchObject({ r: 1 });
     // An adapter that is gone on from keeps its own.
-    expect(await findFit({ ...settings, hasGivenRank: true }, isSmall)).toBeUndefined();
+    expect(await findFit({ ...settings, hasGivenAdapter: true }, isSmall)).toBeUndefined();
     // Patterns give some layers a rank or alpha that halving would not move along.
     for (const name of ['rank_pattern', 'alpha_pattern'])
       expect(

@@ -243,6 +243,7 @@ describe('what would make a run fit', () => {
     gradient_checkpointing: true,
     optim: 'adamw_8bit',
     load_in_4bit: true,
+    peft_type: 'LORA',
   };
 
   test('is all taken over by the form, and nothing else is', () => {
@@ -250,7 +251,15 @@ describe('what would make a run fit', () => {
     expect(Object.fromEntries(read.map(({ name, value }) => [name, value]))).toEqual(ALL);
     const kinds = read.filter(({ kind }) => kind === 'choice').map(({ name }) => name);
     expect(kinds.sort()).toEqual(['gradient_checkpointing', 'load_in_4bit', 'optim']);
-    for (const foreign of ['optim=sgd', 'fp16=true', 'r=0', 'r=', 'constructor=1', ''])
+    for (const foreign of [
+      'optim=sgd',
+      'fp16=true',
+      'peft_type=FULL',
+      'r=0',
+      'r=',
+      'constructor=1',
+      '',
+    ])
       expect(readSuggestion(foreign), foreign).toEqual([]);
   });
 
@@ -262,6 +271,16 @@ describe('what would make a run fit', () => {
     const { sentence } = explainError({ code: 'out-of-memory', message: '', details }, locale);
     expect(sentence).toContain(words);
     expect(sentence).toContain('96');
+  });
+
+  test.each([
+    ['en', 'these settings fit: Method LoRA, Rows per batch 1.'],
+    ['zh-CN', '把训练方法改为 LoRA、把每批条数改为 1，就放得下。'],
+  ] as const)('is said in %s by the name of another method', (locale, words) => {
+    const change: FitChange = { peft_type: 'LORA', per_device_train_batch_size: 1 };
+    const details = { suggestion: writeFitChange(change) };
+    const { sentence } = explainError({ code: 'limit', message: '', details }, locale);
+    expect(sentence).toContain(words);
   });
 });
 

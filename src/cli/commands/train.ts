@@ -84,7 +84,7 @@ export async function train(options: TrainOptions): Promise<number> {
       throw tellSuggestion(
         await withSuggestion(error, {
           ...settings,
-          hasGivenRank: initial !== undefined,
+          hasGivenAdapter: initial !== undefined || checkpoint !== undefined,
           trained: trainedShape(rows, args, encoding.maxLength),
           evaluated: evalRows && rowsShape(evalRows),
           dtypeOf: (name) => storedDtype(weights.get(name).dtype),

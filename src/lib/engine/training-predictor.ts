@@ -85,7 +85,7 @@ export class TrainingPredictor {
     const { training: args } = request;
     const peft = await this.peftOf(request);
     const options: FitOptions = {
-      ...{ config, peft, args, gpu, hasGivenRank: request.initAdapterId !== undefined },
+      ...{ config, peft, args, gpu, hasGivenAdapter: request.initAdapterId !== undefined },
       ...{ trained, evaluated },
       dtypeOf: model.trainedDtype,
     };

@@ -213,7 +213,7 @@ export class TrainingService {
     const explained = (error: unknown) =>
       withSuggestion(error, {
         ...settings,
-        hasGivenRank: request.initAdapterId !== undefined,
+        hasGivenAdapter: request.initAdapterId !== undefined || checkpoint !== undefined,
         trained: trainedShape(encoded.rows, args, encoding.maxLength),
         evaluated: rowsShape(heldBack),
         dtypeOf: model.trainedDtype,

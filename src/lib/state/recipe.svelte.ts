@@ -266,7 +266,8 @@ class Recipe {
   /** Takes over what the engine suggests for a run that does not fit. */
   applySuggestion(suggestion: string): void {
     for (const change of readSuggestion(suggestion))
-      if (change.kind === 'number') this.setNumber(change.name, change.value);
+      if (change.kind === 'method') this.load({ peft: change.peft, splitIsOwn: false });
+      else if (change.kind === 'number') this.setNumber(change.name, change.value);
       else this.setChoice(change.name, change.value);
   }
 

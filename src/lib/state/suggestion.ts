@@ -1,15 +1,21 @@
 /** What the engine suggests for a run that does not fit, `name=value, name=value`, as changes of the form. Pure. */
+import { COMMON_RECIPE, type LoraConfig } from '../config';
 import type { ChoiceOption, SwitchOption } from './recipe-groups';
 import { isAllowed, LIMITS, type NumberOption } from './recipe-limits';
 
 export type SuggestedChange =
   | { kind: 'number'; name: NumberOption; value: number }
-  | { kind: 'choice'; name: ChoiceOption | SwitchOption; value: string | true };
+  | { kind: 'choice'; name: ChoiceOption | SwitchOption; value: string | true }
+  | { kind: 'method'; name: 'peft_type'; value: 'LORA'; peft: LoraConfig };
 
 /** All that a suggestion may choose or turn on. */
 const CHOICES: Readonly<Record<string, SuggestedChange>> = {
   'gradient_checkpointing=true': { kind: 'choice', name: 'gradient_checkpointing', value: true },
   'load_in_4bit=true': { kind: 'choice', name: 'load_in_4bit', value: true },
+  'peft_type=LORA': {
+    ...{ kind: 'method', name: 'peft_type', value: 'LORA' },
+    peft: COMMON_RECIPE.lora,
+  },
   'optim=adamw_8bit': { kind: 'choice', name: 'optim', value: 'adamw_8bit' },
 };
 

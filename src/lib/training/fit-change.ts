@@ -1,11 +1,12 @@
 /**
  * The smallest change of a run's settings that would make it fit into GPU memory. First what leaves the
  * result as it is: smaller batches (gathered to the same step), layers computed again. Then Adam's moments in
- * 8 bits, then the base in 4 bits, then shorter rows, then a smaller rank. Knows no GPU: whether a candidate
- * fits is asked.
+ * 8 bits, then the base in 4 bits, then shorter rows, then a smaller rank; in place of full fine-tuning, at the very
+ * last, LoRA. Knows no GPU: whether a candidate fits is asked.
  */
 import {
   canStartAt,
+  COMMON_RECIPE,
   evaluatesItself,
   has8bitMoments,
   type PeftConfig,
@@ -16,6 +17,8 @@ import type { RowsShape } from './outline-trainer';
 
 /** Only what changes, by the names of TrainingArguments and LoraConfig. */
 export interface FitChange {
+  /** With LoRA's options of the common recipe. */
+  peft_type?: 'LORA';
   gradient_checkpointing?: true;
   optim?: 'adamw_8bit';
   load_in_4bit?: true;
@@ -32,8 +35,8 @@ export interface FitSettings {
   readonly args: TrainingArguments;
   readonly trained: RowsShape;
   readonly evaluated?: RowsShape;
-  /** The run goes on from an adapter, whose rank cannot change. */
-  readonly hasGivenRank?: boolean;
+  /** The run goes on from an adapter, whose method and rank cannot change. */
+  readonly hasGivenAdapter?: boolean;
 }
 
 /** Shares of the longest row that are tried; shorter ones would hardly leave an answer. */
@@ -51,8 +54,9 @@ export async function findFit(
 }
 
 export function withChange(settings: FitSettings, change: FitChange): FitSettings {
-  const { r, lora_alpha, ...training } = change;
-  const { peft, args, trained, evaluated } = settings;
+  const { peft_type, r, lora_alpha, ...training } = change;
+  const { args, trained, evaluated } = settings;
+  const peft = peft_type === 'LORA' ? COMMON_RECIPE.lora : settings.peft;
   const cut = ({ count, longest }: RowsShape): RowsShape => ({
     count,
     longest: Math.min(longest, change.max_length ?? longest),
@@ -98,6 +102,8 @@ function* candidates(settings: FitSettings): Generator<FitChange> {
   const ranks = smallerRanks(settings);
   yield* ranks;
   for (const rank of ranks) yield* orWithMoments({ ...small, ...lengths.at(-1), ...rank });
+  for (const change of loraInstead(settings))
+    for (const other of [{}, ...sameResult]) yield { ...change, ...other };
 }
 
 /** Each layer's forward once more in backward: the same bits, about a third more work. */
@@ -142,10 +148,15 @@ function shorterLengths({ trained: { longest } }: FitSettings): FitChange[] {
  * Halved down to 1 as far as the start has such a rank, with alpha so that the scale stays; ranks or alphas that
  * patterns give are a person's own.
  */
-function smallerRanks({ peft, hasGivenRank }: FitSettings): FitChange[] {
+function smallerRanks({ peft, hasGivenAdapter }: FitSettings): FitChange[] {
   const changes: FitChange[] = [];
-  if (peft.peft_type === 'LORA' && !hasGivenRank && !peft.rank_pattern && !peft.alpha_pattern)
+  if (peft.peft_type === 'LORA' && !hasGivenAdapter && !peft.rank_pattern && !peft.alpha_pattern)
     for (let r = peft.r >> 1; r >= 1; r >>= 1)
       if (canStartAt(peft, r)) changes.push({ r, lora_alpha: (peft.lora_alpha * r) / peft.r });
   return changes;
+}
+
+/** The weights as they are, and few parameters beside them with gradients and moments. */
+function loraInstead({ peft, hasGivenAdapter }: FitSettings): FitChange[] {
+  return peft.peft_type === 'FULL' && !hasGivenAdapter ? [{ peft_type: 'LORA' }] : [];
 }

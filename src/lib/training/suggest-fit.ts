@@ -5,7 +5,7 @@ import type { OutlineOptions } from './outline-trainer';
 import { predictMemory, type RunMemory } from './predict-memory';
 
 /** What a run asks for, and what of it may change. */
-export type FitOptions = OutlineOptions & Pick<FitSettings, 'hasGivenRank'>;
+export type FitOptions = OutlineOptions & Pick<FitSettings, 'hasGivenAdapter'>;
 
 /**
  * After a real lack of memory nobody knows how much there is: a change is taken to fit that asks for at

@@ -270,7 +270,7 @@ export class StandIn implements EngineApi {
     this.#datasets = this.#datasets.filter((dataset) => dataset.id !== datasetId);
   }
 
-  async predictTraining({ training }: TrainSettings): Promise<TrainingPrediction> {
+  async predictTraining({ peft, training }: TrainSettings): Promise<TrainingPrediction> {
     await wait(60);
     const { per_device_train_batch_size: batch, max_length } = training;
     const activations = batch * max_length * 24_000;
@@ -283,7 +283,9 @@ export class StandIn implements EngineApi {
           ? {
               message: 'step/slot 0 needs a buffer of 536870912 bytes, this GPU allows 268435456.',
               suggestion:
-                'per_device_train_batch_size=32, gradient_accumulation_steps=8, optim=adamw_8bit',
+                peft.peft_type === 'FULL'
+                  ? 'peft_type=LORA, per_device_train_batch_size=32, gradient_accumulation_steps=8'
+                  : 'per_device_train_batch_size=32, gradient_accumulation_steps=8, optim=adamw_8bit',
             }
           : undefined,
       shortage:

@@ -1,11 +1,19 @@
 import type { ErrorDetails, ErrorSentence } from '../explain-error';
 import { wordChanges } from '../suggested-changes';
 import type { errors as zh } from '../zh/errors';
+import { methods } from './methods';
 import { recipe } from './recipe';
 
+/** Labels and values of all that a suggestion changes, as the form has them. */
+const fields = { ...recipe.fields, peft_type: [methods.legend] };
+const values: Readonly<Record<string, string>> = {
+  ...recipe.choices,
+  LORA: methods.cards.lora.title,
+};
+
 const changes = ({ suggestion = '' }: ErrorDetails) =>
-  wordChanges(suggestion, recipe.fields, (label, value) =>
-    value === 'true' ? `turn on “${label}”` : `${label} ${recipe.choices[value] ?? value}`,
+  wordChanges(suggestion, fields, (label, value) =>
+    value === 'true' ? `turn on “${label}”` : `${label} ${values[value] ?? value}`,
   ).join(', ');
 
 /** The engine's own messages are English sentences already: undefined keeps them. */

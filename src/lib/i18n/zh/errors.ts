@@ -1,11 +1,19 @@
 import type { ErrorDetails, ErrorSentence } from '../explain-error';
 import { wordChanges } from '../suggested-changes';
+import { methods } from './methods';
 import { recipe } from './recipe';
+
+/** Labels and values of all that a suggestion changes, as the form has them. */
+const fields = { ...recipe.fields, peft_type: [methods.legend] };
+const values: Readonly<Record<string, string>> = {
+  ...recipe.choices,
+  LORA: methods.cards.lora.title,
+};
 
 const at = (d: ErrorDetails) => (d.fileName === undefined ? '' : `${d.fileName}：`);
 const changes = ({ suggestion = '' }: ErrorDetails) =>
-  wordChanges(suggestion, recipe.fields, (label, value) =>
-    value === 'true' ? `打开“${label}”` : `把${label}改为 ${recipe.choices[value] ?? value}`,
+  wordChanges(suggestion, fields, (label, value) =>
+    value === 'true' ? `打开“${label}”` : `把${label}改为 ${values[value] ?? value}`,
   ).join('、');
 const found = (d: ErrorDetails) => (d.found === undefined ? '' : `现在是 ${d.found}，`);
 
