@@ -87,7 +87,8 @@ describe('DoRA with dropout against PEFT', () => {
     const peft = { ...stored.config, lora_dropout: dropout };
     const adapter = new AdapterState(gpu, stored.layout, peft, stored.values, { trainable: true });
     const weights = await ModelWeights.upload(gpu, config, checkpoint.source);
-    const found = await onePass(gpu, { config, weights, adapter }, rows, { gradientCheckpointing });
+    const how = { gradientCheckpointing, logitsInTraining: true };
+    const found = await onePass(gpu, { config, weights, adapter }, rows, how);
     weights.dispose();
     return { ...found, parameters: stored.layout.parameters };
   };

@@ -13,14 +13,16 @@ export interface PassOptions {
   embeddingNoise?: Float32Array;
   gradientCheckpointing?: boolean;
   labelSmoothing?: number;
+  /** The logits are an evaluation's, without dropout, where left out. */
+  logitsInTraining?: boolean;
 }
 
-/** @returns mean loss over the targets, logits (B, T, V) with what training drops or adds, the adapter's flat gradients, and T */
+/** @returns mean loss over the targets, logits (B, T, V), the adapter's flat gradients, and T */
 export async function onePass(
   gpu: Gpu,
   model: { config: ModelConfig; weights: ModelWeights; adapter: AdapterState },
   rows: readonly TokenRow[],
-  { embeddingNoise, ...options }: PassOptions = {},
+  { embeddingNoise, logitsInTraining = false, ...options }: PassOptions = {},
 ) {
   const { config, adapter } = model;
   const micro = collate(rows);
@@ -63,7 +65,7 @@ export async function onePass(
   sumLoss(plan, { label: '/total', loss, total });
   await (await plan.build(new Arena(gpu, 'train'))).run();
   const reading = new PlanBuilder(gpu, 'logits');
-  const logits = reading.keep(new Decoder(reading, input, true).logits());
+  const logits = reading.keep(new Decoder(reading, input, logitsInTraining).logits());
   await (await reading.build(new Arena(gpu, 'logits'))).run();
   return {
     loss: (await gpu.readFloats(total))[0] / micro.targetCount,
