@@ -135,31 +135,6 @@ test('a full device: the run goes on, space is offered, the last checkpoint wait
   await expect(page.getByText('Training is finished')).toBeVisible();
 });
 
-for (const locale of ['en', 'zh-CN'] as const)
-  test(`LoRA in place of a full run that cannot fit is one press: ${locale}`, async ({ page }) => {
-    const say = (zh: string, en: string) => (locale === 'zh-CN' ? zh : en);
-    await openPage(page, '/train', { locale, width: 390 });
-    await page
-      .getByRole('radio', { name: /Medical questions|医学问答/ })
-      .first()
-      .check();
-    const method = (name: string) => page.getByRole('radio', { name, exact: true });
-    await method(say('全参数微调', 'Full fine-tuning')).check();
-    const batch = page.getByRole('textbox', { name: say('每批条数', 'Rows per batch') });
-    const rate = page.getByRole('textbox', { name: say('学习率', 'Learning rate') });
-    await expect(rate).toHaveValue('2e-5');
-    await batch.fill('128');
-    const offer = page.getByText(say('把训练方法改为 LoRA、', 'fit: Method LoRA, '));
-    await expect(offer).toBeVisible();
-    await expectAccessible(page);
-    await page.getByRole('button', { name: say('照此修改', 'Make this change') }).click();
-    await expect(method('LoRA')).toBeChecked();
-    await expect(batch).toHaveValue('32');
-    // As tuned for this model and data.
-    await expect(rate).toHaveValue('4e-3');
-    await expect(offer).toBeHidden();
-  });
-
 test('what a run will take is said before it starts, and a change that fits is one click', async ({
   page,
 }) => {

@@ -348,6 +348,11 @@ export interface TrainingPrediction {
     peak: number;
     /** The same where the run was also saved between them, as after a pause. */
     peakWithResumePoint: number;
+    /** What each checkpoint that is kept adds to both peaks. */
+    perCheckpoint: number;
+    /** Checkpoints, no bytes: how many are there while one more is saved, and the fewest that a limit makes of them. */
+    keptBefore: number;
+    keptBeforeAtLeast: number;
   };
   /** Of the data: a text that is split is one. */
   trainRows: number;

@@ -18,6 +18,11 @@ export interface RunStorage {
   readonly peak: number;
   /** The same where the run was saved between its checkpoints, as a long one is, and one that is paused. */
   readonly peakWithResumePoint: number;
+  /** What each checkpoint that is kept adds to both peaks. */
+  readonly perCheckpoint: number;
+  /** Checkpoints, no bytes: how many are there while one more is saved, and the fewest that a limit makes of them. */
+  readonly keptBefore: number;
+  readonly keptBeforeAtLeast: number;
 }
 
 /** Of `best` the least: it saves after some of the evaluations. */
@@ -45,7 +50,8 @@ export function predictStorage(
   const written = Math.max(1, Math.ceil(totalSteps / stepsBetweenSaves(args, shape)));
   const limit = args.save_total_limit ?? Infinity;
   // The best is kept beside the newest, which it may be.
-  const most = args.load_best_model_at_end ? Math.max(2, limit) : limit;
+  const least = args.load_best_model_at_end ? 2 : 1;
+  const most = Math.max(least, limit);
   const before = Math.min(written - 1, most);
   const { parameters, trainableCount } = keptLayout(peft, model);
   const headers = parameters.reduce((sum, { key }) => sum + key.length + HEADER_ENTRY_BYTES, 0);
@@ -56,5 +62,8 @@ export function predictStorage(
     kept: Math.min(written, most) * adapter + moments,
     peak: (before + 1) * adapter + (before > 0 ? 2 : 1) * moments,
     peakWithResumePoint: (before + 2) * adapter + 2 * moments,
+    perCheckpoint: adapter,
+    keptBefore: before,
+    keptBeforeAtLeast: Math.min(written - 1, least),
   };
 }

@@ -54,8 +54,16 @@ const heldBackBy = (run: RunSummary): string => run.evalDatasetId ?? run.dataset
 const MB = 1024 ** 2;
 const GB = 1024 ** 3;
 
-/** Of two checkpoints that are kept, with moments of twice an adapter. */
-const storageOf = (kept: number) => ({ kept, peak: 1.75 * kept, peakWithResumePoint: 2 * kept });
+/** Of at least three checkpoints, with moments of twice an adapter. */
+function storageOf(adapter: number, { save_total_limit }: TrainSettings['training']) {
+  const kept = Math.min(2, save_total_limit ?? 2);
+  return {
+    kept: (kept + 2) * adapter,
+    peak: (kept + 5) * adapter,
+    peakWithResumePoint: (kept + 6) * adapter,
+    ...{ perCheckpoint: adapter, keptBefore: kept, keptBeforeAtLeast: 1 },
+  };
+}
 
 export class StandIn implements EngineApi {
   #scenario: Promise<Scenario>;
@@ -297,7 +305,7 @@ export class StandIn implements EngineApi {
             }
           : undefined,
       totalSteps: Math.ceil((120 / batch / training.gradient_accumulation_steps) * 3),
-      storage: storageOf((await this.#scenario) === 'low-space' ? GB : 1.6 * MB),
+      storage: storageOf(await this.#adapterBytes(peft), training),
       trainRows: 120,
       cutRows: max_length < 64 ? 3 : 0,
       splitTexts: {
@@ -307,6 +315,12 @@ export class StandIn implements EngineApi {
       },
       longestRow: Math.min(61, max_length),
     };
+  }
+
+  /** With little space left two checkpoints of LoRA find no room, but one does; a whole model never does. */
+  async #adapterBytes({ peft_type }: TrainSettings['peft']): Promise<number> {
+    if ((await this.#scenario) !== 'low-space') return 0.4 * MB;
+    return peft_type === 'FULL' ? 250 * MB : 30 * MB;
   }
 
   async predictTime(

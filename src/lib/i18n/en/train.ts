@@ -1,6 +1,7 @@
 import type { train as zh } from '../zh/train';
 
 const n = (value: number) => value.toLocaleString('en');
+const checkpoints = (value: number) => `${n(value)} ${value === 1 ? 'checkpoint' : 'checkpoints'}`;
 const rows = (value: number) => `${n(value)} ${value === 1 ? 'row' : 'rows'}`;
 
 const named = (columns: readonly string[], more: number) =>
@@ -177,7 +178,11 @@ export const train: typeof zh = {
   },
   applySuggestion: 'Make this change',
   storageShort: (needed, free) =>
-    `Saving its checkpoints takes up to about ${needed}, and this device has ${free} left for the page. Free some space first, or keep fewer checkpoints.`,
+    `Saving its checkpoints takes up to about ${needed}, and this device has ${free} left for the page.`,
+  storageFits: (limit, needed) =>
+    `Free some space first, or keep no more than ${checkpoints(limit)} (save_total_limit): then it takes up to about ${needed}, which fits.`,
+  storageNeverFits: 'Free some space first: keeping fewer checkpoints would not be enough.',
+  keepCheckpoints: (limit) => `Keep no more than ${checkpoints(limit)}`,
   preparing: 'Preparing…',
   preparingParts: {
     rows: 'Turning the rows into tokens…',
