@@ -34,6 +34,7 @@ const READ: Readonly<Record<string, readonly string[]>> = {
     ...['adamw-8bit-run', 'cosine-with-restarts', 'early-stopping', 'early-stopping-threshold'],
     ...['eval-best', 'eval-epoch', 'group-by-length', 'label-smoothing', 'neftune-run'],
     ...['label-smoothing-accumulated', 'packing', 'polynomial', 'save-best'],
+    ...['best-accuracy', 'logging-steps', 'logging-epoch', 'logging-epoch-eval-steps'],
     ...['second-round/first', 'second-round/second'],
   ].map((name) => `arguments/${name}`),
   'training/goldens.test.ts': [`training/${EVERY}`],
