@@ -177,8 +177,8 @@ export const train: typeof zh = {
     inputs: 'Inputs and tables',
   },
   applySuggestion: 'Make this change',
-  storageShort: (needed, free) =>
-    `Saving its checkpoints takes up to about ${needed}, and this device has ${free} left for the page.`,
+  storageShort: (needed, free, remedy) =>
+    `Saving its checkpoints takes up to about ${needed}, and this device has ${free} left for the page. ${remedy}`,
   storageFits: (limit, needed) =>
     `Free some space first, or keep no more than ${checkpoints(limit)} (save_total_limit): then it takes up to about ${needed}, which fits.`,
   storageNeverFits: 'Free some space first: keeping fewer checkpoints would not be enough.',

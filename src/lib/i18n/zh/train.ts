@@ -163,8 +163,8 @@ export const train = {
     inputs: '输入和表格',
   },
   applySuggestion: '照此修改',
-  storageShort: (needed: string, free: string) =>
-    `保存检查点时最多约需 ${needed}，这台设备上留给网页的空间只剩 ${free}。`,
+  storageShort: (needed: string, free: string, remedy: string) =>
+    `保存检查点时最多约需 ${needed}，这台设备上留给网页的空间只剩 ${free}。${remedy}`,
   storageFits: (limit: number, needed: string) =>
     `请先腾出空间，或最多只留 ${n(limit)} 个检查点（save_total_limit）：这样最多约需 ${needed}，就放得下。`,
   storageNeverFits: '请先腾出空间；少留几个检查点也还是放不下。',
