@@ -1,5 +1,5 @@
 /**
- * Which voices are held, and for how long. Plan:
+ * Which voices are held, and for how long. One long file, because all of it is one queue seen from each of its users. Plan:
  * - of ten adapters in turn two stay; two that answer in turn are made once each; a second large one does not stay
  * - one that somebody talks with stays, however many come meanwhile; several who want the same share it
  * - there is one fully tuned model at a time, beside a small adapter: who wants another waits, is told for whom, one

@@ -24,7 +24,7 @@ var<private> dKeys: array<vec4<f32>, 4>;
 var<private> dValues: array<vec4<f32>, 4>;
 
 // Of one query, for 4 keys.
-fn addWeighted(weight: vec4<f32>, dScore: vec4<f32>, row: u32) {
+fn addQuery(weight: vec4<f32>, dScore: vec4<f32>, row: u32) {
   let dO = dOut[row];
   dValues[0] += weight.x * dO;
   dValues[1] += weight.y * dO;
@@ -107,10 +107,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
       var row = queryIndex(batch, start, head) + lane;
       for (var i = 0u; i < met; i += 4u) {
         let holder = firstLane + i / 4u;
-        addWeighted(subgroupShuffle(s0, holder), subgroupShuffle(w0, holder), min(row, lastRow));
-        addWeighted(subgroupShuffle(s1, holder), subgroupShuffle(w1, holder), min(row + rowStep, lastRow));
-        addWeighted(subgroupShuffle(s2, holder), subgroupShuffle(w2, holder), min(row + 2u * rowStep, lastRow));
-        addWeighted(subgroupShuffle(s3, holder), subgroupShuffle(w3, holder), min(row + 3u * rowStep, lastRow));
+        addQuery(subgroupShuffle(s0, holder), subgroupShuffle(w0, holder), min(row, lastRow));
+        addQuery(subgroupShuffle(s1, holder), subgroupShuffle(w1, holder), min(row + rowStep, lastRow));
+        addQuery(subgroupShuffle(s2, holder), subgroupShuffle(w2, holder), min(row + 2u * rowStep, lastRow));
+        addQuery(subgroupShuffle(s3, holder), subgroupShuffle(w3, holder), min(row + 3u * rowStep, lastRow));
         row += 4u * rowStep;
       }
     }

@@ -19,16 +19,6 @@ fn dScore(score: vec4<f32>, dWeight: vec4<f32>, query: u32, key: u32, reach: vec
   return select(vec4<f32>(0.0), weight * (dWeight - mean), seen);
 }
 
-// Never indexed by a variable, so that a compiler can keep all of them in registers.
-var<private> gradients: array<vec4<f32>, 4>;
-
-fn addWeighted(weight: vec4<f32>, value: vec4<f32>) {
-  gradients[0] += weight.x * value;
-  gradients[1] += weight.y * value;
-  gradients[2] += weight.z * value;
-  gradients[3] += weight.w * value;
-}
-
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) thread: u32, @builtin(subgroup_invocation_id) subgroupLane: u32) {
@@ -107,8 +97,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
   }
   let scale = bitcast<f32>(sizes.scale);
-  if (query < T) { dQ[q0 + lane] = scale * gradients[0]; }
-  if (query + 1u < T) { dQ[q1 + lane] = scale * gradients[1]; }
-  if (query + 2u < T) { dQ[q2 + lane] = scale * gradients[2]; }
-  if (query + 3u < T) { dQ[q3 + lane] = scale * gradients[3]; }
+  if (query < T) { dQ[q0 + lane] = scale * sums[0]; }
+  if (query + 1u < T) { dQ[q1 + lane] = scale * sums[1]; }
+  if (query + 2u < T) { dQ[q2 + lane] = scale * sums[2]; }
+  if (query + 3u < T) { dQ[q3 + lane] = scale * sums[3]; }
 }

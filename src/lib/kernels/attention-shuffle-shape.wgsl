@@ -20,3 +20,13 @@ fn largestOfRow(mine: vec4<f32>) -> vec4<f32> {
   if (LANES > 32u) { all = max(all, subgroupShuffleXor(all, 32u)); }
   return all;
 }
+
+// Of 4 queries, where they stream keys. Never indexed by a variable, so that a compiler can keep all of them in registers.
+var<private> sums: array<vec4<f32>, 4>;
+
+fn addWeighted(weight: vec4<f32>, value: vec4<f32>) {
+  sums[0] += weight.x * value;
+  sums[1] += weight.y * value;
+  sums[2] += weight.z * value;
+  sums[3] += weight.w * value;
+}

@@ -22,16 +22,6 @@ fn weightOf(score: vec4<f32>, maximum: vec4<f32>) -> vec4<f32> {
   return select(exp2(score - maximum), vec4<f32>(0.0), score == vec4<f32>(HIDDEN));
 }
 
-// Never indexed by a variable, so that a compiler can keep all of them in registers.
-var<private> results: array<vec4<f32>, 4>;
-
-fn addWeighted(weight: vec4<f32>, value: vec4<f32>) {
-  results[0] += weight.x * value;
-  results[1] += weight.y * value;
-  results[2] += weight.z * value;
-  results[3] += weight.w * value;
-}
-
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) thread: u32, @builtin(subgroup_invocation_id) subgroupLane: u32) {
@@ -93,10 +83,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let shrink = exp2(before - maximum);
     // Of this thread's keys alone; the threads of a query are added up at the end.
     total = total * shrink + ((s0 + s1) + (s2 + s3));
-    results[0] *= shrink.x;
-    results[1] *= shrink.y;
-    results[2] *= shrink.z;
-    results[3] *= shrink.w;
+    sums[0] *= shrink.x;
+    sums[1] *= shrink.y;
+    sums[2] *= shrink.z;
+    sums[3] *= shrink.w;
 
     // As many for all threads of a subgroup, or they could not shuffle: keys that a query does not see weigh 0.
     let seen = min(D, end - start);
@@ -113,12 +103,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 
   var sum = vec4<f32>(0.0);
   for (var i = 0u; i < LANES; i++) { sum += subgroupShuffle(total, firstLane + i); }
-  if (query < T) { out[q0 + lane] = results[0] / sum.x; }
-  if (query + 1u < T) { out[q1 + lane] = results[1] / sum.y; }
-  if (query + 2u < T) { out[q2 + lane] = results[2] / sum.z; }
-  if (query + 3u < T) { out[q3 + lane] = results[3] / sum.w; }
-  let sums = (maximum + log2(sum)) * LN2;
+  if (query < T) { out[q0 + lane] = sums[0] / sum.x; }
+  if (query + 1u < T) { out[q1 + lane] = sums[1] / sum.y; }
+  if (query + 2u < T) { out[q2 + lane] = sums[2] / sum.z; }
+  if (query + 3u < T) { out[q3 + lane] = sums[3] / sum.w; }
+  let logSums = (maximum + log2(sum)) * LN2;
   for (var i = lane; i < 4u; i += LANES) {
-    if (query + i < T) { lse[(batch * sizes.H + head) * T + query + i] = sums[i]; }
+    if (query + i < T) { lse[(batch * sizes.H + head) * T + query + i] = logSums[i]; }
   }
 }
